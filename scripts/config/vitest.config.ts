@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+// `make test`: pure tests and tests with processes and sockets. Only Node is needed.
+export default defineConfig({
+  root: new URL('../..', import.meta.url).pathname,
+  test: {
+    include: ['{functions,shared,scripts}/**/*.test.ts'],
+    exclude: ['**/*.e2e.test.ts', '**/node_modules/**'],
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    maxWorkers: 2,
+  },
+});

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+// `make e2e`: a browser, real processes under real load, long runs. One file at a time: they measure.
+export default defineConfig({
+  root: new URL('../..', import.meta.url).pathname,
+  test: {
+    include: ['{functions,shared,scripts}/**/*.e2e.test.ts'],
+    exclude: ['**/node_modules/**'],
+    testTimeout: 300_000,
+    hookTimeout: 120_000,
+    fileParallelism: false,
+  },
+});

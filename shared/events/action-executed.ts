@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { defineEvent } from './define.ts';
+import { Matured } from './decision-made.ts';
+import { Mode } from './policy.ts';
+import { Target } from './target.ts';
+
+const replicas = z.int().nonnegative();
+
+export const Action = z.object({
+  decisionId: z.string().min(1),
+  sequence: z.int().nonnegative(),
+  policy: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
+  target: Target.nullable(),
+  mode: Mode,
+  outcome: z.enum(['applied', 'held']),
+  /** Why: `applied`, or what stood against it. */
+  reason: z.enum([
+    'applied',
+    'hold',
+    'superseded',
+    'mode',
+    'suspended',
+    'bounds',
+    'conflict',
+    'no-autoscaler',
+    'target-replaced',
+    'target-missing',
+    'policy-missing',
+    'expired',
+    'forbidden',
+  ]),
+  message: z.string().max(600),
+  /** The field that was written, such as `spec.replicas`; null where nothing was. */
+  field: z.string().nullable(),
+  from: replicas,
+  to: replicas,
+  decidedAtMs: z.int().nonnegative(),
+  executedAtMs: z.int().nonnegative(),
+  matured: z.array(Matured).max(64),
+});
+export type Action = z.infer<typeof Action>;
+
+/** executor → reward, operator. What was done, or why nothing was. */
+export const ActionExecuted = defineEvent('io.nimbusguard.action.executed.v1', Action);

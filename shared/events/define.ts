@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { NimbusError, type FieldProblem } from '../errors.ts';
+
+/** Attributes of a CloudEvent 1.0 as every hop of the chain sees them, extensions included. */
+export interface Envelope {
+  readonly specversion: '1.0';
+  readonly id: string;
+  /** URI reference of the sender, `/nimbusguard/<function>` for ours. */
+  readonly source: string;
+  readonly type: string;
+  /** `namespace/name` of the target. */
+  readonly subject?: string | undefined;
+  /** RFC 3339. */
+  readonly time?: string | undefined;
+  readonly datacontenttype?: string | undefined;
+  readonly dataschema?: string | undefined;
+  /** UID of the target: the broker keeps the order per partition key. */
+  readonly partitionkey?: string | undefined;
+  /** W3C trace context of the originating beat, passed along unchanged. */
+  readonly traceparent?: string | undefined;
+}
+
+export interface CloudEventOf<T> extends Envelope {
+  readonly data: T;
+}
+
+/** A CloudEvent whose data nobody has looked at yet. */
+export type UnknownEvent = CloudEventOf<unknown>;
+
+export interface EventDefinition<T> {
+  readonly type: string;
+  readonly schema: z.ZodType<T>;
+  /** Builds the event; throws `event.malformed` when the data does not fit its own schema. */
+  build(envelope: Omit<Envelope, 'specversion' | 'type'>, data: T): CloudEventOf<T>;
+  /** Reads the event; throws `event.unusable` naming each wrong field with path and reason. */
+  parse(event: UnknownEvent): CloudEventOf<T>;
+}
+
+const shown = (value: unknown): string => {
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'undefined');
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+};
+
+const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (at, key) =>
+      at === null || at === undefined ? undefined : (at as Record<PropertyKey, unknown>)[key],
+    input,
+  );
+
+/** Turns a zod error into field problems: path, what stood there, what is allowed. */
+export function fieldProblems(error: z.ZodError, input: unknown, prefix = ''): FieldProblem[] {
+  return error.issues.map((issue) => {
+    const value = valueAt(input, issue.path);
+    const path = [prefix, ...issue.path.map(String)].filter((part) => part !== '').join('.');
+    return {
+      path,
+      message: issue.message,
+      ...(value === undefined ? {} : { value: shown(value) }),
+    };
+  });
+}
+
+const summary = (fields: readonly FieldProblem[]): string =>
+  fields
+    .map(
+      (f) =>
+        `${f.path || 'document'}: ${f.message}${f.value === undefined ? '' : ` (got ${f.value})`}`,
+    )
+    .join('; ');
+
+/** Parses `input`, or throws a NimbusError of `code` that names every wrong field. */
+export function parseOrThrow<T>(
+  schema: z.ZodType<T>,
+  input: unknown,
+  options: {
+    code: 'input.invalid' | 'event.unusable' | 'event.malformed';
+    what: string;
+    prefix?: string;
+  },
+): T {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const fields = fieldProblems(parsed.error, input, options.prefix);
+  throw new NimbusError(options.code, `${options.what}: ${summary(fields)}`, { fields });
+}
+
+/** One event of the vocabulary. The version is part of the type; unknown fields are tolerated. */
+export function defineEvent<T>(type: string, schema: z.ZodType<T>): EventDefinition<T> {
+  return {
+    type,
+    schema,
+    build(envelope, data) {
+      parseOrThrow(schema, data, {
+        code: 'event.malformed',
+        what: `cannot build ${type}`,
+        prefix: 'data',
+      });
+      return { specversion: '1.0', datacontenttype: 'application/json', ...envelope, type, data };
+    },
+    parse(event) {
+      if (event.type !== type) {
+        throw new NimbusError('event.unusable', `type: expected ${type} (got ${event.type})`, {
+          fields: [{ path: 'type', message: `expected ${type}`, value: event.type }],
+        });
+      }
+      const data = parseOrThrow(schema, event.data, {
+        code: 'event.unusable',
+        what: type,
+        prefix: 'data',
+      });
+      return { ...event, data };
+    },
+  };
+}

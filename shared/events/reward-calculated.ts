@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { defineEvent } from './define.ts';
+
+/** The score of one matured decision: of the action taken and, as arrivals do not depend on us, of every action not taken. */
+export const Score = z.object({
+  decisionId: z.string(),
+  sequence: z.int().nonnegative(),
+  decidedAtMs: z.int().nonnegative(),
+  maturedAtMs: z.int().nonnegative(),
+  action: z.int().min(0).max(20),
+  reward: z.number(),
+  /** −reward = efficiency + sla + stability, each in mean-fleet-minutes per minute. */
+  efficiency: z.number(),
+  sla: z.number(),
+  stability: z.number(),
+  whatIf: z.array(z.number()).length(21),
+  outcome: z.enum(['needed', 'spare', 'too-late', 'steady']),
+});
+export type Score = z.infer<typeof Score>;
+
+export const Rewards = z.object({
+  policy: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
+  targetUid: z.string(),
+  scores: z.array(Score).min(1).max(64),
+});
+export type Rewards = z.infer<typeof Rewards>;
+
+/** reward → decider, operator. */
+export const RewardCalculated = defineEvent('io.nimbusguard.reward.calculated.v1', Rewards);

@@ -1,0 +1,17 @@
+import { z } from 'zod';
+
+/** Reads the whole environment once, at start. Every bad key is named in one error. */
+export function parseEnv<T extends object>(
+  schema: z.ZodType<T>,
+  env: NodeJS.ProcessEnv,
+): Readonly<T> {
+  const parsed = schema.safeParse(env);
+  if (!parsed.success) throw new Error(`invalid environment\n${z.prettifyError(parsed.error)}`);
+  return Object.freeze(parsed.data);
+}
+
+/** Keys that every function has. */
+export const commonEnvironment = {
+  PORT: z.coerce.number().int().positive().max(65_535).default(8080), // set by Knative
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+};
