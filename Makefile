@@ -1,0 +1,54 @@
+# Every command of NimbusGuard. `make help` lists them.
+SHELL := /bin/sh
+# The project brings its own Node (devDependency `node`); npm scripts find it first on PATH.
+NPM := npm --loglevel=error
+STAMP := node_modules/.package-lock.json
+
+.DEFAULT_GOAL := help
+.PHONY: help install build local status clean check format test e2e k8s-dev k8s-watch k8s-clean forward
+
+help: ## List the commands
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMP): package-lock.json
+	@$(NPM) ci
+	@touch $(STAMP)
+
+install: $(STAMP) ## Install the dependencies (only when the lock file changed)
+
+build: $(STAMP) ## Bundle every function and report the sizes
+	@$(NPM) run --silent build
+
+local: $(STAMP) ## Run the whole loop on this machine; Ctrl-C stops it and leaves nothing behind
+	@exec $(NPM) run --silent local
+
+status: $(STAMP) ## Health, versions, replicas and the last decision; exit 1 when something is not well
+	@$(NPM) run --silent status
+
+clean: $(STAMP) ## Stop what `make local` started and remove its state and the bundles
+	@$(NPM) run --silent clean
+
+k8s-dev: $(STAMP) ## Install NimbusGuard on the current kubectl context and forward its ports
+	@exec $(NPM) run --silent k8s:dev
+
+forward: $(STAMP) ## Forward the ports of a cluster installation until Ctrl-C
+	@exec $(NPM) run --silent k8s:forward
+
+k8s-watch: $(STAMP) ## Let NimbusGuard watch and act in NAMESPACE=…
+	@$(NPM) run --silent k8s:watch -- "$(NAMESPACE)"
+
+k8s-clean: $(STAMP) ## Restore what NimbusGuard changed on the cluster, then remove what it installed
+	@$(NPM) run --silent k8s:clean
+
+check: $(STAMP) ## Format, lint, types, unused code
+	@$(NPM) run --silent check
+
+format: $(STAMP) ## Rewrite the sources in the project's format
+	@$(NPM) run --silent format
+
+test: $(STAMP) ## The whole test suite; needs Node and nothing else
+	@$(NPM) run --silent test
+
+e2e: $(STAMP) ## Browser, real processes under load, long runs
+	@$(NPM) run --silent build
+	@$(NPM) run --silent e2e
