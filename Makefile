@@ -1,8 +1,9 @@
 # Every command of NimbusGuard. `make help` lists them.
 SHELL := /bin/sh
-# The project brings its own Node (devDependency `node`); npm scripts find it first on PATH.
 NPM := npm --loglevel=error
 STAMP := node_modules/.package-lock.json
+# The project brings its own Node (devDependency `node`): its binary comes first on PATH.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help install build local status clean check format test e2e k8s-dev k8s-watch k8s-clean forward
@@ -12,33 +13,35 @@ help: ## List the commands
 
 $(STAMP): package-lock.json
 	@$(NPM) ci
+	@node -e 'const [major, minor] = process.versions.node.split("."); if (major < 24 || (major == 24 && minor < 6)) { \
+	  console.error("NimbusGuard needs Node 24.6 or newer; this is " + process.version + ".\nThe npm package `node` brings it unless its install script was blocked: run `npm rebuild node`, or install Node 24."); process.exit(1) }'
 	@touch $(STAMP)
 
 install: $(STAMP) ## Install the dependencies (only when the lock file changed)
 
 build: $(STAMP) ## Bundle every function and report the sizes
-	@$(NPM) run --silent build
+	@node scripts/build.ts
 
 local: $(STAMP) ## Run the whole loop on this machine; Ctrl-C stops it and leaves nothing behind
-	@exec $(NPM) run --silent local
+	@exec node scripts/local/main.ts
 
 status: $(STAMP) ## Health, versions, replicas and the last decision; exit 1 when something is not well
-	@$(NPM) run --silent status
+	@node scripts/status.ts
 
 clean: $(STAMP) ## Stop what `make local` started and remove its state and the bundles
-	@$(NPM) run --silent clean
+	@node scripts/local/clean.ts
 
 k8s-dev: $(STAMP) ## Install NimbusGuard on the current kubectl context and forward its ports
-	@exec $(NPM) run --silent k8s:dev
+	@exec node scripts/k8s/dev.ts
 
 forward: $(STAMP) ## Forward the ports of a cluster installation until Ctrl-C
-	@exec $(NPM) run --silent k8s:forward
+	@exec node scripts/k8s/forward.ts
 
 k8s-watch: $(STAMP) ## Let NimbusGuard watch and act in NAMESPACE=…
-	@$(NPM) run --silent k8s:watch -- "$(NAMESPACE)"
+	@node scripts/k8s/watch.ts "$(NAMESPACE)"
 
 k8s-clean: $(STAMP) ## Restore what NimbusGuard changed on the cluster, then remove what it installed
-	@$(NPM) run --silent k8s:clean
+	@node scripts/k8s/clean.ts
 
 check: $(STAMP) ## Format, lint, types, unused code
 	@$(NPM) run --silent check
@@ -50,5 +53,5 @@ test: $(STAMP) ## The whole test suite; needs Node and nothing else
 	@$(NPM) run --silent test
 
 e2e: $(STAMP) ## Browser, real processes under load, long runs
-	@$(NPM) run --silent build
+	@node scripts/build.ts
 	@$(NPM) run --silent e2e
