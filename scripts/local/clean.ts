@@ -1,0 +1,16 @@
+// `make clean`: stops what `make local` started, then removes its state and the bundles.
+import { rmSync } from 'node:fs';
+import { endAll } from './processes.ts';
+import { endLeftovers, liveSupervisor, readRunState, STATE_DIR } from './run-state.ts';
+
+const state = readRunState();
+const supervisor = liveSupervisor(state);
+if (supervisor !== undefined) {
+  console.log(`stopping the running loop (pid ${supervisor})`);
+  await endAll([supervisor], 15_000);
+}
+const ended = await endLeftovers(state);
+if (ended.length > 0) console.log(`ended what was left over: ${ended.join(', ')}`);
+rmSync(STATE_DIR, { recursive: true, force: true });
+rmSync(new URL('../../dist', import.meta.url), { recursive: true, force: true });
+console.log('removed .nimbusguard/ and dist/');

@@ -1,0 +1,176 @@
+// The ingress: one listener per Knative Service. It wakes the service, spreads requests, passes them on.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream';
+import { Pool, type Dispatcher } from 'undici';
+
+/** One ready instance of a service. */
+export interface Backend {
+  readonly origin: string;
+  inFlight: number;
+}
+
+export interface Upstreams {
+  /** A ready backend, started if need be. Rejects when none gets ready in time. */
+  pick(): Promise<Backend>;
+  /** Told after every request, for the scale-down clock. */
+  released?(backend: Backend): void;
+}
+
+export interface IngressOptions {
+  readonly name: string;
+  readonly port: number;
+  readonly upstreams: Upstreams;
+  /** Longest wait for the first byte of an answer (Knative's `timeoutSeconds`). */
+  readonly timeoutMs: number;
+}
+
+/** Bodies up to this size are held, so that a request whose backend vanished can go to another. */
+const HELD_BODY_BYTES = 1024 * 1024;
+
+const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'expect']);
+
+const passable = (headers: NodeJS.Dict<string | string[]>): Record<string, string | string[]> =>
+  Object.fromEntries(
+    Object.entries(headers).filter(
+      (entry): entry is [string, string | string[]] =>
+        entry[1] !== undefined && !HOP_BY_HOP.has(entry[0]),
+    ),
+  );
+
+const problem = (response: ServerResponse, status: number, detail: string): void => {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const title = status === 504 ? 'Gateway Timeout' : 'Service Unavailable';
+  response.writeHead(status, {
+    'content-type': 'application/problem+json',
+    ...(status === 503 ? { 'retry-after': '1' } : {}),
+  });
+  response.end(JSON.stringify({ type: 'about:blank', title, status, detail }));
+};
+
+/** The body when it is small enough to be held, otherwise the stream itself. */
+const holdBody = async (request: IncomingMessage): Promise<Buffer | IncomingMessage | null> => {
+  const length = request.headers['content-length'];
+  if (length === undefined && request.headers['transfer-encoding'] === undefined) return null;
+  if (length === undefined || Number(length) > HELD_BODY_BYTES) return request;
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+};
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : '';
+
+/** The connection was refused or cut before an answer: the backend is gone, another may serve. */
+const isGone = (error: unknown): boolean =>
+  ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED'].includes(codeOf(error));
+
+/** One pool of connections per backend, dropped when the backend has been gone for a minute. */
+class Pools {
+  readonly #pools = new Map<string, { pool: Pool; usedAt: number }>();
+
+  for(origin: string, headersTimeout: number): Pool {
+    const known = this.#pools.get(origin);
+    if (known !== undefined) {
+      known.usedAt = performance.now();
+      return known.pool;
+    }
+    this.#dropUnused();
+    const pool = new Pool(origin, { connections: 64, pipelining: 1, headersTimeout, bodyTimeout: 0 });
+    this.#pools.set(origin, { pool, usedAt: performance.now() });
+    return pool;
+  }
+
+  #dropUnused(): void {
+    for (const [origin, { pool, usedAt }] of this.#pools) {
+      if (performance.now() - usedAt < 60_000) continue;
+      this.#pools.delete(origin);
+      pool.close().catch(() => undefined);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#pools.values()].map(({ pool }) => pool.destroy()));
+  }
+}
+
+/** Statuses an idempotent request may be answered with by a backend that is going away. */
+export class Ingress {
+  readonly #options: IngressOptions;
+  readonly #pools = new Pools();
+  readonly #server: Server;
+
+  constructor(options: IngressOptions) {
+    this.#options = options;
+    this.#server = createServer((request, response) => {
+      this.#handle(request, response).catch((error: unknown) =>
+        problem(response, 503, error instanceof Error ? error.message : String(error)),
+      );
+    });
+    this.#server.keepAliveTimeout = 65_000;
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#options.port, '127.0.0.1', resolve);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+    await this.#pools.close();
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await holdBody(request);
+    const held = body === null || Buffer.isBuffer(body);
+    for (let attempt = 1; ; attempt += 1) {
+      const backend = await this.#options.upstreams.pick();
+      backend.inFlight += 1;
+      try {
+        await this.#pass({ request, response, body, backend });
+        return;
+      } catch (error) {
+        if (held && attempt < 4 && isGone(error) && !response.headersSent) continue;
+        this.#refuse(response, error);
+        return;
+      } finally {
+        backend.inFlight -= 1;
+        this.#options.upstreams.released?.(backend);
+      }
+    }
+  }
+
+  #refuse(response: ServerResponse, error: unknown): void {
+    const { name, timeoutMs } = this.#options;
+    if (codeOf(error) === 'UND_ERR_HEADERS_TIMEOUT') {
+      return problem(response, 504, `${name} did not answer within ${timeoutMs / 1000} s`);
+    }
+    return problem(response, 503, `${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+
+  async #pass(hop: {
+    request: IncomingMessage;
+    response: ServerResponse;
+    body: Buffer | IncomingMessage | null;
+    backend: Backend;
+  }): Promise<void> {
+    const { request, response, body, backend } = hop;
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const answer = await this.#pools.for(backend.origin, this.#options.timeoutMs).request({
+      path: request.url ?? '/',
+      method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
+      headers: passable(request.headers),
+      body,
+      signal: gone.signal,
+    });
+    response.writeHead(answer.statusCode, passable(answer.headers));
+    response.flushHeaders(); // an event stream must not wait for its first event
+    await new Promise<void>((resolve) => pipeline(answer.body, response, () => resolve()));
+  }
+}

@@ -1,0 +1,183 @@
+// The processes of one function: started on the first request, kept between min and max scale,
+// restarted with back-off, ended when idle. What Knative's autoscaler and activator do, on one machine.
+import type { ChildProcess } from 'node:child_process';
+import type { Backend, Upstreams } from './ingress.ts';
+import { endAll, freePort, launch } from './processes.ts';
+
+export interface FunctionService {
+  readonly name: string;
+  readonly script: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly logFile: string;
+  readonly minScale: number;
+  readonly maxScale: number;
+  /** Requests one instance takes at a time; 0 is unbounded. */
+  readonly containerConcurrency: number;
+  readonly readinessPath: string;
+  /** Idle time after which an instance above the minimum is ended. */
+  readonly idleMs: number;
+  readonly graceMs: number;
+}
+
+export interface InstanceEvents {
+  started(name: string, pid: number): void;
+  exited(name: string, pid: number, why: string): void;
+}
+
+interface Instance extends Backend {
+  readonly child: ChildProcess;
+  readonly startedAt: number;
+  ready: boolean;
+  idleSince: number;
+}
+
+const START_TIMEOUT_MS = 30_000;
+const POLL_MS = 20;
+const STABLE_MS = 30_000;
+const BACKOFF_MS = [0, 500, 1000, 2000, 5000, 10_000];
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class Instances implements Upstreams {
+  readonly service: FunctionService;
+  readonly #events: InstanceEvents;
+  #instances: Instance[] = [];
+  #waiting: (() => void)[] = [];
+  #failures = 0;
+  #stopping = false;
+  #sweeper: NodeJS.Timeout | undefined;
+  /** Times an instance was started because a request found none. */
+  coldStarts = 0;
+
+  constructor(service: FunctionService, events: InstanceEvents) {
+    this.service = service;
+    this.#events = events;
+  }
+
+  get readyCount(): number {
+    return this.#instances.filter(({ ready }) => ready).length;
+  }
+
+  /** Starts the minimum and resolves when it is ready. */
+  async start(): Promise<void> {
+    if (this.service.maxScale > this.service.minScale) {
+      this.#sweeper = setInterval(() => this.#sweep(), 5000);
+      this.#sweeper.unref();
+    }
+    await Promise.all(Array.from({ length: this.service.minScale }, () => this.#add()));
+  }
+
+  async pick(): Promise<Backend> {
+    const giveUpAt = performance.now() + START_TIMEOUT_MS;
+    while (performance.now() < giveUpAt && !this.#stopping) {
+      const free = this.#leastBusy();
+      if (free !== undefined) return free;
+      this.#grow();
+      await Promise.race([new Promise<void>((resolve) => this.#waiting.push(resolve)), sleep(1000)]);
+    }
+    throw new Error(`${this.service.name} has no ready instance`);
+  }
+
+  released(backend: Backend): void {
+    (backend as Instance).idleSince = performance.now();
+    this.#waiting.shift()?.();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#sweeper);
+    await endAll(
+      this.#instances.flatMap(({ child }) => child.pid ?? []),
+      this.service.graceMs,
+    );
+  }
+
+  #leastBusy(): Instance | undefined {
+    const limit = this.service.containerConcurrency || Infinity;
+    let best: Instance | undefined;
+    for (const instance of this.#instances) {
+      if (!instance.ready || instance.inFlight >= limit) continue;
+      if (best === undefined || instance.inFlight < best.inFlight) best = instance;
+    }
+    return best;
+  }
+
+  #grow(): void {
+    if (this.#instances.length >= this.service.maxScale) return;
+    if (this.#instances.some(({ ready }) => !ready)) return; // one is on its way
+    if (this.#failures > 0) return; // the back-off brings it
+    this.coldStarts += 1;
+    this.#add().catch(() => undefined);
+  }
+
+  async #add(): Promise<void> {
+    const port = await freePort();
+    const { script, env, logFile, name } = this.service;
+    const child = launch({ script, env: { ...env, PORT: String(port) }, logFile });
+    const now = performance.now();
+    const instance: Instance = {
+      child,
+      origin: `http://127.0.0.1:${port}`,
+      inFlight: 0,
+      ready: false,
+      startedAt: now,
+      idleSince: now,
+    };
+    this.#instances.push(instance);
+    if (child.pid !== undefined) this.#events.started(name, child.pid);
+    child.once('exit', (code, signal) => this.#exited(instance, signal ?? `exit code ${code}`));
+    await this.#untilReady(instance);
+  }
+
+  async #untilReady(instance: Instance): Promise<void> {
+    const giveUpAt = performance.now() + START_TIMEOUT_MS;
+    const url = instance.origin + this.service.readinessPath;
+    while (this.#instances.includes(instance)) {
+      if (performance.now() > giveUpAt) {
+        instance.child.kill('SIGKILL');
+        break;
+      }
+      const ok = await fetch(url).then(
+        async (response) => (await response.body?.cancel(), response.ok),
+        () => false, // not listening yet
+      );
+      if (ok) {
+        instance.ready = true;
+        instance.idleSince = performance.now();
+        for (const wake of this.#waiting.splice(0)) wake();
+        return;
+      }
+      await sleep(POLL_MS);
+    }
+    throw new Error(`${this.service.name} did not get ready; see ${this.service.logFile}`);
+  }
+
+  #exited(instance: Instance, why: string): void {
+    this.#instances = this.#instances.filter((other) => other !== instance);
+    const { pid } = instance.child;
+    if (pid !== undefined) this.#events.exited(this.service.name, pid, why);
+    if (this.#stopping || this.#instances.length >= this.service.minScale) return;
+    if (performance.now() - instance.startedAt > STABLE_MS) this.#failures = 0;
+    const delay = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)] ?? 0;
+    this.#failures += 1;
+    setTimeout(() => {
+      if (this.#stopping) return;
+      this.#add().then(
+        () => (this.#failures = 0),
+        () => undefined, // its exit has already scheduled the next try
+      );
+    }, delay);
+  }
+
+  #sweep(): void {
+    const surplus = this.#instances.length - this.service.minScale;
+    const idle = this.#instances.filter(
+      ({ ready, inFlight, idleSince }) =>
+        ready && inFlight === 0 && performance.now() - idleSince > this.service.idleMs,
+    );
+    for (const instance of idle.slice(0, Math.max(0, surplus))) {
+      instance.ready = false;
+      instance.child.kill('SIGTERM');
+    }
+  }
+}

@@ -1,0 +1,130 @@
+// Child processes of the local runtime: started with their log, known by pid and start time.
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname } from 'node:path';
+
+const LOG_LIMIT_BYTES = 20 * 1024 * 1024;
+
+/**
+ * A process outlives a supervisor that was killed with -9. This preload ends it then: once its
+ * parent is another one, it gets SIGTERM, as any pod whose node goes away in good order.
+ */
+const ORPHAN_GUARD = `data:text/javascript,const parent=process.ppid;setInterval(()=>{if(process.ppid!==parent)process.kill(process.pid,'SIGTERM')},1000).unref()`;
+
+/** Flags that keep a small function small: the young generation grows to 2 MiB instead of 16. */
+const NODE_FLAGS = ['--max-semi-space-size=2', '--import', ORPHAN_GUARD];
+
+export interface Launch {
+  readonly script: string;
+  readonly args?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly logFile: string;
+}
+
+/** Variables of the user's shell that a child may see; all else comes from the YAML. */
+const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ', 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'];
+
+/** Starts `script` with this very Node. Its output goes straight to the log file, not through us. */
+export function launch({ script, args = [], env, logFile }: Launch): ChildProcess {
+  mkdirSync(dirname(logFile), { recursive: true });
+  const log = openSync(logFile, 'a');
+  const inherited = Object.fromEntries(
+    INHERITED.flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]])),
+  ) as Record<string, string>;
+  try {
+    return spawn(process.execPath, [...NODE_FLAGS, script, ...args], {
+      env: { ...inherited, ...env },
+      stdio: ['ignore', log, log],
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Copies a log that has grown over its limit to `<log>.1` and empties it; writers append on. */
+export function rotate(logFile: string): void {
+  const size = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
+  if (size <= LOG_LIMIT_BYTES) return;
+  copyFileSync(logFile, `${logFile}.1`);
+  truncateSync(logFile);
+}
+
+/** Start time of a live process, or undefined. Tells a process from a later one of the same pid. */
+export function identityOf(pid: number): string | undefined {
+  try {
+    // Field 22 of /proc/<pid>/stat, counted behind the name, which may hold spaces.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return process.platform === 'linux' ? undefined : startTimeByPs(pid);
+  }
+}
+
+function startTimeByPs(pid: number): string | undefined {
+  try {
+    const line = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return line.trim() || undefined;
+  } catch {
+    return undefined; // ps exits 1 where there is no such process
+  }
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Asks the processes to end, waits for them, and ends those that did not. */
+export async function endAll(pids: readonly number[], graceMs: number): Promise<void> {
+  const signal = (pid: number, name: NodeJS.Signals): void => {
+    if (isAlive(pid)) process.kill(pid, name);
+  };
+  for (const pid of pids) signal(pid, 'SIGTERM');
+  const giveUpAt = performance.now() + graceMs;
+  while (pids.some(isAlive) && performance.now() < giveUpAt) await sleep(25);
+  for (const pid of pids) signal(pid, 'SIGKILL');
+}
+
+const tryPort = (port: number): Promise<number | undefined> =>
+  new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(undefined));
+    probe.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
+    });
+  });
+
+/** A port nobody uses right now. */
+export async function freePort(): Promise<number> {
+  const port = await tryPort(0);
+  if (port === undefined) throw new Error('no free port on 127.0.0.1');
+  return port;
+}
+
+/** `wanted`, or the next port above it that is free. */
+export async function portFrom(wanted: number, taken: ReadonlySet<number>): Promise<number> {
+  for (let port = wanted; port < wanted + 100; port += 1) {
+    if (!taken.has(port) && (await tryPort(port)) !== undefined) return port;
+  }
+  throw new Error(`no free port between ${wanted} and ${wanted + 99} on 127.0.0.1`);
+}

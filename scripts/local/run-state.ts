@@ -1,0 +1,65 @@
+// What a run of the local loop left on this machine: `.nimbusguard/run.json`.
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { endAll, identityOf } from './processes.ts';
+
+export const STATE_DIR = new URL('../../.nimbusguard', import.meta.url).pathname;
+
+const RunState = z.object({
+  supervisor: z.object({ pid: z.int(), identity: z.string() }),
+  startedAtMs: z.number(),
+  /** Name → where it listens. */
+  urls: z.record(z.string(), z.string()),
+  children: z.array(z.object({ name: z.string(), pid: z.int(), identity: z.string() })),
+});
+export type RunState = z.infer<typeof RunState>;
+
+const file = join(STATE_DIR, 'run.json');
+
+/** The last run's state; undefined where there is none, or where it cannot be read (then it is set aside). */
+export function readRunState(): RunState | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+  try {
+    return RunState.parse(JSON.parse(text));
+  } catch {
+    const aside = `${file}.unreadable`;
+    renameSync(file, aside);
+    console.error(`The run state could not be read; it was set aside as ${aside}.`);
+    return undefined;
+  }
+}
+
+/** Written whole and renamed into place, so a reader never sees half of it. */
+export function writeRunState(state: RunState): void {
+  mkdirSync(STATE_DIR, { recursive: true });
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, JSON.stringify(state, null, 2));
+  renameSync(draft, file);
+}
+
+export function removeRunState(): void {
+  rmSync(file, { force: true });
+}
+
+/** The supervisor of that run, when it is still the same live process. */
+export function liveSupervisor(state: RunState | undefined): number | undefined {
+  if (state === undefined) return undefined;
+  const { pid, identity } = state.supervisor;
+  return identityOf(pid) === identity ? pid : undefined;
+}
+
+/** Ends processes that an earlier, killed run left behind. Returns their names. */
+export async function endLeftovers(state: RunState | undefined): Promise<string[]> {
+  const left = (state?.children ?? []).filter(({ pid, identity }) => identityOf(pid) === identity);
+  await endAll(
+    left.map(({ pid }) => pid),
+    3000,
+  );
+  return left.map(({ name }) => name);
+}
