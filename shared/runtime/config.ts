@@ -13,5 +13,7 @@ export function parseEnv<T extends object>(
 /** Keys that every function has. */
 export const commonEnvironment = {
   PORT: z.coerce.number().int().positive().max(65_535).default(8080), // set by Knative
+  /** Address to listen on: every one in a container, 127.0.0.1 where the local runtime says so. */
+  HOST: z.string().min(1).default('0.0.0.0'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
 };

@@ -30,13 +30,22 @@ export function on<T>(
   };
 }
 
+/** What a function's own routes get. */
+export interface RouteContext {
+  readonly log: Logger;
+  /** Metrics of the app; the process figures are in it already (see createApp). */
+  readonly registry: Registry;
+  /** Aborted when the process is asked to stop: long answers such as event streams end here. */
+  readonly stopping: AbortSignal;
+}
+
 /** A function of the chain: `(event) → event | undefined`, and for some an HTTP API of their own. */
 export interface FunctionSpec {
   readonly name: string;
   /** Exact types, or one entry whose type ends in `*` for a prefix. */
   readonly accepts: readonly Accept[];
   /** Adds HTTP routes of the function's own. They are mounted beside the event route `POST /`. */
-  routes?(app: Hono, context: { readonly log: Logger; readonly registry: Registry }): void;
+  routes?(app: Hono, context: RouteContext): void;
   /** Throws with the reason while the function cannot do its work (`/readyz`). */
   ready?(): Promise<void>;
   /** Called once at shutdown, after the last request was answered. */

@@ -1,0 +1,52 @@
+import { NimbusError, type ErrorCode, type FieldProblem } from '../errors.ts';
+
+/** RFC 9457. `errors` is our extension: one entry per wrong field. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly errors?: readonly FieldProblem[];
+}
+
+const TITLE: Record<ErrorCode | 'internal', string> = {
+  'event.malformed': 'Malformed CloudEvent',
+  'input.invalid': 'Invalid input',
+  'route.unknown': 'No such route',
+  'target.conflict': 'The object was changed by somebody else',
+  'body.oversized': 'Body too large',
+  'content.unsupported': 'Unsupported content type',
+  'action.refused': 'Action refused',
+  'event.unusable': 'Event of no use to this function',
+  'upstream.throttled': 'Throttled by an upstream',
+  'upstream.unavailable': 'An upstream is unavailable',
+  internal: 'Internal error',
+};
+
+/** What a caller may know of an error: a NimbusError in full, of a bug only that there was one. */
+export function problemOf(error: unknown): Problem {
+  if (!(error instanceof NimbusError)) {
+    return {
+      type: 'urn:nimbusguard:problem:internal',
+      title: TITLE.internal,
+      status: 500,
+      detail: 'The function failed; its log says why.',
+    };
+  }
+  return {
+    type: `urn:nimbusguard:problem:${error.code}`,
+    title: TITLE[error.code],
+    status: error.status,
+    detail: error.message,
+    ...(error.fields.length === 0 ? {} : { errors: error.fields }),
+  };
+}
+
+/** The error as `application/problem+json` with its status. */
+export function problemResponse(error: unknown): Response {
+  const problem = problemOf(error);
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: { 'content-type': 'application/problem+json' },
+  });
+}

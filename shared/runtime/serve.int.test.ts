@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import { Ping } from '../events/index.ts';
+import { on } from './function.ts';
+import { listenTo } from './serve.ts';
+
+const BINARY = {
+  'ce-specversion': '1.0',
+  'ce-id': 'e1',
+  'ce-source': '/test',
+  'ce-type': Ping.type,
+  'content-type': 'application/json',
+};
+const options = { port: 0, host: '127.0.0.1', logLevel: 'silent' };
+const post = (port: number) =>
+  fetch(`http://127.0.0.1:${port}/`, { method: 'POST', headers: BINARY, body: '{}' });
+
+test('stopping refuses new connections, finishes what runs, closes the function last', async () => {
+  const order: string[] = [];
+  const started = Promise.withResolvers<undefined>();
+  const release = Promise.withResolvers<undefined>();
+  const running = await listenTo(
+    {
+      name: 'slow',
+      accepts: [
+        on(Ping, async () => {
+          started.resolve(undefined);
+          await release.promise;
+          order.push('handled');
+          return undefined;
+        }),
+      ],
+      close: () => {
+        order.push('closed');
+        return Promise.resolve();
+      },
+    },
+    options,
+  );
+
+  const inFlight = post(running.port);
+  await started.promise;
+  const stopped = running.stop();
+  await expect(post(running.port)).rejects.toThrow();
+  release.resolve(undefined);
+
+  expect((await inFlight).status).toBe(204);
+  await stopped;
+  expect(order).toEqual(['handled', 'closed']);
+});
+
+test('what does not finish within the grace period is aborted and cut off', async () => {
+  const started = Promise.withResolvers<undefined>();
+  const aborted = Promise.withResolvers<undefined>();
+  const running = await listenTo(
+    {
+      name: 'stuck',
+      accepts: [
+        on(Ping, (_event, { signal }) => {
+          signal.addEventListener('abort', () => aborted.resolve(undefined));
+          started.resolve(undefined);
+          return new Promise(() => undefined);
+        }),
+      ],
+    },
+    { ...options, graceMs: 20 },
+  );
+
+  const cut = expect(post(running.port)).rejects.toThrow();
+  await started.promise;
+  await running.stop();
+
+  await aborted.promise;
+  await cut;
+});
+
+test('a taken port is refused', async () => {
+  const first = await listenTo({ name: 'first', accepts: [] }, options);
+
+  await expect(
+    listenTo({ name: 'second', accepts: [] }, { ...options, port: first.port }),
+  ).rejects.toThrow('EADDRINUSE');
+  await first.stop();
+});

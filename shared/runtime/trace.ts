@@ -1,0 +1,21 @@
+import { createHash } from 'node:crypto';
+import type { UnknownEvent } from '../events/index.ts';
+
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/;
+
+/**
+ * W3C trace context of an event. An event without one (a PingSource's beat) starts a trace derived
+ * from its source and id, so that a redelivery belongs to the same trace.
+ */
+export function traceparentOf(event: UnknownEvent): string {
+  if (event.traceparent !== undefined && TRACEPARENT.test(event.traceparent)) {
+    return event.traceparent;
+  }
+  const hash = createHash('sha256').update(`${event.source}\n${event.id}`).digest('hex');
+  return `00-${hash.slice(0, 32)}-${hash.slice(32, 48)}-01`;
+}
+
+/** The 32 hex digits that logs are searched by. */
+export function traceIdOf(traceparent: string): string {
+  return TRACEPARENT.exec(traceparent)?.[1] ?? '';
+}
