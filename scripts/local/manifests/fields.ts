@@ -1,0 +1,173 @@
+// Which fields of which kind the local runtime honours, and which it only lists at start.
+import type { KubeObject } from './types.ts';
+
+interface Fields {
+  /** Patterns of leaf paths: `[]` is any array item, `**` at the end is everything below. */
+  readonly honoured: readonly string[];
+  /** Known, meant for a cluster, and without effect here. */
+  readonly listed: readonly string[];
+  /** What stands in no pattern: `refused` where it would change what events do, else `listed`. */
+  readonly others: 'refused' | 'listed';
+}
+
+const metadata = [
+  'apiVersion',
+  'kind',
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.labels**',
+  'metadata.annotations**',
+];
+const destination = (at: string): string[] =>
+  ['apiVersion', 'kind', 'name', 'namespace'].map((key) => `${at}.ref.${key}`).concat(`${at}.uri`);
+const delivery = ['retry', 'backoffPolicy', 'backoffDelay', 'timeout']
+  .map((key) => `spec.delivery.${key}`)
+  .concat(destination('spec.delivery.deadLetterSink'));
+const probe = (name: string): string[] =>
+  [
+    'httpGet.path',
+    'initialDelaySeconds',
+    'periodSeconds',
+    'timeoutSeconds',
+    'failureThreshold',
+  ].map((key) => `spec.template.spec.containers[].${name}.${key}`);
+const autoscaling = [
+  'min-scale',
+  'max-scale',
+  'initial-scale',
+  'window',
+  'scale-down-delay',
+  'scale-to-zero-pod-retention-period',
+].map((key) => `spec.template.metadata.annotations[autoscaling.knative.dev/${key}]`);
+
+const served: Fields = { honoured: ['**'], listed: [], others: 'listed' };
+
+const KINDS: Readonly<Record<string, Fields>> = {
+  'serving.knative.dev/Service': {
+    honoured: [
+      ...metadata,
+      ...autoscaling,
+      'spec.template.metadata.labels**',
+      'spec.template.spec.containerConcurrency',
+      'spec.template.spec.timeoutSeconds',
+      'spec.template.spec.containers[].name',
+      'spec.template.spec.containers[].image',
+      'spec.template.spec.containers[].env**',
+      'spec.template.spec.containers[].envFrom**',
+      ...probe('readinessProbe'),
+      ...probe('livenessProbe'),
+    ],
+    listed: [
+      'spec.template.metadata.annotations**',
+      'spec.template.spec.serviceAccountName',
+      'spec.template.spec.volumes**',
+      'spec.template.spec.containers[].imagePullPolicy',
+      'spec.template.spec.containers[].ports**',
+      'spec.template.spec.containers[].resources**',
+      'spec.template.spec.containers[].securityContext**',
+      'spec.template.spec.containers[].volumeMounts**',
+    ],
+    others: 'listed',
+  },
+  'eventing.knative.dev/Broker': {
+    honoured: [...metadata, ...delivery, 'spec.config**'],
+    listed: [],
+    others: 'refused',
+  },
+  'eventing.knative.dev/Trigger': {
+    honoured: [
+      ...metadata,
+      ...delivery,
+      ...destination('spec.subscriber'),
+      'spec.broker',
+      'spec.filter.attributes**',
+      'spec.filters**',
+    ],
+    listed: [],
+    others: 'refused',
+  },
+  'sources.knative.dev/PingSource': {
+    honoured: [
+      ...metadata,
+      ...destination('spec.sink'),
+      ...['schedule', 'timezone', 'contentType', 'data', 'dataBase64'].map((key) => `spec.${key}`),
+      'spec.ceOverrides.extensions**',
+    ],
+    listed: [],
+    others: 'refused',
+  },
+  'sources.knative.dev/SinkBinding': {
+    honoured: [
+      ...metadata,
+      ...destination('spec.sink'),
+      ...['apiVersion', 'kind', 'name', 'namespace'].map((key) => `spec.subject.${key}`),
+      'spec.ceOverrides.extensions**',
+    ],
+    listed: [],
+    others: 'refused',
+  },
+  '/ConfigMap': { honoured: [...metadata, 'data**'], listed: [], others: 'listed' },
+  '/Secret': {
+    honoured: [...metadata, 'data**', 'stringData**', 'type'],
+    listed: [],
+    others: 'listed',
+  },
+  '/Namespace': served,
+  'apps/Deployment': served,
+  'autoscaling/HorizontalPodAutoscaler': served,
+  'apiextensions.k8s.io/CustomResourceDefinition': served,
+  'nimbusguard.io/ScalingPolicy': served,
+};
+
+/** `group/Kind`; the core group is empty. */
+export const groupKind = (object: KubeObject): string => {
+  const slash = object.apiVersion.indexOf('/');
+  return `${slash < 0 ? '' : object.apiVersion.slice(0, slash)}/${object.kind}`;
+};
+
+const PLAIN_KEY = /^[A-Za-z0-9_]+$/;
+
+/** Paths of all leaves: `spec.filters[].exact.type`, `metadata.annotations[a.b/c]`. */
+export function leafPaths(value: unknown, at = ''): string[] {
+  if (Array.isArray(value)) return value.flatMap((item) => leafPaths(item, `${at}[]`));
+  if (typeof value !== 'object' || value === null) return [at];
+  return Object.entries(value).flatMap(([key, below]) => {
+    const step = PLAIN_KEY.test(key) ? (at === '' ? key : `.${key}`) : `[${key}]`;
+    return leafPaths(below, at + step);
+  });
+}
+
+const matches = (pattern: string, path: string): boolean =>
+  pattern.endsWith('**') ? path.startsWith(pattern.slice(0, -2)) : path === pattern;
+
+/** The short form of a path in a message. */
+const short = (path: string): string =>
+  path
+    .replace('spec.template.metadata.annotations', '')
+    .replace('spec.template.spec.', '')
+    .replace('containers[].', '')
+    .replace('**', '');
+
+export interface FieldVerdict {
+  /** Kind unknown to the local runtime: kept as an object, without effect. */
+  readonly known: boolean;
+  readonly refused: readonly string[];
+  readonly listed: readonly string[];
+}
+
+/** Sorts every leaf of the object into honoured, listed or refused; nothing is passed over. */
+export function judgeFields(object: KubeObject): FieldVerdict {
+  const fields = KINDS[groupKind(object)];
+  if (fields === undefined) return { known: false, refused: [], listed: [] };
+  const refused = new Set<string>();
+  const listed = new Set<string>();
+  for (const path of leafPaths(object)) {
+    if (fields.honoured.some((pattern) => matches(pattern, path))) continue;
+    const pattern = fields.listed.find((candidate) => matches(candidate, path));
+    const annotation = path.startsWith('spec.template.metadata.annotations');
+    if (pattern !== undefined) listed.add(short(annotation ? path : pattern));
+    else if (fields.others === 'listed') listed.add(short(path));
+    else refused.add(path);
+  }
+  return { known: true, refused: [...refused], listed: [...listed] };
+}

@@ -1,0 +1,190 @@
+// knative/*.yaml as the local runtime and the tests read it: the one description of services,
+// broker, triggers and sources. What is not honoured here is refused or listed, never passed over.
+import { z } from 'zod';
+import { readDocuments, type Located } from './documents.ts';
+import type { EnvSources } from './env.ts';
+import {
+  brokerConfigName,
+  DEFAULT_PARTITIONS,
+  readBroker,
+  readPingSource,
+  readSinkBinding,
+  readTrigger,
+} from './eventing.ts';
+import { groupKind, judgeFields } from './fields.ts';
+import { readService } from './serving.ts';
+import type { ConfigData, KnativeService, KubeObject, Manifests, Variables } from './types.ts';
+
+export type * from './types.ts';
+export { routes, type Route } from './routes.ts';
+export { compileFilter, type Attributes } from './filters.ts';
+
+/** Every problem of the files, one line each: what, where, what is allowed. */
+export class ManifestError extends Error {
+  override readonly name = 'ManifestError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the manifests cannot be used:\n${problems.map((line) => `  ${line}`).join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+export interface ReadOptions {
+  /** Secrets by `namespace/name` that stand in no file, such as a key from the environment. */
+  readonly secrets?: Readonly<Record<string, Variables>>;
+}
+
+const DEFAULT_NAMESPACE = 'default';
+
+const named = ({ object, where }: Located) => ({
+  name: object.metadata.name,
+  namespace: object.metadata.namespace ?? DEFAULT_NAMESPACE,
+  where,
+});
+
+const decoded = (data: Variables): Variables =>
+  Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
+  );
+
+function secretsOf(located: readonly Located[], given: ReadOptions['secrets']): ConfigData[] {
+  const secrets = new Map<string, ConfigData>();
+  for (const found of located) {
+    const { data = {}, stringData = {} } = found.object;
+    const secret = { ...named(found), data: { ...decoded(data), ...stringData } };
+    secrets.set(`${secret.namespace}/${secret.name}`, secret);
+  }
+  for (const [key, data] of Object.entries(given ?? {})) {
+    const [namespace = DEFAULT_NAMESPACE, name = ''] = key.split('/');
+    const where = `given at start, Secret ${key}`;
+    secrets.set(key, { name, namespace, where, data: { ...secrets.get(key)?.data, ...data } });
+  }
+  return [...secrets.values()];
+}
+
+const reason = (error: unknown): string => {
+  if (error instanceof z.ZodError) return z.prettifyError(error).replaceAll('\n', ' ');
+  return error instanceof Error ? error.message : String(error);
+};
+
+/** Collects errors instead of stopping at the first. */
+class Reader {
+  readonly errors: string[] = [];
+
+  each<T>(located: readonly Located[], read: (found: Located) => T | undefined): T[] {
+    return located.flatMap((found) => {
+      try {
+        return read(found) ?? [];
+      } catch (error) {
+        this.errors.push(`${found.where}: ${reason(error)}`);
+        return [];
+      }
+    });
+  }
+}
+
+/** One line per set of fields, naming all objects that have it. */
+function listedFields(located: readonly Located[], errors: string[]): string[] {
+  const groups = new Map<string, string[]>();
+  for (const { object, where } of located) {
+    const verdict = judgeFields(object);
+    for (const path of verdict.refused) {
+      errors.push(`${where}: field ${path} is not supported by the local runtime`);
+    }
+    const what = verdict.known ? verdict.listed.join(', ') : 'the whole object';
+    if (what === '') continue;
+    const key = `${object.kind}|${what}`;
+    groups.set(key, [...(groups.get(key) ?? []), object.metadata.name]);
+  }
+  return [...groups].map(([key, names]) => {
+    const [kind = '', what = ''] = key.split('|');
+    return `${kind} ${names.join(', ')}: not applied locally: ${what}`;
+  });
+}
+
+/** Says so where a Broker's settings come from a ConfigMap that only a cluster has. */
+function listedBroker(found: Located, configMaps: readonly ConfigData[]): string[] {
+  const { name, namespace } = named(found);
+  const wanted = brokerConfigName(found.object, namespace);
+  if (wanted === undefined) return [];
+  if (configMaps.some((map) => `${map.namespace}/${map.name}` === wanted)) return [];
+  return [
+    `Broker ${name}: ConfigMap ${wanted} is not among these files: ${DEFAULT_PARTITIONS} partitions`,
+  ];
+}
+
+const sourcesOf = (
+  namespace: string,
+  configMaps: readonly ConfigData[],
+  secrets: readonly ConfigData[],
+): EnvSources => {
+  const find = (all: readonly ConfigData[], name: string) =>
+    all.find((one) => one.name === name && one.namespace === namespace)?.data;
+  return {
+    configMap: (name) => find(configMaps, name),
+    secret: (name) => find(secrets, name),
+  };
+};
+
+/**
+ * Reads folders (or files) of manifests; an object in a later one replaces the same object of an
+ * earlier one. Throws one ManifestError that names every problem.
+ */
+export function readManifests(
+  paths: string | readonly string[],
+  options: ReadOptions = {},
+): Manifests {
+  const { located, errors, replaced } = readDocuments(typeof paths === 'string' ? [paths] : paths);
+  const reader = new Reader();
+  reader.errors.push(...errors);
+  const listed = [...replaced, ...listedFields(located, reader.errors)];
+  const of = (kind: string): Located[] =>
+    located.filter(({ object }) => groupKind(object) === kind);
+  const objects = (kind: string): KubeObject[] => of(kind).map(({ object }) => object);
+
+  const configMaps = of('/ConfigMap').map((found) => ({
+    ...named(found),
+    data: found.object.data ?? {},
+  }));
+  const secrets = secretsOf(of('/Secret'), options.secrets);
+  const services = reader.each(
+    of('serving.knative.dev/Service'),
+    (found): KnativeService | undefined => {
+      const who = named(found);
+      const read = readService(found.object, who, sourcesOf(who.namespace, configMaps, secrets));
+      reader.errors.push(...read.errors.map((line) => `${found.where}: ${line}`));
+      return read.service;
+    },
+  );
+  const brokers = reader.each(of('eventing.knative.dev/Broker'), (found) => {
+    listed.push(...listedBroker(found, configMaps));
+    return readBroker(found.object, named(found), configMaps);
+  });
+  const triggers = reader.each(of('eventing.knative.dev/Trigger'), (found) =>
+    readTrigger(found.object, named(found), brokers),
+  );
+  const pingSources = reader.each(of('sources.knative.dev/PingSource'), (found) =>
+    readPingSource(found.object, named(found)),
+  );
+  const sinkBindings = reader.each(of('sources.knative.dev/SinkBinding'), (found) =>
+    readSinkBinding(found.object, named(found)),
+  );
+  if (reader.errors.length > 0) throw new ManifestError(reader.errors);
+  return {
+    namespaces: objects('/Namespace').map(({ metadata }) => metadata.name),
+    services,
+    brokers,
+    triggers,
+    pingSources,
+    sinkBindings,
+    configMaps,
+    secrets,
+    deployments: objects('apps/Deployment'),
+    autoscalers: objects('autoscaling/HorizontalPodAutoscaler'),
+    crds: objects('apiextensions.k8s.io/CustomResourceDefinition'),
+    policies: objects('nimbusguard.io/ScalingPolicy'),
+    objects: located.map(({ object }) => object),
+    listed,
+  };
+}
