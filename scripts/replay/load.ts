@@ -1,0 +1,180 @@
+import { NimbusError } from '#shared/errors.ts';
+import { at, quantile } from './numbers.ts';
+import { createRandom, type Random } from './random.ts';
+import type { Trace } from './trace.ts';
+
+/** How rates inside a trace's intervals are made up; see `decision-core.md`. */
+export type RatePath = 'rough' | 'steps';
+
+/** What arrives, second by second. Shared, read only, by every controller of one comparison. */
+export interface Load {
+  readonly name: string;
+  readonly seconds: number;
+  /** True mean rate in each second, requests/s. */
+  readonly rate: Float32Array;
+  /** Poisson arrivals in each second. */
+  readonly arrivals: Int32Array;
+  /** First second that is scored; what lies before is warm-up. */
+  readonly scoreFrom: number;
+  /** Spans in which the service fails through no fault of its size: [from, to) and failed share. */
+  readonly outages: readonly Outage[];
+}
+
+export interface Outage {
+  readonly from: number;
+  readonly to: number;
+  readonly failedShare: number;
+}
+
+export interface LoadOptions {
+  readonly path: RatePath;
+  readonly seed: number;
+  /** Requests/s in the pods per request/s in the trace. */
+  readonly scale: number;
+  /** Share of the trace that is warm-up. */
+  readonly warmupShare?: number;
+}
+
+const GRID_SECONDS = 5; // of the Brownian bridge
+const COARSE_SECONDS = 60; // `steps`: intervals up to this long are constant
+const VARIANCE_HALF_WINDOW = 15; // intervals on either side that tell the local roughness
+const MAX_SECONDS = 400 * 86_400;
+
+/** Pods the 99.9th percentile of a trace shall need, and at which use. */
+const REFERENCE = { pods: 35, utilization: 0.7, percentile: 0.999 };
+
+/** The factor that makes the trace's 99.9th percentile need 35 pods at 70 %. */
+export function referenceScale(trace: Trace, capacityPerPod: number): number {
+  const peak =
+    quantile(trace.rps, REFERENCE.percentile) || trace.rps.reduce((a, b) => Math.max(a, b));
+  return (REFERENCE.pods * REFERENCE.utilization * capacityPerPod) / peak;
+}
+
+/** log rates, zeros as half a request per interval. */
+const logRates = (trace: Trace): Float64Array =>
+  trace.rps.map((rps) => Math.log(Math.max(rps, 0.5 / trace.stepSeconds)));
+
+/**
+ * Variance of the log rate from one interval to the next beyond trend and counting noise, local:
+ * sample variance over ± 15 intervals less the variance that counting alone explains.
+ */
+function localRoughness(trace: Trace, logs: Float64Array): Float64Array {
+  const n = logs.length - 1;
+  const sums = { d: new Float64Array(n + 1), dd: new Float64Array(n + 1) };
+  const noise = new Float64Array(n + 1);
+  const counting = (i: number): number => 1 / Math.max(0.5, at(trace.rps, i) * trace.stepSeconds);
+  for (let i = 0; i < n; i += 1) {
+    const d = at(logs, i + 1) - at(logs, i);
+    sums.d[i + 1] = at(sums.d, i) + d;
+    sums.dd[i + 1] = at(sums.dd, i) + d * d;
+    noise[i + 1] = at(noise, i) + counting(i) + counting(i + 1);
+  }
+  return Float64Array.from({ length: Math.max(1, n) }, (_, i) => {
+    const from = Math.max(0, i - VARIANCE_HALF_WINDOW);
+    const to = Math.min(n, i + VARIANCE_HALF_WINDOW + 1);
+    const count = Math.max(1, to - from);
+    const meanD = (at(sums.d, to) - at(sums.d, from)) / count;
+    const meanSquare = (at(sums.dd, to) - at(sums.dd, from)) / count;
+    const counted = (at(noise, to) - at(noise, from)) / count;
+    return Math.max(0, meanSquare - meanD * meanD - counted);
+  });
+}
+
+/** A Brownian bridge from 0 to 0 over `points` steps with end-to-end variance `variance`. */
+function bridge(points: number, variance: number, random: Random): Float64Array {
+  const path = new Float64Array(points + 1);
+  const sd = Math.sqrt(variance / points);
+  for (let i = 1; i <= points; i += 1) path[i] = at(path, i - 1) + sd * random.normal();
+  const end = at(path, points);
+  return path.map((value, i) => value - (end * i) / points);
+}
+
+/** log-linear between the midpoints of the intervals plus a bridge, on a grid of 5 s. */
+function roughGrid(trace: Trace, random: Random): Float64Array {
+  const logs = logRates(trace);
+  const roughness = localRoughness(trace, logs);
+  const step = trace.stepSeconds;
+  const perStep = Math.max(1, Math.round(step / GRID_SECONDS));
+  const grid = new Float64Array(Math.floor((logs.length * step) / GRID_SECONDS));
+  let segment = -1;
+  let noise: Float64Array = new Float64Array(2);
+  for (let j = 0; j < grid.length; j += 1) {
+    const position = ((j + 0.5) * GRID_SECONDS) / step - 0.5; // in midpoints
+    const i = Math.min(logs.length - 2, Math.max(0, Math.floor(position)));
+    const share = Math.min(1, Math.max(0, position - i));
+    if (i !== segment) {
+      noise = bridge(perStep, at(roughness, i), random);
+      segment = i;
+    }
+    const rough = at(noise, Math.round(share * perStep));
+    grid[j] = Math.exp(at(logs, i) + (at(logs, i + 1) - at(logs, i)) * share + rough);
+  }
+  return grid;
+}
+
+/** Rescales the grid so that every interval of the trace keeps its true mean. */
+function keepMeans(trace: Trace, grid: Float64Array): void {
+  const sums = new Float64Array(trace.rps.length);
+  const counts = new Float64Array(trace.rps.length);
+  const intervalOf = (j: number): number =>
+    Math.min(trace.rps.length - 1, Math.floor(((j + 0.5) * GRID_SECONDS) / trace.stepSeconds));
+  for (let j = 0; j < grid.length; j += 1) {
+    const i = intervalOf(j);
+    sums[i] = at(sums, i) + at(grid, j);
+    counts[i] = at(counts, i) + 1;
+  }
+  for (let j = 0; j < grid.length; j += 1) {
+    const i = intervalOf(j);
+    grid[j] = (at(grid, j) * at(trace.rps, i) * at(counts, i)) / at(sums, i);
+  }
+}
+
+/** Rate at the middle of second `t` by the `steps` rule. */
+function steppedRate(trace: Trace, t: number): number {
+  const position = (t + 0.5) / trace.stepSeconds;
+  const last = trace.rps.length - 1;
+  if (trace.stepSeconds <= COARSE_SECONDS) {
+    return at(trace.rps, Math.min(last, Math.floor(position)));
+  }
+  const i = Math.min(last - 1, Math.max(0, Math.floor(position - 0.5)));
+  const share = Math.min(1, Math.max(0, position - 0.5 - i));
+  return at(trace.rps, i) + (at(trace.rps, i + 1) - at(trace.rps, i)) * share;
+}
+
+/** Rate of every second. Traces as fine as the grid have no inside that must be made up. */
+function secondRates(trace: Trace, seconds: number, options: LoadOptions): Float32Array {
+  const rate = new Float32Array(seconds);
+  if (options.path === 'steps' || trace.stepSeconds <= GRID_SECONDS) {
+    for (let t = 0; t < seconds; t += 1) rate[t] = steppedRate(trace, t) * options.scale;
+    return rate;
+  }
+  const grid = roughGrid(trace, createRandom(options.seed, `bridge ${trace.name}`));
+  keepMeans(trace, grid);
+  for (let t = 0; t < seconds; t += 1) {
+    rate[t] = at(grid, Math.min(grid.length - 1, Math.floor(t / GRID_SECONDS))) * options.scale;
+  }
+  return rate;
+}
+
+/** Draws the arrivals of every second from the rates. */
+export function drawArrivals(rate: Float32Array, random: Random): Int32Array {
+  const arrivals = new Int32Array(rate.length);
+  for (let t = 0; t < rate.length; t += 1) arrivals[t] = random.poisson(at(rate, t));
+  return arrivals;
+}
+
+/** Turns a trace into seconds of load, seeded. */
+export function createLoad(trace: Trace, options: LoadOptions): Load {
+  const seconds = Math.floor(trace.rps.length * trace.stepSeconds);
+  if (seconds < 600 || seconds > MAX_SECONDS) {
+    throw new NimbusError(
+      'input.invalid',
+      `${trace.name}: ${seconds} s long; a replay needs 600 s to ${MAX_SECONDS} s`,
+    );
+  }
+  const rate = secondRates(trace, seconds, options);
+  const arrivals = drawArrivals(rate, createRandom(options.seed, `arrivals ${trace.name}`));
+  const warmup = options.warmupShare ?? 0.4;
+  const scoreFrom = Math.floor((seconds * warmup) / 60) * 60;
+  return { name: trace.name, seconds, rate, arrivals, scoreFrom, outages: [] };
+}

@@ -1,0 +1,199 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { NimbusError } from '#shared/errors.ts';
+import { at } from './numbers.ts';
+
+/** Mean request rates on an even grid, from the start of the trace. */
+export interface Trace {
+  readonly name: string;
+  readonly stepSeconds: number;
+  /** Mean requests per second of each interval. */
+  readonly rps: Float64Array;
+  /** What was put right while reading, in words; empty when the file was clean. */
+  readonly notes: readonly string[];
+}
+
+interface Row {
+  readonly line: number;
+  readonly t: number;
+  /** NaN: the field was left empty, a missing measurement. */
+  readonly rps: number;
+}
+
+const HEADER = 't_s,rps';
+const MAX_GAP_SHARE = 0.1; // beyond this a trace says more about its gaps than about its load
+const MAX_ROWS = 5_000_000;
+
+const refuse = (name: string, line: number, why: string): never => {
+  throw new NimbusError('input.invalid', `${name}: line ${line}: ${why}`, {
+    fields: [{ path: `line ${line}`, message: why }],
+  });
+};
+
+const shown = (text: string): string =>
+  JSON.stringify(text.length > 60 ? `${text.slice(0, 59)}…` : text);
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+
+const isNumber = (text: string): boolean => NUMBER.test(text) && Number.isFinite(Number(text));
+
+function parseRow(name: string, line: number, text: string): Row {
+  const cells = text.split(',').map((cell) => cell.trim());
+  const [time, rate] = cells;
+  if (cells.length !== 2 || time === undefined || rate === undefined) {
+    return refuse(name, line, `expected two fields, \`${HEADER}\` (got ${shown(text)})`);
+  }
+  if (!isNumber(time) || Number(time) < 0) {
+    return refuse(name, line, `t_s must be a number of seconds ≥ 0 (got ${shown(time)})`);
+  }
+  if (rate === '') return { line, t: Number(time), rps: Number.NaN };
+  if (!isNumber(rate)) {
+    return refuse(name, line, `rps must be a number, or empty for missing (got ${shown(rate)})`);
+  }
+  if (Number(rate) < 0) refuse(name, line, `rps must not be negative (got ${shown(rate)})`);
+  return { line, t: Number(time), rps: Number(rate) };
+}
+
+/** Whether the first line is the header; refuses what is neither that nor a row of numbers. */
+function hasHeader(name: string, first: string, notes: string[]): boolean {
+  if (first.toLowerCase().replaceAll(' ', '') === HEADER) return true;
+  const cells = first.split(',');
+  if (cells.length !== 2 || !cells.every((cell) => isNumber(cell.trim()))) {
+    refuse(name, 1, `the header must be \`${HEADER}\` (got ${shown(first)})`);
+  }
+  notes.push(`no header: read as ${HEADER}`);
+  return false;
+}
+
+function parseRows(name: string, text: string, notes: string[]): Row[] {
+  if (text.trim() === '') refuse(name, 1, 'the file is empty');
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  if (lines.length > MAX_ROWS) refuse(name, MAX_ROWS, `more than ${MAX_ROWS} lines`);
+  const from = hasHeader(name, (lines[0] ?? '').trim(), notes) ? 1 : 0;
+  const rows: Row[] = [];
+  lines.slice(from).forEach((line, i) => {
+    const content = line.trim();
+    if (content !== '') rows.push(parseRow(name, from + i + 1, content));
+  });
+  return rows;
+}
+
+/** Sorted by time, exact repeats dropped; two different values for one instant are refused. */
+function inOrder(name: string, rows: readonly Row[], notes: string[]): Row[] {
+  const sorted = [...rows].sort((a, b) => a.t - b.t || a.line - b.line);
+  const disordered = sorted.some((row, i) => row !== rows[i]);
+  if (disordered) notes.push('rows were out of order: sorted by t_s');
+  const kept: Row[] = [];
+  for (const row of sorted) {
+    const last = kept.at(-1);
+    if (last?.t !== row.t) kept.push(row);
+    else if (!Object.is(last.rps, row.rps)) {
+      refuse(name, row.line, `t_s ${row.t} stands on line ${last.line} with another rps`);
+    }
+  }
+  if (kept.length < sorted.length) {
+    notes.push(`${sorted.length - kept.length} repeated rows dropped`);
+  }
+  return kept;
+}
+
+/** The step that most intervals have; the smallest of equally common ones. */
+function commonStep(rows: readonly Row[]): number {
+  const counts = new Map<number, number>();
+  for (let i = 1; i < rows.length; i += 1) {
+    const step = Number(((rows[i]?.t ?? 0) - (rows[i - 1]?.t ?? 0)).toFixed(6));
+    counts.set(step, (counts.get(step) ?? 0) + 1);
+  }
+  return [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0])[0]?.[0] ?? 0;
+}
+
+function placeOnGrid(name: string, rows: readonly [Row, ...Row[]], step: number): Float64Array {
+  const start = rows[0].t;
+  const last = rows.at(-1) ?? rows[0];
+  const length = Math.round((last.t - start) / step) + 1;
+  if (length > MAX_ROWS) refuse(name, last.line, `t_s ${last.t} is ${length} steps away`);
+  const grid = new Float64Array(length).fill(Number.NaN);
+  for (const row of rows) {
+    const position = (row.t - start) / step;
+    if (Math.abs(position - Math.round(position)) > 1e-3) {
+      refuse(name, row.line, `mixed steps: t_s ${row.t} is not on the grid of ${step} s`);
+    }
+    grid[Math.round(position)] = row.rps;
+  }
+  return grid;
+}
+
+/** Fills holes linearly; at the ends with the nearest value. */
+function fillGaps(grid: Float64Array): void {
+  let known = -1;
+  for (let i = 0; i < grid.length; i += 1) {
+    if (Number.isNaN(at(grid, i))) continue;
+    for (let j = known + 1; j < i; j += 1) {
+      const from = known < 0 ? at(grid, i) : at(grid, known);
+      const share = known < 0 ? 1 : (j - known) / (i - known);
+      grid[j] = from + (at(grid, i) - from) * share;
+    }
+    known = i;
+  }
+  for (let j = known + 1; j < grid.length; j += 1) {
+    grid[j] = at(grid, known);
+  }
+}
+
+/** Refuses a grid that has more holes than a trace can bear; returns how many it has. */
+function countHoles(name: string, rows: readonly Row[], grid: Float64Array, step: number): number {
+  const missing = grid.reduce((count, value) => count + (Number.isNaN(value) ? 1 : 0), 0);
+  if (missing <= grid.length * MAX_GAP_SHARE) return missing;
+  const jump = rows.find((row, i) => row.t - (rows[i - 1]?.t ?? row.t) > step * 1.5);
+  return refuse(
+    name,
+    jump?.line ?? 2,
+    `${missing} of ${grid.length} intervals of ${step} s are missing (gaps or mixed steps)`,
+  );
+}
+
+/** At least two rows and some load, or refused. */
+function worthReading(name: string, rows: readonly Row[]): readonly [Row, ...Row[]] {
+  const [first, ...rest] = rows;
+  if (first === undefined || rest.length === 0) {
+    return refuse(name, first?.line ?? 2, 'a trace needs at least two rows');
+  }
+  if (!rows.some((row) => row.rps > 0)) refuse(name, first.line, 'no load at all');
+  return [first, ...rest];
+}
+
+/**
+ * Reads `t_s,rps` text: seconds from the start and mean requests/s of the interval that starts
+ * there. What is clear is read and said in `notes` (no header, disorder, exact repeats, gaps of
+ * at most a tenth); everything else is refused with its line number.
+ */
+export function parseTrace(name: string, text: string): Trace {
+  const notes: string[] = [];
+  const rows = worthReading(name, inOrder(name, parseRows(name, text, notes), notes));
+  const stepSeconds = commonStep(rows);
+  const rps = placeOnGrid(name, rows, stepSeconds);
+  const missing = countHoles(name, rows, rps, stepSeconds);
+  if (missing > 0) {
+    fillGaps(rps);
+    notes.push(`${missing} missing intervals filled linearly`);
+  }
+  if (rows[0].t !== 0) notes.push(`starts at t_s ${rows[0].t}: counted from there`);
+  return { name, stepSeconds, rps, notes };
+}
+
+/** Reads a trace file, gzip or not (told by its first bytes, not by its name). */
+export function readTrace(path: string): Trace {
+  const bytes = readFileSync(path);
+  const name = basename(path).replace(/(\.csv)?(\.gz)?$/i, '');
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return parseTrace(name, bytes.toString('utf8'));
+  let text: string;
+  try {
+    text = gunzipSync(bytes).toString('utf8');
+  } catch (error) {
+    throw new NimbusError('input.invalid', `${basename(path)}: damaged gzip data`, {
+      cause: error,
+    });
+  }
+  return parseTrace(name, text);
+}
