@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { commonEnvironment, parseEnv } from '#shared/runtime/config.ts';
+
+/** Manifests often carry an empty value for what is not used; it means the same as no value. */
+const optional = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
+
+const Environment = z
+  .object({
+    ...commonEnvironment,
+    /** Requests served at a time. */
+    WORKERS: z.coerce.number().int().min(1).max(64).default(1),
+    /** Work of one request: 20 ms by one worker is a capacity of 50 requests/s. */
+    SERVICE_TIME_MS: z.coerce.number().min(0.1).max(60_000).default(20),
+    /** `timer` holds a worker without using the CPU, so that 20 pods fit on a laptop; `burn` uses it. */
+    WORK_MODE: z.enum(['timer', 'burn']).default('timer'),
+    /** Requests that may wait; one more is answered 503. */
+    QUEUE_LIMIT: z.coerce.number().int().min(0).max(100_000).default(100),
+    /** From the start of the process to ready. */
+    STARTUP_DELAY_MS: z.coerce.number().int().min(0).max(600_000).default(0),
+    /** After SIGTERM: accept for this long, until every proxy knows, then finish the queue. */
+    DRAIN_MS: z.coerce.number().int().min(0).max(60_000).default(0),
+    GRACE_MS: z.coerce.number().int().min(100).max(600_000).default(20_000),
+    /** What 100 % of the memory workload allocates. */
+    MEMORY_WORKLOAD_MAX_MB: z.coerce.number().int().min(1).max(65_536).default(128),
+    /** Where alerts go: the Broker's ingress. K_SINK, set by a SinkBinding, is used without it. */
+    BROKER_URL: optional(z.url({ protocol: /^https?$/ })),
+    K_SINK: optional(z.url({ protocol: /^https?$/ })),
+    NAMESPACE: z.string().min(1).default('nimbusguard'),
+    /** Set together: consume work from a topic, `host:port[,host:port]`. */
+    KAFKA_BROKERS: optional(z.string().regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'host:port[,…]')),
+    KAFKA_TOPIC: optional(z.string().regex(/^[\w.-]{1,249}$/)),
+    KAFKA_GROUP: z.string().min(1).default('consumer-workload'),
+  })
+  .refine((env) => (env.KAFKA_BROKERS === undefined) === (env.KAFKA_TOPIC === undefined), {
+    path: ['KAFKA_TOPIC'],
+    error: 'KAFKA_BROKERS and KAFKA_TOPIC belong together: set both or neither',
+  });
+
+export type Config = z.infer<typeof Environment>;
+
+export const loadConfig = (env: NodeJS.ProcessEnv): Readonly<Config> => parseEnv(Environment, env);
+
+export const queueOf = (config: Config) => ({
+  workers: config.WORKERS,
+  serviceMs: config.SERVICE_TIME_MS,
+  limit: config.QUEUE_LIMIT,
+});
+
+export const serveOptionsOf = (config: Config) => ({
+  port: config.PORT,
+  logLevel: config.LOG_LEVEL,
+  drainMs: config.DRAIN_MS,
+  graceMs: config.GRACE_MS,
+});
