@@ -113,32 +113,28 @@ interface Made {
   readonly rate: Rate;
 }
 
-function make(shape: Shape, length: number, random: Random): Made {
-  switch (shape) {
-    case 'daily':
-    case 'counter-reset':
-    case 'missing-samples':
-      return { level: 40, sd: 0.08, rate: dayShape };
-    case 'weekly':
-      return { level: 60, sd: 0.08, rate: weekly };
-    case 'growth':
-      return { level: 20, sd: 0.1, rate: (m) => weekly(m) * Math.exp((1.6 * m) / length) };
-    case 'flash-crowd': {
-      const crowd = bursts(length, 5, random);
-      return { level: 30, sd: 0.1, rate: (m) => dayShape(m) * crowd(m) };
-    }
-    case 'step':
-      return { level: 40, sd: 0.05, rate: steps(length, random) };
-    case 'office-hours':
-      return { level: 50, sd: 0.15, rate: office };
-    case 'low-noise':
-      return { level: 1.2, sd: 0.35, rate: dayShape };
-    case 'outage': {
-      const dip = outageDip(length);
-      return { level: 40, sd: 0.08, rate: (m) => dayShape(m) * dip(m) };
-    }
-  }
-}
+const MAKERS: Record<Shape, (length: number, random: Random) => Made> = {
+  daily: () => ({ level: 40, sd: 0.08, rate: dayShape }),
+  'counter-reset': () => ({ level: 40, sd: 0.08, rate: dayShape }),
+  'missing-samples': () => ({ level: 40, sd: 0.08, rate: dayShape }),
+  weekly: () => ({ level: 60, sd: 0.08, rate: weekly }),
+  growth: (length) => ({
+    level: 20,
+    sd: 0.1,
+    rate: (m) => weekly(m) * Math.exp((1.6 * m) / length),
+  }),
+  'flash-crowd': (length, random) => {
+    const crowd = bursts(length, 5, random);
+    return { level: 30, sd: 0.1, rate: (m) => dayShape(m) * crowd(m) };
+  },
+  step: (length, random) => ({ level: 40, sd: 0.05, rate: steps(length, random) }),
+  'office-hours': () => ({ level: 50, sd: 0.15, rate: office }),
+  'low-noise': () => ({ level: 1.2, sd: 0.35, rate: dayShape }),
+  outage: (length) => {
+    const dip = outageDip(length);
+    return { level: 40, sd: 0.08, rate: (m) => dayShape(m) * dip(m) };
+  },
+};
 
 /** Every `every` minutes from the second day on. */
 const times = (length: number, every: number): number[] =>
@@ -151,7 +147,7 @@ const times = (length: number, every: number): number[] =>
 export function synthesize(shape: Shape, seed: number, days = 14): SyntheticTrace {
   const length = days * DAY;
   const random = createRandom(seed, `synthetic ${shape}`);
-  const { level, sd, rate } = make(shape, length, random);
+  const { level, sd, rate } = MAKERS[shape](length, random);
   const slow = wander(length, sd, 45, random);
   const fast = wander(length, sd / 2, 2, random);
   const rps = Float64Array.from({ length }, (_, minute) => {
