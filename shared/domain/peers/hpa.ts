@@ -59,19 +59,19 @@ export const syncDue = (
   syncSeconds: number,
 ): boolean => state.syncedAtMs === null || atMs - state.syncedAtMs >= syncSeconds * 1000 - EARLY_MS;
 
+/** Whether a ratio asks for the other direction than the one before it. */
+const opposed = (ratio: number, again: number): boolean => (ratio - 1) * (again - 1) < 0;
+
 /** With pods set aside or silent: they count as idle when scaling up, as full when scaling down. */
 function rebalanced(input: HpaInput, usage: number, target: number, tolerance: number): number {
   const ratio = usage / target;
   const { replicas, ready, missing } = input;
-  const unready = ratio > 1 ? input.unready : 0;
-  const count = ready + missing + unready;
+  const count = ready + missing + (ratio > 1 ? input.unready : 0);
   const assumed = ratio < 1 ? missing * Math.max(1, target) : 0;
   const again = (usage * ready + assumed) / count / target;
-  const flipped = (ratio < 1 && again > 1) || (ratio > 1 && again < 1);
-  if (Math.abs(1 - again) <= tolerance || flipped) return replicas;
+  if (Math.abs(1 - again) <= tolerance || opposed(ratio, again)) return replicas;
   const wanted = Math.ceil(again * count);
-  const against = (again < 1 && wanted > replicas) || (again > 1 && wanted < replicas);
-  return against ? replicas : wanted;
+  return (again - 1) * (wanted - replicas) < 0 ? replicas : wanted;
 }
 
 /**

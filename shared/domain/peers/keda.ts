@@ -78,27 +78,29 @@ function triggerValue(settings: KedaSettings, state: KedaState, value: number | 
   return givesUp ? fallback.replicas * settings.threshold : null;
 }
 
-/** The scale loop: wakes from zero (or idle) and goes back there. Null: leaves it to the HPA. */
-function wakeOrRest(
-  settings: KedaSettings,
-  state: KedaState,
-  input: KedaInput,
-  min: number,
-): number | null {
+/** Wakes a target that sleeps at zero or idles below its minimum. */
+function wake(settings: KedaSettings, state: KedaState, input: KedaInput, min: number) {
+  state.activeAtMs = input.atMs;
+  const idles = settings.idleReplicas !== undefined && input.replicas < min;
+  return input.replicas === 0 || idles ? Math.max(1, min) : null;
+}
+
+/** Sends an inactive target to rest once the cooldown is over. An error is not inactivity. */
+function rest(settings: KedaSettings, state: KedaState, input: KedaInput, min: number) {
+  const floor = settings.idleReplicas ?? (min === 0 ? 0 : null);
+  if (input.value === null || floor === null || input.replicas <= floor) return null;
+  const cooldownMs = (settings.cooldownSeconds ?? 300) * 1000;
+  const over = state.activeAtMs === null || state.activeAtMs + cooldownMs < input.atMs;
+  return over ? floor : null;
+}
+
+/** The scale loop, every polling interval. Null: leaves it to the HPA. */
+function wakeOrRest(settings: KedaSettings, state: KedaState, input: KedaInput, min: number) {
   const pollingSeconds = settings.pollingSeconds ?? 30;
   if (!syncDue({ syncedAtMs: state.polledAtMs }, input.atMs, pollingSeconds)) return null;
   state.polledAtMs = input.atMs;
-  const idle = settings.idleReplicas;
   const active = (input.value ?? 0) > (settings.activationThreshold ?? 0);
-  if (active) {
-    state.activeAtMs = input.atMs;
-    const asleep = input.replicas === 0 || (idle !== undefined && input.replicas < min);
-    return asleep ? Math.max(1, min) : null;
-  }
-  const rest = idle ?? (min === 0 ? 0 : null);
-  if (input.value === null || rest === null || input.replicas <= rest) return null;
-  const cooldownMs = (settings.cooldownSeconds ?? 300) * 1000;
-  return (state.activeAtMs ?? input.atMs - cooldownMs - 1) + cooldownMs < input.atMs ? rest : null;
+  return active ? wake(settings, state, input, min) : rest(settings, state, input, min);
 }
 
 function scaleByHpa(
