@@ -148,6 +148,8 @@ export const Matured = z.object({
   lateRatio: known,
   capacityPerPod: z.number().positive(),
   knee: z.number().positive(),
+  /** Increase of log lateness per unit of utilisation, as learned. */
+  kneeSlope: z.number().positive().optional(),
   /** Replicas the planner would have chosen under each of the 21 multipliers. */
   whatIfReplicas: z.array(replicas).length(21),
   meanReplicas: z.number().positive(),

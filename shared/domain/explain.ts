@@ -1,0 +1,84 @@
+// One plain sentence with numbers, by rule.
+import type { Mode } from '../events/index.ts';
+import type { Sample, Verdict } from './types.ts';
+
+export interface Explained {
+  verdict: Verdict;
+  sample: Sample;
+  ageSeconds: number | null;
+  mode: Mode;
+  forecast?: {
+    seconds: number;
+    q50: number;
+    q80: number;
+    /** Demand per second that the decided pods carry at the knee. */
+    carried: number;
+    overloadBefore: number;
+    overloadAfter: number;
+  };
+}
+
+const rate = (value: number): string =>
+  value >= 20 ? String(Math.round(value)) : value.toFixed(1);
+
+function percent(share: number): string {
+  const value = 100 * share;
+  if (value < 0.1) return 'under 0.1 %';
+  return `${value < 9.95 ? value.toFixed(1) : String(Math.round(value))} %`;
+}
+
+const pods = (count: number): string => `${count} ${count === 1 ? 'pod' : 'pods'}`;
+
+function demandWords({ sample }: Explained): string {
+  if (sample.requestsPerSecond !== null) return `for ${rate(sample.requestsPerSecond)} req/s`;
+  if (sample.cpuUtilization !== null) return `at ${Math.round(100 * sample.cpuUtilization)} % CPU`;
+  return 'with no data';
+}
+
+function aheadWords({ forecast, sample }: Explained): string {
+  if (forecast === undefined) return '';
+  const unit = sample.requestsPerSecond === null ? 'busy pods' : 'req/s';
+  const seconds = Math.round(forecast.seconds);
+  return `demand in ${seconds} s is 80 % likely at most ${rate(forecast.q80)} ${unit}`;
+}
+
+function changeWords(explained: Explained): string {
+  const { verdict, forecast } = explained;
+  const change = verdict.to - verdict.from;
+  const ahead = aheadWords(explained);
+  const word = explained.mode === 'floor' ? 'the floor' : 'it';
+  if (change > 0 && verdict.reason === 'guardrail') {
+    return `Adding ${change} now: demand rises faster than the forecast, ${verdict.to} are certainly needed.`;
+  }
+  if (change > 0 && forecast !== undefined) {
+    const risk = percent(forecast.overloadBefore);
+    return `Adding ${change} now: ${ahead}; without them overload would be ${risk} likely.`;
+  }
+  if (change > 0) return `Raising ${word} to ${verdict.to}.`;
+  const after =
+    forecast === undefined ? '' : `; overload stays ${percent(forecast.overloadAfter)} likely`;
+  return `Removing ${-change}: ${ahead}, which ${verdict.to} carry${after}.`;
+}
+
+function holdWords(explained: Explained): string {
+  const { verdict } = explained;
+  const last = verdict.constraints.at(-1);
+  const ahead = aheadWords(explained);
+  if (verdict.reason === 'no-data') {
+    const age = explained.ageSeconds;
+    return `Holding: ${age === null ? 'no telemetry' : `telemetry is ${Math.round(age)} s old`}, and missing data never scales down.`;
+  }
+  if (last === undefined || verdict.reason === 'at-target') {
+    return ahead === ''
+      ? 'Holding.'
+      : `Holding: ${ahead}, and the risk and the cost are least here.`;
+  }
+  return `Holding: ${last.detail}.`;
+}
+
+/** Says in one or two sentences what is there, what is done, and why. */
+export function explain(explained: Explained): string {
+  const { verdict } = explained;
+  const words = verdict.kind === 'hold' ? holdWords(explained) : changeWords(explained);
+  return `${pods(verdict.from)} ${demandWords(explained)}. ${words}`.slice(0, 600);
+}

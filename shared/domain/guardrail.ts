@@ -1,0 +1,66 @@
+// The reactive guardrail: what the freshest demand certainly needs, whatever the forecast says.
+import { CERTAIN_DEVIATIONS, MEANS_IN_BLOCKS } from './constants.ts';
+import { fromLog } from './features.ts';
+import { at } from './maths.ts';
+import type { Model } from './model.ts';
+import { meanOf } from './series.ts';
+import type { Sample } from './types.ts';
+
+/** Above this use CPU no longer tells demand: "at least". */
+const CENSORED = 0.95;
+
+export interface Guard {
+  /** Demand per second that is certain now or, in a surprise, at the end of the control delay. */
+  demand: number;
+  /** True when the last forecast did not see it coming, so its slope is followed. */
+  surprised: boolean;
+  /** Pods that censored utilisation asks for; 0 where nothing is censored. */
+  censoredPods: number;
+}
+
+/** Rise per second that is beyond counting noise, by the last two samples. */
+function certainSlope(model: Model): number {
+  const { series } = model;
+  const seconds = Math.max(0.1, series.windowSeconds);
+  const unit = model.demandUnit === 'pods' ? 0 : 1;
+  const noise = Math.sqrt((unit * (series.rate + series.rateBefore)) / seconds);
+  const rise = series.rate - series.rateBefore - CERTAIN_DEVIATIONS * noise;
+  return Math.max(0, rise) / seconds;
+}
+
+/** The same over the fresh mean against one of a block: steadier where samples are short. */
+function meanSlope(model: Model): number {
+  const { series } = model;
+  const fresh = at(MEANS_IN_BLOCKS, 0) * series.blockSeconds;
+  const slow = at(MEANS_IN_BLOCKS, 2) * series.blockSeconds;
+  const noise = model.demandUnit === 'pods' ? 0 : Math.sqrt(meanOf(series, 0) / (2 * fresh));
+  const rise = meanOf(series, 0) - meanOf(series, 2) - CERTAIN_DEVIATIONS * noise;
+  return Math.max(0, rise) / (slow - fresh);
+}
+
+/**
+ * Reads the guardrail. `before` is the demand that the forecast before this sample thought could
+ * be exceeded in one case of fifty; `aheadSeconds` from the sample to the end of the control delay.
+ */
+export function guardOf(model: Model, sample: Sample, before: number, aheadSeconds: number): Guard {
+  const { series } = model;
+  const window = Math.max(2 * at(MEANS_IN_BLOCKS, 0) * series.blockSeconds, series.windowSeconds);
+  const fresh = meanOf(series, 0);
+  const noise = model.demandUnit === 'pods' ? 0.03 * fresh : Math.sqrt(fresh / window);
+  const certain = Math.max(0, fresh - CERTAIN_DEVIATIONS * noise);
+  const surprised = certain > before;
+  // A ramp that began within the last window is twice as steep as the difference of the means.
+  const onset = series.windowSeconds >= series.blockSeconds * 0.6 ? 2 : 1;
+  const slope = surprised ? Math.max(onset * certainSlope(model), meanSlope(model)) : 0;
+  const { ready } = sample.replicas;
+  const cpu = model.demandUnit === 'pods' ? (sample.cpuUtilization ?? 0) : 0;
+  return {
+    demand: certain + slope * aheadSeconds,
+    surprised,
+    censoredPods: cpu >= CENSORED ? 2 * ready : 0,
+  };
+}
+
+/** Demand that the forecast of before thought would be exceeded in one case of fifty. */
+export const surpriseLevel = (model: Model, z: number): number =>
+  fromLog(model.series, model.keep.mu + model.keep.sigma * z);

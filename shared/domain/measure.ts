@@ -1,0 +1,140 @@
+// Raw counters → rates. Counter resets, new pods and vanished pods never make negative demand.
+import type { ObservedState, PodCounters } from '../events/index.ts';
+import type { Counters, Sample } from './types.ts';
+
+/** Assumed time to the next look where there was none before, milliseconds. */
+const FIRST_INTERVAL_MS = 5_000;
+/** Longer pauses than this are gaps, not beats. */
+const INTERVAL_MAX_MS = 60_000;
+
+interface Totals {
+  requests: number;
+  late: number;
+  failed: number;
+  /** Pods whose counters could be compared. */
+  pods: number;
+}
+
+/** Growth of one counter; a counter that fell was reset and counts from zero. */
+const growth = (before: number | undefined, after: number): number =>
+  before === undefined || after < before ? after : after - before;
+
+/**
+ * Growth of one pod between two reads. A pod not seen before counts from zero when it started
+ * after the last read; otherwise its history is not the window's and is left out.
+ */
+function growthOf(now: PodCounters, before: PodCounters | undefined, sinceMs: number) {
+  if (before === undefined && now.startedAtMs < sinceMs) return null;
+  const reset = before !== undefined && now.requests < before.requests;
+  const base = reset ? undefined : before;
+  return {
+    requests: growth(base?.requests, now.requests),
+    late: growth(base?.late, now.late),
+    failed: growth(base?.failed, now.failed),
+  };
+}
+
+function totalsOf(previous: Counters, pods: readonly PodCounters[]): Totals {
+  const before = new Map(previous.pods.map((pod) => [pod.pod, pod]));
+  const totals = { requests: 0, late: 0, failed: 0, pods: 0 };
+  for (const pod of pods) {
+    const grown = growthOf(pod, before.get(pod.pod), previous.measuredAtMs);
+    if (grown === null) continue;
+    totals.requests += grown.requests;
+    totals.late += grown.late;
+    totals.failed += grown.failed;
+    totals.pods++;
+  }
+  return totals;
+}
+
+type Rates = Pick<
+  Sample,
+  'windowMs' | 'requestsPerSecond' | 'requests' | 'lateRatio' | 'failedRatio'
+>;
+
+const UNKNOWN: Rates = {
+  windowMs: null,
+  requestsPerSecond: null,
+  requests: null,
+  lateRatio: null,
+  failedRatio: null,
+};
+
+function fromCounters(
+  previous: Counters | null,
+  pods: readonly PodCounters[],
+  measuredAtMs: number,
+): Rates {
+  const windowMs = previous === null ? 0 : measuredAtMs - previous.measuredAtMs;
+  if (previous === null || windowMs <= 0) return UNKNOWN;
+  const totals = totalsOf(previous, pods);
+  if (totals.pods === 0) return UNKNOWN;
+  const { requests } = totals;
+  return {
+    windowMs,
+    requestsPerSecond: (requests * 1000) / windowMs,
+    requests,
+    lateRatio: requests > 0 ? Math.min(1, totals.late / requests) : null,
+    failedRatio: requests > 0 ? Math.min(1, totals.failed / requests) : null,
+  };
+}
+
+function ratesOf(previous: Counters | null, state: ObservedState): Rates {
+  const { readings } = state;
+  if (readings === null || readings.measuredAtMs === null) return UNKNOWN;
+  if (readings.counters !== null) {
+    return fromCounters(previous, readings.counters, readings.measuredAtMs);
+  }
+  if (readings.rates === null) return UNKNOWN;
+  const { windowMs, requestsPerSecond, lateRatio, failedRatio } = readings.rates;
+  const requests = requestsPerSecond === null ? null : (requestsPerSecond * windowMs) / 1000;
+  return { windowMs, requestsPerSecond, requests, lateRatio, failedRatio };
+}
+
+/** Nominal time between looks: the time since the last one, where that was a beat. */
+function intervalOf(previous: Counters | null, state: ObservedState): number {
+  const measured = state.readings?.measuredAtMs ?? null;
+  if (previous === null || measured === null) return FIRST_INTERVAL_MS;
+  const passed = measured - previous.measuredAtMs;
+  return passed >= 1000 && passed <= INTERVAL_MAX_MS ? passed : FIRST_INTERVAL_MS;
+}
+
+function nextCounters(previous: Counters | null, state: ObservedState): Counters | null {
+  const readings = state.readings;
+  const latest = state.startups.reduce((max, one) => Math.max(max, one.readyAtMs), 0);
+  const lastReadyAtMs = Math.max(previous?.lastReadyAtMs ?? 0, latest);
+  const measured = readings?.measuredAtMs ?? null;
+  if (readings === null || measured === null || readings.counters === null) {
+    return previous === null ? null : { ...previous, lastReadyAtMs };
+  }
+  if (previous !== null && measured <= previous.measuredAtMs) return { ...previous, lastReadyAtMs };
+  return { measuredAtMs: measured, pods: readings.counters, lastReadyAtMs };
+}
+
+/**
+ * Turns one observation into what the core sees, by the counters of the one before.
+ * @param intervalMs nominal time to the next observation, where the caller knows it.
+ */
+export function measure(
+  previous: Counters | null,
+  state: ObservedState,
+  intervalMs?: number,
+): { sample: Sample; counters: Counters | null } {
+  const { readings } = state;
+  const seen = previous?.lastReadyAtMs ?? 0;
+  const sample: Sample = {
+    atMs: state.observedAtMs,
+    measuredAtMs: readings?.measuredAtMs ?? null,
+    ...ratesOf(previous, state),
+    latencyP95Ms: readings?.latencyP95Ms ?? null,
+    cpuUtilization: readings?.cpuUtilization ?? null,
+    memoryUtilization: readings?.memoryUtilization ?? null,
+    inFlight: readings?.inFlight ?? null,
+    lagMessages: readings?.lagMessages ?? null,
+    replicas: state.replicas ?? { desired: 0, ready: 0, starting: 0, draining: 0 },
+    startups: state.startups.filter((one) => one.readyAtMs > seen).map((one) => one.seconds),
+    intervalMs: intervalMs ?? intervalOf(previous, state),
+  };
+  return { sample, counters: nextCounters(previous, state) };
+}

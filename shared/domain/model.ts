@@ -1,0 +1,171 @@
+// The learned document of one target: plain JSON, at most 32 KiB, mutated in place.
+
+/** Parts that the bench can switch off, to see what each is worth. */
+export type Part =
+  | 'forecast'
+  | 'scale'
+  | 'shape'
+  | 'price'
+  | 'keep'
+  | 'guardrail'
+  | 'season'
+  | 'late'
+  | 'churn'
+  | 'q'
+  | 'what-if';
+
+/** Running means and the recent cumulative arrivals. */
+export interface Series {
+  /** Length of a block, seconds; 0 until the first sample. */
+  blockSeconds: number;
+  /** Sum of weights × rate, and sum of weights, per time constant. */
+  sums: number[];
+  weights: number[];
+  /** Cumulative arrivals (time, count) at about a sixth of a block, newest last. */
+  times: number[];
+  counts: number[];
+  total: number;
+  /** The last sample and the one before: rate and window length, for the guardrail's slope. */
+  rate: number;
+  rateBefore: number;
+  windowSeconds: number;
+  /** Offset of the logarithm, in units of demand. */
+  offset: number;
+}
+
+/** One of the two forecasts: what a pod started now would serve, or a dropped one be missing for. */
+export interface Forecaster {
+  theta: number[];
+  scale: number[];
+  fast: number;
+  slow: number;
+  levels: number[];
+  /** Decayed histogram of standardised errors. */
+  shape: number[];
+  /** Decayed counts of outcomes at or below each level of `COVERAGE_LEVELS`, and of all. */
+  covered: number[];
+  outcomes: number;
+  /** The newest forecast: log demand and its deviation. */
+  mu: number;
+  sigma: number;
+}
+
+/** A forecast whose outcome is not known yet. */
+export interface PendingForecast {
+  fromMs: number;
+  upMs: number;
+  toMs: number;
+  inputs: number[];
+  base: number;
+  mu: number[];
+  sigma: number[];
+  scaleInputs: number[][];
+  level: number;
+}
+
+/** A decision whose outcome is not known yet. */
+export interface PendingDecision {
+  id: string;
+  sequence: number;
+  atMs: number;
+  fromMs: number;
+  toMs: number;
+  action: number;
+  from: number;
+  to: number;
+  whatIf: number[];
+  mean: number;
+  k: number;
+}
+
+export interface Workload {
+  /** Decayed sums of demand and of busy pods: capacity is their ratio. */
+  demand: number;
+  busy: number;
+  samples: number;
+  /** log late ratio = a + slope·(ρ − 0.8): mean, information matrix and its weight. */
+  late: number[];
+  information: number[];
+  lateSamples: number;
+  /** Start-up time: mean and variance of its logarithm. */
+  startupMean: number;
+  startupVariance: number;
+  startups: number;
+  ready: number;
+  steadySinceMs: number;
+}
+
+export interface Model {
+  schema: 1;
+  version: string;
+  k0: number;
+  adaptPrice: boolean;
+  /** Price of one changed pod in mean-fleet-minutes per mean pod. */
+  churnPrice: number;
+  off: Part[];
+  startedAtMs: number;
+  lastAtMs: number;
+  lastMeasuredMs: number;
+  decisions: number;
+  demandUnit: 'requests' | 'pods';
+  series: Series;
+  /** Shared by both forecasts: they have the same inputs. */
+  covariance: number[];
+  up: Forecaster;
+  keep: Forecaster;
+  pendingForecasts: PendingForecast[];
+  nextSnapshotMs: number;
+  /** Length of the season, seconds; 0 until the first sample. */
+  seasonSeconds: number;
+  season: { bins: number[]; visits: number[]; bin: number; sum: number; weight: number };
+  workload: Workload;
+  /** Seconds: decayed means and variances of telemetry age, chain and sync. */
+  delay: { age: number[]; chain: number[]; apply: number[]; interval: number };
+  plan: {
+    need: number;
+    needWeight: number;
+    /** Answers of UP in the last seconds: times and pods. */
+    upTimes: number[];
+    upPods: number[];
+    /** Our last answer: a floor lives here, as nothing of the target tells it. -1: none yet. */
+    last: number;
+    /** What not changing has cost so far, mean-fleet-minutes; negative is towards fewer pods. */
+    regret: number;
+    changedAtMs: number;
+    /** Our last scale-ups, to know how many starting pods are late. */
+    addedMs: number[];
+    added: number[];
+    dipUntilMs: number;
+  };
+  price: {
+    lambda: number;
+    /** Current minute: start, requests, late. */
+    minute: number[];
+    /** Decayed: minutes, violating minutes, requests, late requests. */
+    burn: number[];
+    updatedMs: number;
+    reachable: boolean;
+    /** Decayed risk at K and at 2 K: what doubling the price would buy. */
+    worth: number[];
+  };
+  q: {
+    values: number[];
+    sums: number[];
+    count: number;
+    blockMs: number;
+    updates: number;
+    learned: number[];
+  };
+  pendingDecisions: PendingDecision[];
+  matured: PendingMatured[];
+  nextOutcomeMs: number;
+}
+
+/** An outcome that waits to be learned. */
+export interface PendingMatured extends PendingDecision {
+  demand: number;
+  lateRatio: number | null;
+  capacity: number;
+  knee: number;
+  slope: number;
+}

@@ -1,0 +1,169 @@
+// Takes one sample in: what of it can be believed, and what it adds to the model.
+import { CAPACITY_PRIOR, OFFSET_IN_PODS, STALE_MS } from './constants.ts';
+import type { PolicySpec } from '../events/index.ts';
+import { toLog } from './features.ts';
+import { at, sane, zeros } from './maths.ts';
+import type { Model } from './model.ts';
+import { countOutcome } from './price.ts';
+import { addToSeason, seasonBins } from './season.ts';
+import { addToSeries, blockSeconds } from './series.ts';
+import type { Sample } from './types.ts';
+import { capacityOf, learnStartups, learnWorkload, startupSeconds } from './workload.ts';
+
+/** Clocks of source and observer may differ by this much before the age is not believed. */
+const SKEW_MS = 5_000;
+/** No service is asked for more; larger numbers are a broken source. */
+const DEMAND_MAX = 1e9;
+/** Decayed means of delays remember about this many samples. */
+const DELAY_MEMORY = 1 / 200;
+
+export interface Seen {
+  sample: Sample;
+  /** Demand per second (or busy pods); null where it is not known. */
+  demand: number | null;
+  ageSeconds: number | null;
+  /** New telemetry since the last decision. */
+  fresh: boolean;
+  /** Telemetry too old, or of no known age: never a reason to scale down. */
+  stale: boolean;
+  elapsedSeconds: number;
+}
+
+const MEASURES = [
+  'measuredAtMs',
+  'windowMs',
+  'requestsPerSecond',
+  'requests',
+  'lateRatio',
+  'failedRatio',
+  'latencyP95Ms',
+  'cpuUtilization',
+  'memoryUtilization',
+  'inFlight',
+  'lagMessages',
+] as const;
+
+const count = (value: number): number => Math.floor(sane(value) ?? 0);
+
+/** The sample with every number that cannot be true turned into null. */
+export function cleaned(sample: Sample): Sample {
+  const clean: Sample = { ...sample, replicas: { ...sample.replicas } };
+  for (const name of MEASURES) clean[name] = sane(sample[name]);
+  clean.replicas.desired = count(sample.replicas.desired);
+  clean.replicas.ready = count(sample.replicas.ready);
+  clean.replicas.starting = count(sample.replicas.starting);
+  clean.replicas.draining = count(sample.replicas.draining);
+  clean.intervalMs = Math.max(100, sane(sample.intervalMs) ?? 5_000);
+  if ((clean.requestsPerSecond ?? 0) > DEMAND_MAX) clean.requestsPerSecond = null;
+  return clean;
+}
+
+function demandOf(model: Model, sample: Sample): number | null {
+  const { requestsPerSecond, cpuUtilization, replicas } = sample;
+  if (model.startedAtMs === 0) {
+    model.demandUnit = requestsPerSecond === null ? 'pods' : 'requests';
+  }
+  if (model.demandUnit === 'requests') return requestsPerSecond;
+  if (cpuUtilization === null || replicas.ready === 0) return null;
+  return cpuUtilization * replicas.ready;
+}
+
+/** Sets up what depends on the first sample: block, season and the unit of demand. */
+function begin(model: Model, sample: Sample, spec: PolicySpec): void {
+  model.startedAtMs = sample.atMs;
+  model.seasonSeconds = spec.seasonSeconds;
+  adjustBlock(model, sample);
+  const bins = seasonBins(spec.seasonSeconds, sample.intervalMs / 1000);
+  model.season.bins = zeros(bins);
+  model.season.visits = zeros(bins);
+  model.series.offset = OFFSET_IN_PODS * firstCapacity(model, sample);
+}
+
+/** A first idea of what a pod carries: only the scale of the logarithm's offset hangs on it. */
+function firstCapacity(model: Model, sample: Sample): number {
+  if (model.demandUnit === 'pods') return 1;
+  const busy = (sample.cpuUtilization ?? 0) * sample.replicas.ready;
+  const rate = sample.requestsPerSecond ?? 0;
+  return busy > 0.02 && rate > 0 ? rate / busy : CAPACITY_PRIOR;
+}
+
+/** Follows the learned start-up time; a block changes only when it is off by a third. */
+function adjustBlock(model: Model, sample: Sample): void {
+  const wanted = blockSeconds(sample.intervalMs / 1000, startupSeconds(model, 0));
+  const old = model.series.blockSeconds;
+  if (old === 0 || Math.abs(Math.log(wanted / old)) > 0.3) model.series.blockSeconds = wanted;
+}
+
+/** Decayed mean and variance in place: [mean, variance, samples]. */
+export function noteDelay(stats: number[], seconds: number): void {
+  const samples = at(stats, 2) + 1;
+  const gain = Math.max(DELAY_MEMORY, 1 / samples);
+  const error = seconds - at(stats, 0);
+  stats[0] = at(stats, 0) + gain * error;
+  stats[1] = (1 - gain) * (at(stats, 1) + gain * error * error);
+  stats[2] = samples;
+}
+
+/** Believes what can be believed of a sample and takes it into the model. */
+export function observe(model: Model, raw: Sample, spec: PolicySpec): Seen {
+  const sample = cleaned(raw);
+  learnStartups(model, sample.startups);
+  const demand = demandOf(model, sample);
+  const measured = sample.measuredAtMs;
+  const ageMs = measured === null ? null : sample.atMs - measured;
+  const believable = ageMs !== null && ageMs >= -SKEW_MS;
+  const stale = !believable || ageMs > Math.max(STALE_MS, 3 * sample.intervalMs);
+  if (demand === null || measured === null || !believable) {
+    return { sample, demand: null, ageSeconds: null, fresh: false, stale, elapsedSeconds: 0 };
+  }
+  if (model.startedAtMs === 0) begin(model, sample, spec);
+  const fresh = measured > model.lastMeasuredMs;
+  const seen = { sample, demand, ageSeconds: Math.max(0, ageMs / 1000), fresh, stale };
+  if (!fresh) return { ...seen, elapsedSeconds: 0 };
+  const elapsedSeconds = elapsedOf(model, sample, measured);
+  takeIn(model, seen, elapsedSeconds, spec);
+  return { ...seen, elapsedSeconds };
+}
+
+function elapsedOf(model: Model, sample: Sample, measured: number): number {
+  if (model.lastMeasuredMs === 0) return (sample.windowMs ?? sample.intervalMs) / 1000;
+  return Math.max(0.05, Math.min(3600, (measured - model.lastMeasuredMs) / 1000));
+}
+
+function takeIn(
+  model: Model,
+  seen: { sample: Sample; demand: number; ageSeconds: number },
+  elapsed: number,
+  spec: PolicySpec,
+): void {
+  const { sample, demand } = seen;
+  const measured = sample.measuredAtMs ?? sample.atMs;
+  // What spans a gap in the telemetry has no outcome that could be trusted.
+  if (elapsed > (4 * sample.intervalMs) / 1000 + 30) {
+    model.pendingForecasts = [];
+    model.pendingDecisions = [];
+  }
+  adjustBlock(model, sample);
+  if (model.series.times.length === 0) {
+    model.series.times.push(measured - elapsed * 1000);
+    model.series.counts.push(0);
+  }
+  addToSeries(model.series, demand, measured, elapsed);
+  addToSeason(model, measured - elapsed * 500, toLog(model.series, demand), {
+    season: model.seasonSeconds,
+    elapsed,
+  });
+  learnWorkload(model, sample, elapsed);
+  countOutcome(model, sample, elapsed, spec);
+  noteDelay(model.delay.age, seen.ageSeconds);
+  noteNeed(model, demand / capacityOf(model), elapsed);
+  model.lastMeasuredMs = measured;
+}
+
+/** Running mean of busy pods over a week of seasons. */
+function noteNeed(model: Model, busyPods: number, elapsed: number): void {
+  const { plan } = model;
+  const keep = Math.exp(-elapsed / (7 * model.seasonSeconds));
+  plan.need = plan.need * keep + busyPods * (1 - keep);
+  plan.needWeight = plan.needWeight * keep + (1 - keep);
+}

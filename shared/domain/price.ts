@@ -1,0 +1,95 @@
+// The price of a violating minute: K = K₀ · e^λ, with λ a slow integral controller on how fast the
+// error budget is burnt.
+import {
+  DEFAULT_BUDGET_PERCENT,
+  LAMBDA_GAIN,
+  LAMBDA_MAX,
+  LAMBDA_WORTH,
+  LATE_MINUTE,
+  PRICE_AT_DEFAULT,
+} from './constants.ts';
+import type { PolicySpec } from '../events/index.ts';
+import { at, clamp } from './maths.ts';
+import type { Model } from './model.ts';
+import type { Sample } from './types.ts';
+
+const MINUTE_MS = 60_000;
+/** Budget is judged over about three seasons. */
+const BURN_SEASONS = 3;
+/** Fewer minutes than this say nothing about a budget of parts per thousand. */
+const MINUTES_MIN = 60;
+
+/** K₀ of a policy: half the budget is twice the price. */
+export const basePrice = (spec: PolicySpec): number =>
+  (PRICE_AT_DEFAULT * DEFAULT_BUDGET_PERCENT) / spec.slo.violatingMinutesPercent;
+
+/** Weight of a minute of late requests against a violating minute: each in its own budget. */
+export const lateWeight = (spec: PolicySpec): number =>
+  spec.slo.violatingMinutesPercent / spec.slo.lateRequestsPercent;
+
+export const priceOf = (model: Model): number => model.k0 * Math.exp(model.price.lambda);
+
+/** Share of the budget that is burnt, the larger of minutes and requests; null until known. */
+export function budgetBurn(model: Model, spec: PolicySpec): number | null {
+  const [minutes, violating, requests, late] = model.price.burn;
+  if (minutes === undefined || minutes < MINUTES_MIN) return null;
+  const byMinute = (100 * (violating ?? 0)) / minutes / spec.slo.violatingMinutesPercent;
+  const byRequest = (100 * (late ?? 0)) / Math.max(1, requests ?? 0) / spec.slo.lateRequestsPercent;
+  return Math.max(byMinute, byRequest);
+}
+
+/** Counts the requests of one fresh sample into its minute. */
+export function countOutcome(
+  model: Model,
+  sample: Sample,
+  seconds: number,
+  spec: PolicySpec,
+): void {
+  const { minute } = model.price;
+  const start = Math.floor(sample.atMs / MINUTE_MS);
+  if (at(minute, 0) !== start) {
+    closeMinute(model, spec);
+    minute[0] = start;
+    minute[1] = 0;
+    minute[2] = 0;
+  }
+  const requests = sample.requests ?? (sample.requestsPerSecond ?? 0) * seconds;
+  if (sample.lateRatio === null) return;
+  minute[1] = at(minute, 1) + requests;
+  minute[2] = at(minute, 2) + requests * Math.min(1, sample.lateRatio);
+}
+
+function closeMinute(model: Model, spec: PolicySpec): void {
+  const { minute, burn } = model.price;
+  const [, requests, late] = minute;
+  if (requests === undefined || late === undefined || requests <= 0) return;
+  const keep = Math.exp(-60 / (BURN_SEASONS * spec.seasonSeconds));
+  const violating = late > LATE_MINUTE * requests ? 1 : 0;
+  [1, violating, requests, late].forEach((value, i) => {
+    burn[i] = at(burn, i) * keep + value;
+  });
+}
+
+/** Notes the risk at K and at twice K, which tells whether more money buys anything. */
+export function noteWorth(model: Model, risk: number, riskAtDouble: number): void {
+  const { worth } = model.price;
+  worth[0] = at(worth, 0) * 0.999 + risk;
+  worth[1] = at(worth, 1) * 0.999 + riskAtDouble;
+}
+
+/** Moves λ, at most once in a quarter of a season. */
+export function adaptPrice(model: Model, spec: PolicySpec, nowMs: number): void {
+  const { price } = model;
+  if (price.updatedMs === 0) price.updatedMs = nowMs;
+  if (!model.adaptPrice || nowMs - price.updatedMs < spec.seasonSeconds * 250) return;
+  price.updatedMs = nowMs;
+  const burn = budgetBurn(model, spec);
+  if (burn === null) return;
+  const buys = 1 - at(price.worth, 1) / Math.max(1e-12, at(price.worth, 0));
+  price.reachable = burn <= 1.1 || (buys >= LAMBDA_WORTH && price.lambda < LAMBDA_MAX);
+  if (burn > 1 && buys < LAMBDA_WORTH) return;
+  // Aims at 0.8 of the budget; a burn of nothing counts as an eighth, or one quiet day would
+  // drop the price to the bottom.
+  const error = Math.log(Math.max(0.125, burn) / 0.8);
+  price.lambda = clamp(price.lambda + LAMBDA_GAIN * error, -LAMBDA_MAX, LAMBDA_MAX);
+}

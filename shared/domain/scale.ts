@@ -1,0 +1,61 @@
+// How wrong a forecast will be: log variance, linear in what moves with it, fitted online by the
+// gradient of QLIKE, log σ² + e²/σ² (Patton 2011), which is robust to noise in e².
+import { SCALE_FAST, SCALE_LEVEL, SCALE_LEVELS, SCALE_RATE, SCALE_SLOW } from './constants.ts';
+import { at, clamp } from './maths.ts';
+import type { Forecaster } from './model.ts';
+
+/** Number of inputs of the log variance. */
+export const SCALE_INPUTS = 5;
+/** Variance ratios are looked at within e^±3: a single surprise must not rule. */
+const RATIO_MAX = 3;
+/** A squared error counts at most so many variances in the gradient. */
+const SURPRISE_MAX = 12;
+
+/** Which of the tables a level (log units against the long mean) belongs to. */
+export const levelIndex = (level: number): number =>
+  clamp(Math.floor(level / 0.4 + SCALE_LEVELS / 2), 0, SCALE_LEVELS - 1);
+
+/** Inputs of the log variance: all relative to the slow mean of squared errors. */
+export function scaleInputs(
+  forecaster: Forecaster,
+  level: number,
+  jump: number,
+  counting: number,
+): number[] {
+  const slow = forecaster.slow;
+  const ratio = (value: number): number => clamp(Math.log(value / slow), -RATIO_MAX, RATIO_MAX);
+  const levels = at(forecaster.levels, levelIndex(level));
+  return [
+    1,
+    ratio(forecaster.fast),
+    levels > 0 ? ratio(levels) : 0,
+    ratio(slow + jump * jump),
+    ratio(slow + counting),
+  ];
+}
+
+/** Log variance of a forecast with these inputs. */
+export function logVariance(forecaster: Forecaster, inputs: readonly number[]): number {
+  let sum = Math.log(forecaster.slow);
+  for (let i = 0; i < SCALE_INPUTS; i++) sum += at(forecaster.scale, i) * at(inputs, i);
+  return sum;
+}
+
+/** Learns from one error that was forecast with `sigma`. */
+export function learnScale(
+  forecaster: Forecaster,
+  inputs: readonly number[],
+  outcome: { error: number; sigma: number; level: number },
+): void {
+  const square = outcome.error * outcome.error;
+  const surprise = Math.min(SURPRISE_MAX, square / (outcome.sigma * outcome.sigma));
+  for (let i = 0; i < SCALE_INPUTS; i++) {
+    forecaster.scale[i] = at(forecaster.scale, i) + SCALE_RATE * (surprise - 1) * at(inputs, i);
+  }
+  const capped = Math.min(square, 25 * forecaster.slow);
+  forecaster.fast += SCALE_FAST * (capped - forecaster.fast);
+  forecaster.slow += SCALE_SLOW * (capped - forecaster.slow);
+  const index = levelIndex(outcome.level);
+  const old = at(forecaster.levels, index);
+  forecaster.levels[index] = old > 0 ? old + SCALE_LEVEL * (capped - old) : forecaster.slow;
+}

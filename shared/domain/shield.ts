@@ -1,0 +1,245 @@
+// The shield: what stands between a plan and a change. Up at once; down only when it is proven.
+import { RECENT_UP_BLOCKS, WARMUP_SEASONS } from './constants.ts';
+import type { PolicySpec } from '../events/index.ts';
+import type { Plans } from './decide.ts';
+import { COVERAGE_LEVELS } from './forecast.ts';
+import { at } from './maths.ts';
+import { REFERENCE_MEAN } from './constants.ts';
+import type { Model } from './model.ts';
+import { overload, totalOf } from './plan.ts';
+import { meanOf } from './series.ts';
+import type { Constraint, DecideOptions, Reason } from './types.ts';
+
+/** Failed requests beyond this share, with falling demand, are an outage and not less demand. */
+const DIP_FAILURES = 0.05;
+/** Demand below this share of the reference mean is falling. */
+const DIP_DEMAND = 0.8;
+/** A pod that has not become ready in this many start-up times is not coming. */
+const LATE_STARTS = 2;
+/** Outcomes after which coverage is judged, and how far it may be off at 90 %. */
+const COVERAGE_OUTCOMES = 60;
+const COVERAGE_TOLERANCE = 0.05;
+
+export interface Shielded {
+  kind: 'scale' | 'hold';
+  reason: Reason;
+  from: number;
+  to: number;
+  constraints: Constraint[];
+}
+
+type Stop = Pick<Constraint, 'name' | 'detail'>;
+
+/** Pods that should have been ready by now and are not: they carry nothing, so more are needed. */
+function lateStarters(model: Model, plans: Plans): number {
+  const { plan } = model;
+  const since = plans.seen.sample.atMs - LATE_STARTS * plans.delay.startupSeconds * 1000;
+  while (plan.addedMs.length > 0 && at(plan.addedMs, 0) < since) {
+    plan.addedMs.shift();
+    plan.added.shift();
+  }
+  let recent = 0;
+  for (const added of plan.added) recent += added;
+  return Math.max(0, plans.seen.sample.replicas.starting - recent);
+}
+
+/** Largest answer of UP in the last two thirds of a block. */
+function recentUp(model: Model, pods: number, nowMs: number): number {
+  const { plan, series } = model;
+  const since = nowMs - RECENT_UP_BLOCKS * series.blockSeconds * 1000;
+  while (plan.upTimes.length > 0 && at(plan.upTimes, 0) < since) {
+    plan.upTimes.shift();
+    plan.upPods.shift();
+  }
+  while (plan.upPods.length > 0 && at(plan.upPods, plan.upPods.length - 1) <= pods) {
+    plan.upTimes.pop();
+    plan.upPods.pop();
+  }
+  plan.upTimes.push(nowMs);
+  plan.upPods.push(pods);
+  return at(plan.upPods, 0);
+}
+
+/** True when forecasts came true as often as they should, by enough outcomes. */
+function calibrated(model: Model): boolean {
+  const { covered, outcomes } = model.keep;
+  if (outcomes < COVERAGE_OUTCOMES) return false;
+  const level = at(COVERAGE_LEVELS, 2);
+  const noise = 2 * Math.sqrt((level * (1 - level)) / Math.min(outcomes, 500));
+  return at(covered, 2) / outcomes > level - COVERAGE_TOLERANCE - noise;
+}
+
+/** An outage: failures up and demand down. It holds on for two control delays. */
+function dipping(model: Model, plans: Plans): boolean {
+  const { sample, demand } = plans.seen;
+  const failing = (sample.failedRatio ?? 0) > DIP_FAILURES;
+  const falling = (demand ?? 0) < DIP_DEMAND * meanOf(model.series, REFERENCE_MEAN + 2);
+  if (failing && falling) {
+    model.plan.dipUntilMs = sample.atMs + 2000 * plans.outlook.horizonSeconds;
+  }
+  return sample.atMs < model.plan.dipUntilMs;
+}
+
+/** HPA's plain answer on the same CPU, for the warm-up; 0 where CPU is not known. */
+function plainHpa(plans: Plans, spec: PolicySpec): number {
+  const { cpuUtilization, replicas } = plans.seen.sample;
+  if (cpuUtilization === null) return 0;
+  return Math.ceil((cpuUtilization * replicas.ready * 100) / spec.targetCPUUtilizationPercentage);
+}
+
+/** What forbids every scale-down on this beat, first reason first. */
+function forbidden(model: Model, plans: Plans, spec: PolicySpec, options: DecideOptions): Stop[] {
+  const { seen } = plans;
+  const nowMs = seen.sample.atMs;
+  const age = Math.round(seen.ageSeconds ?? 0);
+  const warm = model.startedAtMs + WARMUP_SEASONS * spec.seasonSeconds * 1000;
+  const held = options.holdUntilMs ?? 0;
+  const rules: [boolean, Constraint['name'], string][] = [
+    [seen.stale, 'data-stale', `telemetry is ${age} s old`],
+    [!seen.fresh, 'data-stale', 'no new telemetry since the last decision'],
+    [dipping(model, plans), 'outage-dip', 'failures rose while demand fell: not less demand'],
+    [plans.guard.censoredPods > 0, 'censored-demand', 'CPU is full: demand is at least this'],
+    [nowMs < warm, 'warm-up', 'installed a moment ago: nothing is taken away yet'],
+    [nowMs < held, 'held-by-advice', 'an adviser asked to hold'],
+  ];
+  return rules.filter(([applies]) => applies).map(([, name, detail]) => ({ name, detail }));
+}
+
+/**
+ * Least pods that may be left before the cooldown ends: KEEP's tail there is no more than what one
+ * pod is worth. Without proof (young, badly calibrated) nothing may be taken away.
+ */
+function provenPods(model: Model, plans: Plans, from: number, wanted: number): number {
+  if (!calibrated(model)) return from;
+  const { keep } = plans;
+  const accepted = 1 / (keep.k * keep.mean);
+  let pods = wanted;
+  while (pods < from && overload(keep, pods) > accepted) pods++;
+  return pods;
+}
+
+/** What waiting has cost against what a change costs: ski rental, at most twice the best. */
+function worthChanging(model: Model, plans: Plans, from: number, to: number): boolean {
+  if (model.off.includes('churn') || model.churnPrice === 0) return true;
+  const plan = to > from ? plans.up : plans.keep;
+  const gain = Math.max(0, totalOf(plan, from) - totalOf(plan, to));
+  const minutes = Math.max(plans.seen.elapsedSeconds, plans.delay.intervalSeconds) / 60;
+  const towards = to > from ? 1 : -1;
+  const so = model.plan.regret * towards > 0 ? model.plan.regret : 0;
+  model.plan.regret = so + towards * gain * minutes;
+  return Math.abs(model.plan.regret) >= model.churnPrice / plan.mean;
+}
+
+const currentOf = (model: Model, plans: Plans, spec: PolicySpec): number =>
+  spec.mode === 'act' || model.plan.last < 0 ? plans.seen.sample.replicas.desired : model.plan.last;
+
+/** Collects what bit, in order. */
+class Trail {
+  readonly constraints: Constraint[] = [];
+  to: number;
+  constructor(to: number) {
+    this.to = to;
+  }
+  move(to: number, stop: Stop): void {
+    if (to === this.to) return;
+    this.constraints.push({ ...stop, from: this.to, to });
+    this.to = to;
+  }
+}
+
+function lower(
+  model: Model,
+  plans: Plans,
+  context: { spec: PolicySpec; options: DecideOptions; from: number },
+  trail: Trail,
+): void {
+  const { spec, options, from } = context;
+  for (const stop of forbidden(model, plans, spec, options)) {
+    const hpa = stop.name === 'warm-up' ? plainHpa(plans, spec) : 0;
+    trail.move(Math.max(from, Math.min(hpa, spec.maxReplicas)), stop);
+    if (trail.to >= from) return;
+  }
+  const nowMs = plans.seen.sample.atMs;
+  const rested = nowMs - model.plan.changedAtMs >= spec.cooldownSeconds * 1000;
+  if (!rested) {
+    const proven = provenPods(model, plans, from, trail.to);
+    const seconds = Math.round((nowMs - model.plan.changedAtMs) / 1000);
+    const detail = `${seconds} s of ${spec.cooldownSeconds} s since the last change, and not proven safe`;
+    trail.move(proven, { name: 'cooldown', detail });
+  }
+  if (trail.to < from && !worthChanging(model, plans, from, trail.to)) {
+    trail.move(from, { name: 'churn', detail: 'the saving does not pay for the change yet' });
+  }
+}
+
+function reasonOf(plans: Plans, from: number, trail: Trail, spec: PolicySpec): Reason {
+  if (trail.to > from) {
+    if (trail.to === spec.minReplicas && plans.upPods < trail.to) return 'bounds';
+    return plans.guardPods > plans.upPods ? 'guardrail' : 'demand';
+  }
+  if (trail.to < from) return from > spec.maxReplicas ? 'bounds' : 'spare';
+  const last = trail.constraints.at(-1)?.name;
+  if (last === 'cooldown') return 'cooldown';
+  if (last === 'data-stale') return 'no-data';
+  if (last === 'warm-up') return 'warm-up';
+  if (last === 'held-by-advice') return 'held';
+  return last === 'max-replicas' ? 'bounds' : 'at-target';
+}
+
+function note(model: Model, nowMs: number, from: number, to: number): void {
+  model.plan.last = to;
+  if (to === from) return;
+  model.plan.changedAtMs = nowMs;
+  model.plan.regret = 0;
+  if (to > from) {
+    model.plan.addedMs.push(nowMs);
+    model.plan.added.push(to - from);
+  }
+}
+
+/** Lets the plan through as far as it is safe, and says what stood against it. */
+export function shield(
+  model: Model,
+  plans: Plans,
+  spec: PolicySpec,
+  options: DecideOptions,
+): Shielded {
+  const from = currentOf(model, plans, spec);
+  const nowMs = plans.seen.sample.atMs;
+  const trail = new Trail(plans.upPods);
+  const { guardPods } = plans;
+  trail.move(Math.max(plans.upPods, guardPods), {
+    name: plans.guard.censoredPods > 0 ? 'censored-demand' : 'guardrail',
+    detail: `what is certain now needs ${guardPods}`,
+  });
+  const late = spec.mode === 'act' ? lateStarters(model, plans) : 0;
+  trail.to += late;
+  const kept = recentUp(model, trail.to, nowMs);
+  if (trail.to < from) {
+    const keepPods = model.off.includes('keep') ? 0 : plans.keepPods + late;
+    trail.to = Math.min(from, Math.max(trail.to, keepPods, kept));
+  }
+  bound(trail, spec);
+  if (trail.to < from) lower(model, plans, { spec, options, from }, trail);
+  else if (trail.to > from && !plans.guard.surprised && from >= spec.minReplicas) {
+    if (!worthChanging(model, plans, from, trail.to)) {
+      trail.move(from, { name: 'churn', detail: 'the risk does not pay for the change yet' });
+    }
+  } else model.plan.regret = 0;
+  bound(trail, spec);
+  const { constraints, to } = trail;
+  const reason = reasonOf(plans, from, trail, spec);
+  note(model, nowMs, from, to);
+  return { kind: to === from ? 'hold' : 'scale', reason, from, to, constraints };
+}
+
+function bound(trail: Trail, spec: PolicySpec): void {
+  trail.move(Math.max(trail.to, spec.minReplicas), {
+    name: 'min-replicas',
+    detail: `the policy asks for at least ${spec.minReplicas}`,
+  });
+  trail.move(Math.min(trail.to, spec.maxReplicas), {
+    name: 'max-replicas',
+    detail: `the policy allows at most ${spec.maxReplicas}`,
+  });
+}

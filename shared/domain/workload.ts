@@ -1,0 +1,159 @@
+// What one pod can do, learned from rate, CPU, latency and ready times.
+import {
+  CAPACITY_PRIOR,
+  KNEE_UNKNOWN,
+  LATE_MINUTE,
+  LATE_SLOPE_PRIOR,
+  STARTUP_PRIOR_SECONDS,
+  STARTUP_SPREAD,
+  WORKLOAD_MEMORY_SECONDS,
+  Z90,
+} from './constants.ts';
+import { at, clamp } from './maths.ts';
+import type { Model, Workload } from './model.ts';
+import type { Sample } from './types.ts';
+
+/** Utilisation at which the latency model is centred. */
+const CENTRE = 0.8;
+/** Prior deviations of log lateness at the centre and of its slope. */
+const LATE_SPREAD = 2.5;
+const SLOPE_SPREAD = 7;
+/** Late requests come in bursts: each tells as much as this share of an independent one. */
+const LATE_INDEPENDENCE = 0.3;
+/** Busy pod-seconds after which capacity is taken as known. */
+const CAPACITY_KNOWN = 20;
+
+const PRIOR_INFORMATION = [1 / LATE_SPREAD ** 2, 0, 1 / SLOPE_SPREAD ** 2];
+
+export const newWorkload = (): Workload => ({
+  demand: 0,
+  busy: 0,
+  samples: 0,
+  late: [Math.log(LATE_MINUTE), LATE_SLOPE_PRIOR],
+  information: [...PRIOR_INFORMATION],
+  lateSamples: 0,
+  startupMean: Math.log(STARTUP_PRIOR_SECONDS),
+  startupVariance: STARTUP_SPREAD ** 2,
+  startups: 0,
+  ready: 0,
+  steadySinceMs: 0,
+});
+
+/** Demand per second that one pod carries at full use. */
+export function capacityOf(model: Model): number {
+  if (model.demandUnit === 'pods') return 1;
+  const { demand, busy } = model.workload;
+  const known = busy / (busy + 1);
+  return busy > 0 ? known * (demand / busy) + (1 - known) * CAPACITY_PRIOR : CAPACITY_PRIOR;
+}
+
+export const capacityKnown = (model: Model): boolean =>
+  model.demandUnit === 'pods' || model.workload.busy > CAPACITY_KNOWN;
+
+/** Inverse of the symmetric 2 × 2 information matrix [a, b; b, c]. */
+function invert(information: readonly number[]): [number, number, number] {
+  const [a, b, c] = [at(information, 0), at(information, 1), at(information, 2)];
+  const determinant = a * c - b * b;
+  return [c / determinant, -b / determinant, a / determinant];
+}
+
+export interface Knee {
+  /** Utilisation beyond which more than 1 % is late, as estimated. */
+  value: number;
+  deviation: number;
+  /** What the planner uses: one deviation below the estimate. */
+  used: number;
+  /** Increase of log lateness per unit of utilisation. */
+  slope: number;
+}
+
+export function kneeOf(model: Model): Knee {
+  const { late, information } = model.workload;
+  const slope = Math.max(3, at(late, 1));
+  const distance = (Math.log(LATE_MINUTE) - at(late, 0)) / slope;
+  const value = clamp(CENTRE + distance, 0.3, 0.97);
+  const x = value - CENTRE;
+  const [v00, v01, v11] = invert(information);
+  const deviation = Math.sqrt(Math.max(0, v00 + 2 * x * v01 + x * x * v11)) / slope;
+  const used = model.workload.lateSamples === 0 ? KNEE_UNKNOWN : value - deviation;
+  return { value, deviation, used: clamp(used, 0.3, 0.95), slope };
+}
+
+/** p90 of the time from creation to ready, seconds. */
+export const startupSeconds = (model: Model, z = Z90): number =>
+  Math.exp(model.workload.startupMean + z * Math.sqrt(model.workload.startupVariance));
+
+export function learnStartups(model: Model, startups: readonly number[]): void {
+  const { workload } = model;
+  for (const seconds of startups) {
+    if (!Number.isFinite(seconds) || seconds <= 0) continue;
+    const gain = Math.max(0.05, 1 / (workload.startups + 2));
+    const error = Math.log(Math.max(0.1, seconds)) - workload.startupMean;
+    workload.startupMean += (workload.startups === 0 ? 0.9 : gain) * error;
+    const spread = workload.startups === 0 ? STARTUP_SPREAD ** 2 : error * error;
+    workload.startupVariance += gain * (spread - workload.startupVariance);
+    workload.startupVariance = Math.max(workload.startupVariance, 0.05 ** 2);
+    workload.startups++;
+  }
+}
+
+/** Learns capacity and latency from one fresh sample of a fleet that was steady in its window. */
+export function learnWorkload(model: Model, sample: Sample, seconds: number): void {
+  const { workload } = model;
+  const { ready, starting } = sample.replicas;
+  const measuredMs = sample.measuredAtMs ?? sample.atMs;
+  if (ready !== workload.ready || starting > 0) {
+    workload.ready = ready;
+    workload.steadySinceMs = sample.atMs;
+  }
+  const windowMs = sample.windowMs ?? seconds * 1000;
+  if (ready === 0 || measuredMs - windowMs < workload.steadySinceMs) return;
+  if (sample.requestsPerSecond === null) learnLateness(model, sample, seconds);
+  else {
+    learnCapacity(workload, sample, seconds);
+    if (capacityKnown(model)) learnLateness(model, sample, seconds);
+  }
+}
+
+function learnCapacity(workload: Workload, sample: Sample, seconds: number): void {
+  const { cpuUtilization: cpu, requestsPerSecond: rate } = sample;
+  if (cpu === null || rate === null || cpu < 0.05 || cpu > 0.9 || rate <= 0) return;
+  if ((sample.failedRatio ?? 0) > 0.02) return;
+  const keep = Math.exp(-seconds / WORKLOAD_MEMORY_SECONDS);
+  workload.demand = workload.demand * keep + rate * seconds;
+  workload.busy = workload.busy * keep + cpu * sample.replicas.ready * seconds;
+  workload.samples++;
+}
+
+/** Poisson regression of late requests on utilisation, one information-filter step. */
+function learnLateness(model: Model, sample: Sample, seconds: number): void {
+  const { workload } = model;
+  const use = utilisation(model, sample);
+  const requests = sample.requests ?? (sample.requestsPerSecond ?? 0) * seconds;
+  if (use === null || sample.lateRatio === null || requests < 1) return;
+  if (use < 0.3 || use > 0.94) return;
+  const x = use - CENTRE;
+  const { late, information } = workload;
+  const keep = Math.exp(-seconds / WORKLOAD_MEMORY_SECONDS);
+  const expected = Math.min(0.3, Math.exp(at(late, 0) + at(late, 1) * x)) * requests;
+  const weight = expected * LATE_INDEPENDENCE;
+  for (let i = 0; i < 3; i++) {
+    const power = i === 0 ? 1 : i === 1 ? x : x * x;
+    const old = at(information, i);
+    information[i] = old * keep + (1 - keep) * at(PRIOR_INFORMATION, i) + weight * power;
+  }
+  const surprise = 3 * Math.sqrt(expected + 1);
+  const error = clamp(sample.lateRatio * requests - expected, -surprise, surprise);
+  const [v00, v01, v11] = invert(information);
+  const step = error * LATE_INDEPENDENCE;
+  late[0] = clamp(at(late, 0) + (v00 + v01 * x) * step, -12, 0);
+  late[1] = clamp(at(late, 1) + (v01 + v11 * x) * step, 5, 80);
+  workload.lateSamples++;
+}
+
+/** Demand over what the ready pods can do; null where either is unknown. */
+export function utilisation(model: Model, sample: Sample): number | null {
+  const { ready } = sample.replicas;
+  if (sample.requestsPerSecond === null) return sample.cpuUtilization;
+  return ready > 0 ? sample.requestsPerSecond / (ready * capacityOf(model)) : null;
+}
