@@ -14,7 +14,7 @@ export const PodCounters = z.object({
   requests: z.number().nonnegative(), // arrivals, rejected ones included
   late: z.number().nonnegative(), // slower than the SLO's latency, or failed
   failed: z.number().nonnegative(), // rejected or 5xx
-  cpuSeconds: z.number().nonnegative(),
+  cpuSeconds: z.number().nonnegative(), // per requested core: its rate is the utilisation
 });
 export type PodCounters = z.infer<typeof PodCounters>;
 
@@ -58,6 +58,7 @@ export const Problem = z.object({
   ]),
   message: z.string().max(2000),
 });
+export type Problem = z.infer<typeof Problem>;
 
 export const ObservedState = z.object({
   /** Id of the tick or alert that caused the look. */

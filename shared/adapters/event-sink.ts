@@ -1,0 +1,81 @@
+import { context, propagation } from '@opentelemetry/api';
+import http from 'node:http';
+import https from 'node:https';
+import { NimbusError } from '../errors.ts';
+import type { UnknownEvent } from '../events/index.ts';
+import type { EventSink } from '../ports.ts';
+
+type Encode = (event: UnknownEvent) => { headers: Record<string, string>; body: string };
+
+const ATTEMPTS = 4;
+const BACKOFF_MS = 50;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Posts events to a broker's ingress (`K_SINK`). 2xx is stored; 429, 5xx and lost connections are
+ * tried again up to four times in all; other answers end at once.
+ * Throws `upstream.unavailable`, or `action.refused` with the broker's words.
+ */
+export function brokerSink(options: {
+  url: string;
+  timeoutMs: number;
+  encode: Encode;
+}): EventSink & { close(): void } {
+  const url = new URL(options.url);
+  const transport = url.protocol === 'https:' ? https : http;
+  const agent = new transport.Agent({ keepAlive: true, maxSockets: 16 });
+
+  const post = (
+    event: UnknownEvent,
+    signal?: AbortSignal,
+  ): Promise<{ status: number; text: string }> => {
+    const { headers, body } = options.encode(event);
+    propagation.inject(context.active(), headers);
+    return new Promise((resolve, reject) => {
+      const request = transport.request(
+        url,
+        {
+          method: 'POST',
+          agent,
+          timeout: options.timeoutMs,
+          headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+          ...(signal === undefined ? {} : { signal }),
+        },
+        (response) => {
+          let text = '';
+          response.setEncoding('utf8');
+          response.on('data', (chunk: string) => (text += chunk));
+          response.on('error', reject);
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+        },
+      );
+      request.on('timeout', () => request.destroy(new Error('timed out')));
+      request.on('error', reject);
+      request.end(body);
+    });
+  };
+
+  return {
+    async send(event, signal) {
+      let last = '';
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (attempt > 0) await pause(BACKOFF_MS * 2 ** attempt);
+        const answer = await post(event, signal).catch((error: unknown) => ({
+          status: 503,
+          text: error instanceof Error ? error.message : String(error),
+        }));
+        if (answer.status >= 200 && answer.status < 300) return;
+        last = `${answer.status} ${answer.text.slice(0, 300)}`;
+        if (answer.status < 500 && answer.status !== 429 && answer.status !== 404) {
+          throw new NimbusError('action.refused', `the broker refused ${event.type}: ${last}`);
+        }
+      }
+      throw new NimbusError(
+        'upstream.unavailable',
+        `the broker did not store ${event.type}: ${last}`,
+      );
+    },
+    close: () => agent.destroy(),
+  };
+}

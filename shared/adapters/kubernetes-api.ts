@@ -1,0 +1,198 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import http from 'node:http';
+import https from 'node:https';
+import { NimbusError } from '../errors.ts';
+
+export type Json = Record<string, unknown>;
+
+const PATCH_TYPES = {
+  merge: 'application/merge-patch+json',
+  json: 'application/json-patch+json',
+} as const;
+
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Absolute path without query, such as `/api/v1/namespaces/a/pods`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly patch?: keyof typeof PATCH_TYPES;
+}
+
+/** What the API server said no to, by its status and reason. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: number;
+  readonly reason: string;
+
+  constructor(status: number, reason: string, message: string) {
+    super(message);
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+/** Answers of the Kubernetes API as plain JSON. 404 is undefined; other refusals are an ApiError. */
+export interface KubernetesApi {
+  request(request: ApiRequest): Promise<Json | undefined>;
+  close(): void;
+}
+
+const CREDENTIALS_MS = 30_000; // a projected token lives for minutes and is replaced well before its end
+const MAX_ATTEMPTS = 3;
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly retryAfterSeconds: number;
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+function send(url: URL, options: https.RequestOptions, body: string | undefined): Promise<Answer> {
+  const transport = url.protocol === 'http:' ? http : https;
+  return new Promise((resolve, reject) => {
+    const request = transport.request(url, options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        resolve({
+          status: response.statusCode ?? 0,
+          text: Buffer.concat(chunks).toString('utf8'),
+          retryAfterSeconds: Number(response.headers['retry-after'] ?? 0) || 0,
+        });
+      });
+    });
+    request.on('timeout', () => request.destroy(new Error('timed out')));
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+const parse = (text: string): Json => {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return {};
+  }
+};
+
+function refusal(request: ApiRequest, answer: Answer): Error {
+  const status = parse(answer.text);
+  const reason = typeof status['reason'] === 'string' ? status['reason'] : `${answer.status}`;
+  const said = typeof status['message'] === 'string' ? status['message'] : answer.text;
+  const message = `${request.method} ${request.path}: ${answer.status} ${said.slice(0, 500)}`;
+  const cause = new ApiError(answer.status, reason, message);
+  if (answer.status === 409) return new NimbusError('target.conflict', message, { cause });
+  if (answer.status === 429) return new NimbusError('upstream.throttled', message, { cause });
+  if (answer.status >= 500) return new NimbusError('upstream.unavailable', message, { cause });
+  return cause;
+}
+
+/** Connection settings of the moment. The agent stays the same while the server's identity does. */
+function connection(config: KubeConfig, timeoutMs: number) {
+  let agent: http.Agent | undefined;
+  let options: https.RequestOptions | undefined;
+  let readAtMs = 0;
+
+  const agentFor = (fresh: https.RequestOptions, plain: boolean): http.Agent => {
+    const keep = { keepAlive: true, maxSockets: 16, timeout: timeoutMs };
+    if (plain) return new http.Agent(keep);
+    const { ca, cert, key, rejectUnauthorized, servername } = fresh;
+    return new https.Agent({
+      ...keep,
+      ca,
+      cert,
+      key,
+      ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
+      ...(servername === undefined ? {} : { servername }),
+    });
+  };
+
+  return {
+    async options(): Promise<https.RequestOptions> {
+      if (options !== undefined && performance.now() - readAtMs < CREDENTIALS_MS) return options;
+      const fresh: https.RequestOptions = {};
+      await config.applyToHTTPSOptions(fresh);
+      const cluster = config.getCurrentCluster();
+      if (cluster?.proxyUrl !== undefined) agent = fresh.agent as http.Agent;
+      agent ??= agentFor(fresh, cluster?.server.startsWith('http:') ?? false);
+      options = {
+        agent,
+        headers: { ...(fresh.headers as http.OutgoingHttpHeaders | undefined) },
+        ...(typeof fresh.auth === 'string' ? { auth: fresh.auth } : {}),
+      };
+      readAtMs = performance.now();
+      return options;
+    },
+    close: () => agent?.destroy(),
+  };
+}
+
+const urlOf = (server: string, request: ApiRequest): URL => {
+  const url = new URL(server.replace(/\/$/, '') + request.path);
+  for (const [name, value] of Object.entries(request.query ?? {}))
+    url.searchParams.set(name, value);
+  return url;
+};
+
+const contentType = (request: ApiRequest): string =>
+  request.patch === undefined ? 'application/json' : PATCH_TYPES[request.patch];
+
+/**
+ * The Kubernetes REST API of the current context (KUBECONFIG, else the pod's service account), over
+ * connections that stay open: `client-node` reads the configuration and gives the credentials; its
+ * generated clients would open a connection per request. A GET is tried three times on 429, 5xx and
+ * lost connections, honouring Retry-After up to a second; a write once: its caller knows how to go on.
+ * Throws `target.conflict`, `upstream.throttled`, `upstream.unavailable`, or an ApiError for the rest.
+ */
+export function kubernetesApi(options: { timeoutMs: number; config?: KubeConfig }): KubernetesApi {
+  const config = options.config ?? new KubeConfig();
+  if (options.config === undefined) config.loadFromDefault();
+  const { server } = config.getCurrentCluster() ?? { server: 'http://127.0.0.1:8001' };
+  const connected = connection(config, options.timeoutMs);
+
+  const once = async (request: ApiRequest): Promise<Answer> => {
+    const { headers, ...rest } = await connected.options();
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+    const settings = {
+      ...rest,
+      method: request.method,
+      timeout: options.timeoutMs,
+      headers: {
+        ...(headers as http.OutgoingHttpHeaders),
+        accept: 'application/json',
+        ...(body === undefined
+          ? {}
+          : { 'content-type': contentType(request), 'content-length': Buffer.byteLength(body) }),
+      },
+    };
+    try {
+      return await send(urlOf(server, request), settings, body);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new NimbusError('upstream.unavailable', `${request.method} ${request.path}: ${why}`, {
+        cause,
+      });
+    }
+  };
+
+  const attempt = async (request: ApiRequest, left: number): Promise<Json | undefined> => {
+    const answer = await once(request).catch((error: unknown) => {
+      if (left <= 1) throw error;
+      return { status: 503, text: '', retryAfterSeconds: 0 };
+    });
+    if (answer.status < 300) return parse(answer.text);
+    if (answer.status === 404) return undefined;
+    const again = answer.status === 429 || answer.status >= 500;
+    if (!again || left <= 1) throw refusal(request, answer);
+    await sleep(Math.min(1000, answer.retryAfterSeconds * 1000 || 50 * (MAX_ATTEMPTS + 1 - left)));
+    return attempt(request, left - 1);
+  };
+
+  return {
+    request: (request) => attempt(request, request.method === 'GET' ? MAX_ATTEMPTS : 1),
+    close: () => connected.close(),
+  };
+}

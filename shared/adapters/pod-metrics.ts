@@ -1,0 +1,135 @@
+import http from 'node:http';
+import type { Readings } from '../events/index.ts';
+import type { Clock, Metrics, Pod, ReadingsRequest } from '../ports.ts';
+import {
+  cpuUtilization,
+  inFlightOf,
+  latencyP95Ms,
+  memoryUtilization,
+  scrapeOf,
+  type Pair,
+  type Scrape,
+} from './pod-scrape.ts';
+
+const MAX_BYTES = 1_048_576;
+const MAX_PODS = 500; // what an event carries
+const FORGET_AFTER_MS = 600_000;
+
+function fetchText(agent: http.Agent, url: string, timeoutMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(timeoutMs); // the whole answer, not only its first byte
+    const request = http.get(url, { agent, signal }, (response) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > MAX_BYTES) request.destroy(new Error('too large'));
+        chunks.push(chunk);
+      });
+      response.on('error', reject);
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve(Buffer.concat(chunks).toString('utf8'));
+        else reject(new Error(`status ${response.statusCode ?? 0}`));
+      });
+    });
+    request.on('error', reject);
+  });
+}
+
+/** Runs at most `limit` of the jobs at a time. */
+async function bounded<T>(jobs: readonly (() => Promise<T>)[], limit: number): Promise<T[]> {
+  const results: T[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < jobs.length; index = next++) {
+      const job = jobs[index];
+      if (job !== undefined) results[index] = await job();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, jobs.length) }, worker));
+  return results;
+}
+
+/** The scrapes of the look before, by pod. */
+class Memory {
+  readonly #scrapes = new Map<string, Scrape>();
+
+  /** Pairs each new scrape with the one before, and keeps the new one. */
+  pair(pods: readonly Pod[], scrapes: readonly (Scrape | null)[]): Pair[] {
+    return pods.flatMap((pod, index): Pair[] => {
+      const now = scrapes[index] ?? null;
+      if (now === null) return [];
+      const before = this.#scrapes.get(pod.uid);
+      this.#scrapes.set(pod.uid, now);
+      return [[now, before]];
+    });
+  }
+
+  forget(beforeMs: number): void {
+    for (const [uid, { atMs }] of this.#scrapes) if (atMs < beforeMs) this.#scrapes.delete(uid);
+  }
+}
+
+function readingsOf(pods: readonly Pod[], scrapes: (Scrape | null)[], pairs: Pair[]): Readings {
+  const answered = scrapes.filter((scrape) => scrape !== null);
+  const none = answered.length === 0;
+  return {
+    source: 'pods',
+    measuredAtMs: none ? null : Math.max(...answered.map(({ atMs }) => atMs)),
+    counters: none ? null : answered.map(({ counters }) => counters),
+    rates: null,
+    latencyP95Ms: latencyP95Ms(pairs),
+    cpuUtilization: cpuUtilization(pairs),
+    memoryUtilization: memoryUtilization(pods, scrapes),
+    inFlight: inFlightOf(answered),
+    lagMessages: null,
+    silentPods: scrapes.length - answered.length,
+  };
+}
+
+/**
+ * Scrapes `/metrics` of each ready pod. The counters go into the event as they are; p95 and CPU are
+ * taken since the scrape before, which this process remembers: after a restart they are unknown once.
+ * `concurrency` bounds the connections over all targets of a look, `timeoutMs` each scrape.
+ */
+export function podMetrics(options: {
+  timeoutMs: number;
+  concurrency: number;
+  clock: Clock;
+}): Metrics & { close(): void } {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: options.concurrency });
+  const memory = new Memory();
+
+  const scrape = async (pod: Pod, request: ReadingsRequest): Promise<Scrape | null> => {
+    const port = request.port ?? pod.port;
+    if (pod.ip === null || port === null) return null;
+    const host = pod.ip.includes(':') ? `[${pod.ip}]` : pod.ip;
+    try {
+      const body = await fetchText(agent, `http://${host}:${port}/metrics`, options.timeoutMs);
+      const when = { atMs: options.clock.nowMs(), sloLatencyMs: request.sloLatencyMs };
+      return scrapeOf(body, pod, when);
+    } catch {
+      return null; // counted as silent: the pod may be starting, dying or stuck
+    }
+  };
+
+  return {
+    async read(requests) {
+      const podsOf = requests.map(({ state }) =>
+        state.pods.filter((pod) => pod.ready && !pod.draining).slice(0, MAX_PODS),
+      );
+      const jobs = requests.flatMap((request, index) =>
+        (podsOf[index] ?? []).map((pod) => () => scrape(pod, request)),
+      );
+      const results = await bounded(jobs, options.concurrency);
+      memory.forget(options.clock.nowMs() - FORGET_AFTER_MS);
+      let offset = 0;
+      return podsOf.map((pods) => {
+        const own = results.slice(offset, offset + pods.length);
+        offset += pods.length;
+        return readingsOf(pods, own, memory.pair(pods, own));
+      });
+    },
+    close: () => agent.destroy(),
+  };
+}

@@ -1,0 +1,140 @@
+import type { PodCounters } from '../events/index.ts';
+import type { Pod } from '../ports.ts';
+import {
+  countBelow,
+  histogramOf,
+  histogramSince,
+  parsePrometheus,
+  quantileOf,
+  type Histogram,
+  type Series,
+} from './prometheus-text.ts';
+
+const DURATION = 'http_request_duration_seconds';
+const WANTED = new Set([
+  'http_requests_total',
+  `${DURATION}_bucket`,
+  `${DURATION}_count`,
+  'http_requests_in_flight',
+  'http_queue_length',
+  'process_cpu_seconds_total',
+  'process_resident_memory_bytes',
+  'workload_busy_seconds_total',
+  'workload_slots',
+]);
+
+/** One pod as it was at `atMs`. */
+export interface Scrape {
+  readonly atMs: number;
+  readonly counters: PodCounters;
+  readonly histogram: Histogram | null;
+  readonly memoryBytes: number | null;
+  readonly inFlight: number | null;
+}
+
+const sum = (series: readonly Series[], name: string, filter?: (s: Series) => boolean) => {
+  const found = series.filter((s) => s.name === name && (filter?.(s) ?? true));
+  return found.length === 0 ? null : found.reduce((total, { value }) => total + value, 0);
+};
+
+/** CPU seconds per requested core: its rate is the utilisation that an HPA would see. */
+function cpuSeconds(series: readonly Series[], pod: Pod): number {
+  const busy = sum(series, 'workload_busy_seconds_total');
+  const slots = sum(series, 'workload_slots');
+  if (busy !== null && slots !== null && slots > 0) return busy / slots;
+  return (sum(series, 'process_cpu_seconds_total') ?? 0) / (pod.cpuRequestCores ?? 1);
+}
+
+const isFailure = ({ labels }: Series): boolean => (labels['code'] ?? '').startsWith('5');
+
+/** Arrivals: what was answered and what is still inside. */
+function counted(series: readonly Series[], histogram: Histogram | null) {
+  const answered = sum(series, 'http_requests_total') ?? histogram?.total ?? 0;
+  const failed = sum(series, 'http_requests_total', isFailure) ?? 0;
+  const inside = sum(series, 'http_requests_in_flight') ?? sum(series, 'http_queue_length');
+  return { requests: answered + (inside ?? 0), failed, inFlight: inside };
+}
+
+/** Reads the text of one pod's `/metrics`. */
+export function scrapeOf(
+  body: string,
+  pod: Pod,
+  when: { readonly atMs: number; readonly sloLatencyMs: number },
+): Scrape {
+  const series = parsePrometheus(body, (name) => WANTED.has(name));
+  const histogram = histogramOf(series, DURATION);
+  const { requests, failed, inFlight } = counted(series, histogram);
+  const slow =
+    histogram === null ? 0 : histogram.total - countBelow(histogram, when.sloLatencyMs / 1000);
+  return {
+    atMs: when.atMs,
+    histogram,
+    counters: {
+      pod: pod.uid.split('-').at(-1) ?? pod.uid,
+      startedAtMs: pod.readyAtMs ?? pod.createdAtMs,
+      requests,
+      late: Math.min(requests, slow + failed),
+      failed: Math.min(requests, failed),
+      cpuSeconds: cpuSeconds(series, pod),
+    },
+    memoryBytes: sum(series, 'process_resident_memory_bytes'),
+    inFlight,
+  };
+}
+
+/** A pod now, and as it was at the look before. */
+export type Pair = readonly [now: Scrape, before: Scrape | undefined];
+
+const added = (one: Histogram | null, other: Histogram): Histogram =>
+  one?.bounds.length !== other.bounds.length
+    ? other
+    : {
+        bounds: other.bounds,
+        counts: other.counts.map((value, index) => value + (one.counts[index] ?? 0)),
+        total: one.total + other.total,
+      };
+
+/** p95 of what was served since the look before, over all pods; null where that is not known. */
+export function latencyP95Ms(pairs: readonly Pair[]): number | null {
+  const merged = pairs
+    .flatMap(([now, before]) => {
+      const [later, earlier] = [now.histogram, before?.histogram ?? null];
+      const since = later && earlier && histogramSince(later, earlier);
+      return since === null ? [] : [since];
+    })
+    .reduce<Histogram | null>(added, null);
+  const seconds = merged === null ? null : quantileOf(merged, 0.95);
+  return seconds === null ? null : seconds * 1000;
+}
+
+const mean = (values: readonly number[]): number | null =>
+  values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
+
+/** Mean over pods of CPU used / requested since the look before. */
+export const cpuUtilization = (pairs: readonly Pair[]): number | null =>
+  mean(
+    pairs.flatMap(([now, before]) => {
+      if (before === undefined || now.atMs <= before.atMs) return [];
+      const used = now.counters.cpuSeconds - before.counters.cpuSeconds;
+      return used < 0 ? [] : [(used * 1000) / (now.atMs - before.atMs)];
+    }),
+  );
+
+/** Mean over pods of memory used / requested. */
+export const memoryUtilization = (
+  pods: readonly Pod[],
+  scrapes: readonly (Scrape | null)[],
+): number | null =>
+  mean(
+    scrapes.flatMap((scrape, index) => {
+      const asked = pods[index]?.memoryRequestBytes ?? 0;
+      const used = scrape?.memoryBytes ?? null;
+      return used === null || asked === 0 ? [] : [used / asked];
+    }),
+  );
+
+/** Requests inside, over the pods that say; null where none does. */
+export function inFlightOf(scrapes: readonly Scrape[]): number | null {
+  const known = scrapes.flatMap(({ inFlight }) => (inFlight === null ? [] : [inFlight]));
+  return known.length === 0 ? null : known.reduce((a, b) => a + b, 0);
+}
