@@ -13,6 +13,7 @@ const TITLE: Record<ErrorCode | 'internal', string> = {
   'event.malformed': 'Malformed CloudEvent',
   'input.invalid': 'Invalid input',
   'route.unknown': 'No such route',
+  'state.conflict': 'Not possible at the moment',
   'target.conflict': 'The object was changed by somebody else',
   'body.oversized': 'Body too large',
   'content.unsupported': 'Unsupported content type',

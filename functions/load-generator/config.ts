@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { commonEnvironment, parseEnv } from '#shared/runtime/config.ts';
+
+/** Manifests often carry an empty value for what is not used; it means the same as no value. */
+const optional = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
+
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+
+const urlList = z
+  .string()
+  .transform((list) => list.split(',').map((url) => url.trim()))
+  .pipe(z.array(httpUrl).max(100));
+
+const Environment = z
+  .object({
+    ...commonEnvironment,
+    /** Where `"target": "http"` goes. */
+    TARGET_URL: httpUrl,
+    /** More targets that a request may name by URL, comma separated. Nothing else is ever called. */
+    ALLOWED_TARGETS: optional(urlList),
+    /** What `"intensity": 100` stands for, requests/s. */
+    MAX_RATE: z.coerce.number().min(1).max(100_000).default(800),
+    /** Requests under way at a time; one more is dropped and counted. */
+    MAX_IN_FLIGHT: z.coerce.number().int().min(1).max(65_536).default(2048),
+    /** A request without an answer for this long has failed. */
+    REQUEST_TIMEOUT_MS: z.coerce.number().int().min(100).max(120_000).default(10_000),
+    /** Directory of CSV traces that `"trace": "<name>.csv"` may name. */
+    TRACE_DIR: optional(z.string().min(1)),
+    GRACE_MS: z.coerce.number().int().min(100).max(600_000).default(5000),
+    /** Set together for `"target": "kafka"`, `host:port[,host:port]`. */
+    KAFKA_BROKERS: optional(z.string().regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'host:port[,…]')),
+    KAFKA_TOPIC: optional(z.string().regex(/^[\w.-]{1,249}$/)),
+  })
+  .refine((env) => (env.KAFKA_BROKERS === undefined) === (env.KAFKA_TOPIC === undefined), {
+    path: ['KAFKA_TOPIC'],
+    error: 'KAFKA_BROKERS and KAFKA_TOPIC belong together: set both or neither',
+  });
+
+export type Config = z.infer<typeof Environment>;
+
+export const loadConfig = (env: NodeJS.ProcessEnv): Readonly<Config> => parseEnv(Environment, env);
+
+export const serveOptionsOf = (config: Config) => ({
+  port: config.PORT,
+  logLevel: config.LOG_LEVEL,
+  graceMs: config.GRACE_MS,
+});

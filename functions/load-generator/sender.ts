@@ -1,0 +1,71 @@
+import { isIP } from 'node:net';
+import { Pool, type Dispatcher } from 'undici';
+import type { Answer } from './recorder.ts';
+import type { Target } from './target.ts';
+
+/** Sends requests; `done` is called exactly once for each. */
+export interface Sender {
+  send(sequence: number, done: (answer: Answer) => void): void;
+  close(): Promise<void>;
+}
+
+const codeOf = (error: Error): string => ('code' in error ? String(error.code) : error.name);
+
+/** A few words instead of error texts: they become keys of the report. */
+const reasonOf = (error: Error): string => {
+  const code = codeOf(error);
+  if (code.includes('TIMEOUT')) return 'timeout';
+  return code === 'UND_ERR_ABORTED' || code === 'UND_ERR_DESTROYED' ? 'stopped' : 'connection';
+};
+
+const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
+
+/**
+ * GETs on a pool of connections, one request per connection at a time. No redirects are followed: an
+ * answer that is not 2xx has failed. `runId` (16 hex digits) starts the trace id of each request.
+ */
+export function httpSender(
+  target: Extract<Target, { kind: 'http' }>,
+  options: { readonly connections: number; readonly timeoutMs: number; readonly runId: string },
+): Sender {
+  const { url, address } = target;
+  const family = isIP(address);
+  const pool = new Pool(url.origin, {
+    connections: options.connections,
+    pipelining: 1,
+    headersTimeout: options.timeoutMs,
+    bodyTimeout: options.timeoutMs,
+    connect: {
+      timeout: options.timeoutMs,
+      lookup: (_host, lookup, callback) => {
+        if (lookup.all === true) callback(null, [{ address, family }]);
+        else callback(null, address, family);
+      },
+    },
+  });
+  const path = url.pathname + url.search;
+
+  return {
+    send(sequence, done) {
+      const traceparent = `00-${options.runId}${hex(sequence, 16)}-${hex(sequence + 1, 16)}-00`;
+      pool.dispatch({ path, method: 'GET', headers: { traceparent } }, answerHandler(done));
+    },
+    async close() {
+      await pool.destroy();
+    },
+  };
+}
+
+/** The least a response needs: bodies are read to their end and thrown away. */
+function answerHandler(done: (answer: Answer) => void): Dispatcher.DispatchHandler {
+  let status = 0;
+  return {
+    onRequestStart: () => undefined,
+    onResponseStart(_controller, statusCode) {
+      status = statusCode;
+    },
+    onResponseData: () => undefined,
+    onResponseEnd: () => done({ ok: status >= 200 && status < 300, code: String(status) }),
+    onResponseError: (_controller, error) => done({ ok: false, code: reasonOf(error) }),
+  };
+}
