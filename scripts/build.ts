@@ -53,12 +53,17 @@ const pageOptions: BuildOptions = {
 };
 
 const sizeOf = async (name: string, result: BuildResult): Promise<Built> => {
-  const outputs = Object.keys(result.metafile?.outputs ?? {}).filter((file) => !file.endsWith('.map'));
+  const outputs = Object.keys(result.metafile?.outputs ?? {}).filter(
+    (file) => !file.endsWith('.map'),
+  );
   const contents = await Promise.all(outputs.map((file) => readFile(join(root, file))));
   return {
     name,
     bytes: contents.reduce((sum, content) => sum + content.byteLength, 0),
-    gzipBytes: contents.reduce((sum, content) => sum + gzipSync(content, { level: 6 }).byteLength, 0),
+    gzipBytes: contents.reduce(
+      (sum, content) => sum + gzipSync(content, { level: 6 }).byteLength,
+      0,
+    ),
   };
 };
 
@@ -79,7 +84,9 @@ const buildPage = async (): Promise<Built> => {
 export const functionNames = async (): Promise<string[]> => {
   const entries = await readdir(join(root, 'functions'), { withFileTypes: true });
   return entries
-    .filter((entry) => entry.isDirectory() && existsSync(join(root, 'functions', entry.name, 'index.ts')))
+    .filter(
+      (entry) => entry.isDirectory() && existsSync(join(root, 'functions', entry.name, 'index.ts')),
+    )
     .map((entry) => entry.name)
     .sort();
 };
@@ -87,7 +94,9 @@ export const functionNames = async (): Promise<string[]> => {
 /** Builds `names`, or everything, in parallel. */
 export const buildAll = async (names?: readonly string[]): Promise<Built[]> => {
   const all = names ?? (await functionNames());
-  await Promise.all(all.map((name) => rm(join(root, 'dist/functions', name), { recursive: true, force: true })));
+  await Promise.all(
+    all.map((name) => rm(join(root, 'dist/functions', name), { recursive: true, force: true })),
+  );
   return Promise.all([...all.map(buildOne), ...(all.includes('operator') ? [buildPage()] : [])]);
 };
 
@@ -100,5 +109,7 @@ if (import.meta.main) {
   for (const { name, bytes, gzipBytes } of built) {
     console.log(`${name.padEnd(20)} ${kib(bytes)}  ${kib(gzipBytes)} gzip`);
   }
-  console.log(`built ${built.length} bundles in ${((performance.now() - started) / 1000).toFixed(2)} s`);
+  console.log(
+    `built ${built.length} bundles in ${((performance.now() - started) / 1000).toFixed(2)} s`,
+  );
 }

@@ -65,7 +65,14 @@ const codeOf = (error: unknown): string =>
 
 /** The connection was refused or cut before an answer: the backend is gone, another may serve. */
 const isGone = (error: unknown): boolean =>
-  ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED'].includes(codeOf(error));
+  [
+    'ECONNREFUSED',
+    'ECONNRESET',
+    'EPIPE',
+    'UND_ERR_SOCKET',
+    'UND_ERR_CLOSED',
+    'UND_ERR_DESTROYED',
+  ].includes(codeOf(error));
 
 /** One pool of connections per backend, dropped when the backend has been gone for a minute. */
 class Pools {
@@ -78,7 +85,12 @@ class Pools {
       return known.pool;
     }
     this.#dropUnused();
-    const pool = new Pool(origin, { connections: 64, pipelining: 1, headersTimeout, bodyTimeout: 0 });
+    const pool = new Pool(origin, {
+      connections: 64,
+      pipelining: 1,
+      headersTimeout,
+      bodyTimeout: 0,
+    });
     this.#pools.set(origin, { pool, usedAt: performance.now() });
     return pool;
   }
@@ -150,7 +162,11 @@ export class Ingress {
     if (codeOf(error) === 'UND_ERR_HEADERS_TIMEOUT') {
       return problem(response, 504, `${name} did not answer within ${timeoutMs / 1000} s`);
     }
-    return problem(response, 503, `${name}: ${error instanceof Error ? error.message : String(error)}`);
+    return problem(
+      response,
+      503,
+      `${name}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 
   async #pass(hop: {

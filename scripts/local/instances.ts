@@ -7,8 +7,11 @@ import { endAll, freePort, launch } from './processes.ts';
 export interface FunctionService {
   readonly name: string;
   readonly script: string;
+  readonly args?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly logFile: string;
+  /** Fixed port of the only instance; otherwise each takes a free one. */
+  readonly port?: number;
   readonly minScale: number;
   readonly maxScale: number;
   /** Requests one instance takes at a time; 0 is unbounded. */
@@ -21,13 +24,16 @@ export interface FunctionService {
 
 export interface InstanceEvents {
   started(name: string, pid: number): void;
-  exited(name: string, pid: number, why: string): void;
+  /** `expected`: we asked it to end, because it was idle. */
+  exited(name: string, pid: number, why: string, expected: boolean): void;
 }
 
 interface Instance extends Backend {
   readonly child: ChildProcess;
   readonly startedAt: number;
   ready: boolean;
+  /** We asked it to end. */
+  ended: boolean;
   idleSince: number;
 }
 
@@ -73,7 +79,10 @@ export class Instances implements Upstreams {
       const free = this.#leastBusy();
       if (free !== undefined) return free;
       this.#grow();
-      await Promise.race([new Promise<void>((resolve) => this.#waiting.push(resolve)), sleep(1000)]);
+      await Promise.race([
+        new Promise<void>((resolve) => this.#waiting.push(resolve)),
+        sleep(1000),
+      ]);
     }
     throw new Error(`${this.service.name} has no ready instance`);
   }
@@ -111,15 +120,16 @@ export class Instances implements Upstreams {
   }
 
   async #add(): Promise<void> {
-    const port = await freePort();
-    const { script, env, logFile, name } = this.service;
-    const child = launch({ script, env: { ...env, PORT: String(port) }, logFile });
+    const { script, args = [], env, logFile, name } = this.service;
+    const port = this.service.port ?? (await freePort());
+    const child = launch({ script, args, env: { ...env, PORT: String(port) }, logFile });
     const now = performance.now();
     const instance: Instance = {
       child,
       origin: `http://127.0.0.1:${port}`,
       inFlight: 0,
       ready: false,
+      ended: false,
       startedAt: now,
       idleSince: now,
     };
@@ -155,7 +165,7 @@ export class Instances implements Upstreams {
   #exited(instance: Instance, why: string): void {
     this.#instances = this.#instances.filter((other) => other !== instance);
     const { pid } = instance.child;
-    if (pid !== undefined) this.#events.exited(this.service.name, pid, why);
+    if (pid !== undefined) this.#events.exited(this.service.name, pid, why, instance.ended);
     if (this.#stopping || this.#instances.length >= this.service.minScale) return;
     if (performance.now() - instance.startedAt > STABLE_MS) this.#failures = 0;
     const delay = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)] ?? 0;
@@ -177,6 +187,7 @@ export class Instances implements Upstreams {
     );
     for (const instance of idle.slice(0, Math.max(0, surplus))) {
       instance.ready = false;
+      instance.ended = true;
       instance.child.kill('SIGTERM');
     }
   }

@@ -1,0 +1,73 @@
+// One line per decision for the terminal, read from the operator's event stream.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+
+const RETRY_MS = 1000;
+
+const Batch = z.object({
+  decisions: z
+    .array(
+      z.object({
+        atMs: z.number(),
+        sequence: z.number(),
+        kind: z.enum(['scale', 'hold']),
+        from: z.number(),
+        to: z.number(),
+        sentence: z.string(),
+      }),
+    )
+    .default([]),
+});
+
+const change = (from: number, to: number): string => (to === from ? `${from}` : `${from} → ${to}`);
+
+/** `12:00:05  8 → 10  sentence` in local time. */
+const line = (decision: z.infer<typeof Batch>['decisions'][number]): string => {
+  const time = new Date(decision.atMs).toLocaleTimeString('en-GB');
+  return `${time}  ${change(decision.from, decision.to).padEnd(8)}  ${decision.sentence}`;
+};
+
+/** The `data:` payloads of a stream of server-sent events, one per event. */
+async function* payloads(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let held = '';
+  for await (const chunk of body) {
+    held += decoder.decode(chunk, { stream: true });
+    const events = held.split('\n\n');
+    held = events.pop() ?? '';
+    for (const event of events) {
+      const data = event.split('\n').filter((part) => part.startsWith('data:'));
+      if (data.length > 0) yield data.map((part) => part.slice(5).trim()).join('\n');
+    }
+  }
+}
+
+/**
+ * Prints every new decision until `signal` aborts; a lost connection is taken up again.
+ * Routine repetitions of the same hold come at most once a minute, as the decider sends them.
+ */
+export async function followDecisions(
+  operatorUrl: string,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const said = new Map<number, true>();
+  while (!signal.aborted) {
+    try {
+      const response = await fetch(`${operatorUrl}/api/stream`, { signal });
+      if (response.body === null) throw new Error('no body');
+      for await (const payload of payloads(response.body)) {
+        const batch = Batch.safeParse(JSON.parse(payload));
+        for (const decision of batch.data?.decisions ?? []) {
+          if (said.has(decision.sequence)) continue;
+          said.set(decision.sequence, true);
+          if (said.size > 1000) said.delete([...said.keys()][0] ?? 0);
+          say(line(decision));
+        }
+      }
+    } catch {
+      // The operator is being started again, or we are stopping.
+    }
+    await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+  }
+}

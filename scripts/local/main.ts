@@ -1,0 +1,108 @@
+// `make local`: builds the bundles and runs the whole loop on this machine until Ctrl-C or SIGTERM.
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildAll } from '../build.ts';
+import { localUrl } from './addresses.ts';
+import { followDecisions } from './decisions.ts';
+import { ManifestError, readManifests } from './manifests/index.ts';
+import { endLeftovers, liveSupervisor, readRunState, removeRunState } from './run-state.ts';
+import { LocalLoop } from './supervisor.ts';
+
+const ROOT = new URL('../..', import.meta.url).pathname;
+const say = (line: string): void => console.log(line);
+const seconds = (sinceMs: number): string => ((performance.now() - sinceMs) / 1000).toFixed(1);
+
+const { values: flags } = parseArgs({
+  options: {
+    manifests: { type: 'string', default: join(ROOT, 'knative') },
+    verbose: { type: 'boolean', default: false },
+  },
+});
+
+/** The Secret that holds the key, when the user has one in the environment. */
+const givenSecrets = (): Record<string, Record<string, string>> => {
+  const key = process.env['OPENAI_API_KEY'];
+  return key === undefined || key === '' ? {} : { 'nimbusguard/openai': { 'api-key': key } };
+};
+
+/** Refuses to run beside a live loop of this checkout; ends what a killed one left behind. */
+async function takeOver(): Promise<void> {
+  const state = readRunState();
+  const running = liveSupervisor(state);
+  if (running !== undefined) {
+    throw new Error(
+      `a local loop of this checkout is already running (pid ${running}, console ${state?.urls['operator'] ?? ''}).\nStop it with Ctrl-C there, or with \`make clean\`, which also removes its state.`,
+    );
+  }
+  const ended = await endLeftovers(state);
+  if (ended.length > 0) say(`replaced what a killed run left behind: ${ended.join(', ')}`);
+}
+
+function printAccess(loop: LocalLoop, listed: readonly string[]): void {
+  const { services, brokerPort, apiPort } = loop.addresses;
+  const at = (name: string): string => `http://localhost:${services.get(name) ?? 0}`;
+  say('');
+  say(`  console            ${at('operator')}`);
+  say(`  consumer-workload  ${at('consumer-workload')}`);
+  say(`  load-generator     ${at('load-generator')}`);
+  say(`  Broker             http://localhost:${brokerPort}/nimbusguard/default`);
+  say(
+    `  Kubernetes API     kubectl --server ${localUrl(apiPort)} get deployments,pods -n nimbusguard`,
+  );
+  say(`  logs               .nimbusguard/logs/`);
+  if (listed.length > 0) {
+    say(
+      `  ${listed.length} settings of knative/*.yaml have no effect locally${flags.verbose ? ':' : ' (--verbose lists them)'}`,
+    );
+    if (flags.verbose) for (const line of listed) say(`    ${line}`);
+  }
+  say('');
+}
+
+async function run(): Promise<void> {
+  const started = performance.now();
+  await takeOver();
+  const manifests = readManifests(flags.manifests, { secrets: givenSecrets() });
+  const built = await buildAll();
+  say(`built ${built.length} bundles in ${seconds(started)} s`);
+
+  const loop = new LocalLoop({ manifests, manifestsDir: flags.manifests, say });
+  const stopping = new AbortController();
+  const stop = (): void => {
+    if (stopping.signal.aborted) return;
+    stopping.abort();
+    say('stopping');
+    loop.stop().then(
+      () => {
+        removeRunState();
+        process.exit(0);
+      },
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.on('SIGHUP', stop); // the terminal was closed
+
+  try {
+    await loop.start();
+  } catch (error) {
+    if (stopping.signal.aborted) return; // stopped while it started: `stop` ends the process
+    await loop.stop();
+    removeRunState();
+    throw error;
+  }
+  printAccess(loop, manifests.listed);
+  say(`ready in ${seconds(started)} s`);
+  const operator = loop.addresses.services.get('operator');
+  if (operator !== undefined) await followDecisions(localUrl(operator), say, stopping.signal);
+}
+
+run().catch((error: unknown) => {
+  const known = error instanceof ManifestError || error instanceof Error;
+  console.error(known ? error.message : error);
+  process.exit(1);
+});

@@ -1,0 +1,214 @@
+// The supervisor of the local loop: the embedded Kubernetes API with its controllers, the ingress,
+// the broker process and one process per function.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  destinationUrl,
+  findAddresses,
+  functionEnv,
+  localUrl,
+  writeKubeconfig,
+  type Addresses,
+} from './addresses.ts';
+import { Ingress, type Upstreams } from './ingress.ts';
+import { Instances, type InstanceEvents } from './instances.ts';
+import type { Destination, KnativeService, Manifests } from './manifests/index.ts';
+import { startPingSources, type Pings } from './ping.ts';
+import { identityOf, rotate } from './processes.ts';
+import { STATE_DIR, writeRunState, type RunState } from './run-state.ts';
+import { startWorkload, type Workload } from './workload.ts';
+
+/** The service whose pods the embedded cluster runs: it has a Deployment and is what gets scaled. */
+const SCALED_SERVICE = 'consumer-workload';
+const READY_TIMEOUT_MS = 30_000;
+const GRACE_MS = 5000;
+const BROKER_SCRIPT = new URL('broker/main.ts', import.meta.url).pathname;
+const BUNDLES = new URL('../../dist/functions', import.meta.url).pathname;
+
+export interface LoopOptions {
+  readonly manifests: Manifests;
+  readonly manifestsDir: string;
+  /** One line for the person at the terminal. */
+  say(line: string): void;
+}
+
+export class LocalLoop {
+  readonly #options: LoopOptions;
+  readonly #children = new Map<number, { name: string; identity: string }>();
+  readonly #instances = new Map<string, Instances>();
+  readonly #ingresses: Ingress[] = [];
+  readonly #startedAtMs = Date.now();
+  #addresses: Addresses | undefined;
+  #workload: Workload | undefined;
+  #broker: Instances | undefined;
+  #pings: Pings | undefined;
+  #housekeeping: NodeJS.Timeout | undefined;
+  #stopping = false;
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+  }
+
+  get addresses(): Addresses {
+    if (this.#addresses === undefined) throw new Error('the loop is not started');
+    return this.#addresses;
+  }
+
+  /** Starts everything; the first beat goes out once all of it is ready. */
+  async start(): Promise<void> {
+    const { manifests, say } = this.#options;
+    mkdirSync(join(STATE_DIR, 'logs'), { recursive: true });
+    const addresses = (this.#addresses = await findAddresses(manifests));
+    for (const line of addresses.moved) say(line);
+    const kubeconfig = join(STATE_DIR, 'kubeconfig');
+    writeKubeconfig(kubeconfig, addresses, manifests.namespaces[0] ?? 'default');
+    this.#save();
+
+    const workload = (this.#workload = await startWorkload({
+      manifests,
+      addresses,
+      service: SCALED_SERVICE,
+      env: { KUBECONFIG: kubeconfig },
+      say,
+    }));
+    await Promise.all(manifests.services.map((service) => this.#serve(service, workload)));
+    await this.#startBroker();
+    await Promise.all([...this.#instances.values()].map((instances) => instances.start()));
+    await workload.ready(READY_TIMEOUT_MS);
+    this.#pings = startPingSources(manifests.pingSources, {
+      sinkUrl: (sink) => this.#required(sink),
+      lost: (source, reason) => say(`the beat of ${source.name} was lost: ${reason}`),
+    });
+    this.#housekeeping = setInterval(() => this.#rotateLogs(), 60_000);
+    this.#housekeeping.unref();
+  }
+
+  /** Stops the beat first, then what answers it, then what carries it. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    clearInterval(this.#housekeeping);
+    this.#pings?.stop();
+    await Promise.all([
+      ...[...this.#instances.values()].map((instances) => instances.stop()),
+      this.#workload?.stop(GRACE_MS),
+    ]);
+    await this.#broker?.stop();
+    await Promise.all(this.#ingresses.map((ingress) => ingress.close()));
+    await this.#workload?.close();
+  }
+
+  async #serve(service: KnativeService, workload: Workload): Promise<void> {
+    const port = this.addresses.services.get(service.name);
+    if (port === undefined) throw new Error(`no port for ${service.name}`);
+    const upstreams: Upstreams =
+      service.name === SCALED_SERVICE ? workload.upstreams : this.#functionOf(service);
+    const ingress = new Ingress({
+      name: service.name,
+      port,
+      upstreams,
+      timeoutMs: service.timeoutMs,
+    });
+    await ingress.listen();
+    this.#ingresses.push(ingress);
+  }
+
+  #functionOf(service: KnativeService): Instances {
+    const instances = new Instances(
+      {
+        name: service.name,
+        script: join(BUNDLES, service.bundle, 'index.mjs'),
+        env: {
+          ...functionEnv(service, this.#options.manifests, this.addresses),
+          HOST: '127.0.0.1',
+          KUBECONFIG: join(STATE_DIR, 'kubeconfig'),
+        },
+        logFile: this.#logFile(service.name),
+        minScale: service.scale.min,
+        maxScale: service.scale.max === 0 ? Infinity : service.scale.max,
+        containerConcurrency: service.containerConcurrency,
+        readinessPath: service.readinessPath,
+        idleMs: service.scale.idleMs,
+        graceMs: GRACE_MS,
+      },
+      this.#events(),
+    );
+    this.#instances.set(service.name, instances);
+    return instances;
+  }
+
+  async #startBroker(): Promise<void> {
+    const { brokerPort } = this.addresses;
+    this.#broker = new Instances(
+      {
+        name: 'broker',
+        script: BROKER_SCRIPT,
+        env: {
+          HOST: '127.0.0.1',
+          MANIFESTS: this.#options.manifestsDir,
+          STATE_FILE: join(STATE_DIR, 'broker.sqlite'),
+          SUBSCRIBERS: JSON.stringify(
+            Object.fromEntries(
+              [...this.addresses.services].map(([name, port]) => [name, localUrl(port)]),
+            ),
+          ),
+        },
+        logFile: this.#logFile('broker'),
+        port: brokerPort,
+        minScale: 1,
+        maxScale: 1,
+        containerConcurrency: 0,
+        readinessPath: '/readyz',
+        idleMs: Infinity,
+        graceMs: GRACE_MS,
+      },
+      this.#events(),
+    );
+    await this.#broker.start();
+  }
+
+  #required(to: Destination): string {
+    const url = destinationUrl(to, this.addresses);
+    if (url === undefined) throw new Error(`no such destination: ${JSON.stringify(to)}`);
+    return url;
+  }
+
+  #logFile(name: string): string {
+    return join(STATE_DIR, 'logs', `${name}.log`);
+  }
+
+  #rotateLogs(): void {
+    for (const name of ['broker', ...this.#instances.keys()]) rotate(this.#logFile(name));
+  }
+
+  /** Keeps run.json true, and says when a process ended that should not have. */
+  #events(): InstanceEvents {
+    return {
+      started: (name, pid) => {
+        this.#children.set(pid, { name, identity: identityOf(pid) ?? '' });
+        this.#save();
+      },
+      exited: (name, pid, why, expected) => {
+        this.#children.delete(pid);
+        if (this.#stopping) return;
+        this.#save();
+        if (!expected) this.#options.say(`${name} ended (${why}); it is started again`);
+      },
+    };
+  }
+
+  #save(): void {
+    const { services, brokerPort, apiPort } = this.addresses;
+    const state: RunState = {
+      supervisor: { pid: process.pid, identity: identityOf(process.pid) ?? '' },
+      startedAtMs: this.#startedAtMs,
+      urls: {
+        ...Object.fromEntries([...services].map(([name, port]) => [name, localUrl(port)])),
+        broker: localUrl(brokerPort),
+        kubernetes: localUrl(apiPort),
+      },
+      children: [...this.#children].map(([pid, child]) => ({ pid, ...child })),
+    };
+    writeRunState(state);
+  }
+}
