@@ -1,0 +1,170 @@
+// What stands on the cluster: one reading that pre-flight, installation and status judge.
+import { Failure, run } from './command.ts';
+import { conditionOf, get, kubectl, list, type KubeObject } from './kubectl.ts';
+
+/** A part that may have been installed by somebody: kept as it is where it is whole. */
+export interface Installed {
+  readonly name: string;
+  /** `absent`; `whole`: everything runs; `partial`: something is missing or does not run. */
+  readonly state: 'absent' | 'whole' | 'partial';
+  readonly version: string | null;
+  /** What is missing, in words. */
+  readonly missing: readonly string[];
+}
+
+export interface Cluster {
+  readonly context: string;
+  readonly server: string;
+  readonly user: string;
+  /** Kubernetes 1.`minor`. */
+  readonly minor: number;
+  readonly version: string;
+  readonly nodes: readonly KubeObject[];
+  readonly serving: Installed;
+  readonly ingress: Installed;
+  readonly eventing: Installed;
+  readonly mtBroker: Installed;
+  readonly kafkaBroker: Installed;
+  readonly keda: Installed;
+}
+
+interface Part {
+  readonly name: string;
+  readonly namespace: string;
+  readonly crd?: string;
+  readonly deployments: readonly string[];
+}
+
+const PARTS = {
+  serving: {
+    name: 'Knative Serving',
+    namespace: 'knative-serving',
+    crd: 'services.serving.knative.dev',
+    deployments: ['controller', 'webhook', 'autoscaler', 'activator'],
+  },
+  eventing: {
+    name: 'Knative Eventing',
+    namespace: 'knative-eventing',
+    crd: 'brokers.eventing.knative.dev',
+    deployments: ['eventing-controller', 'eventing-webhook'],
+  },
+  mtBroker: {
+    name: 'Multi-tenant broker',
+    namespace: 'knative-eventing',
+    deployments: ['mt-broker-controller', 'mt-broker-ingress', 'mt-broker-filter'],
+  },
+  kafkaBroker: {
+    name: 'Knative’s Kafka broker',
+    namespace: 'knative-eventing',
+    deployments: ['kafka-controller', 'kafka-webhook-eventing', 'kafka-broker-receiver'],
+  },
+  keda: {
+    name: 'KEDA',
+    namespace: 'keda',
+    crd: 'scaledobjects.keda.sh',
+    deployments: ['keda-operator'],
+  },
+} as const satisfies Record<string, Part>;
+
+const VERSION_LABELS = ['app.kubernetes.io/version', 'kafka.eventing.knative.dev/release'];
+
+const versionOf = (deployment: KubeObject | undefined): string | null => {
+  const labels = deployment?.metadata.labels ?? {};
+  return VERSION_LABELS.map((name) => labels[name]).find((value) => value !== undefined) ?? null;
+};
+
+/** Judges one part by its CRD and its Deployments. */
+export function judge(
+  part: Part,
+  deployments: readonly KubeObject[],
+  crds: ReadonlySet<string>,
+): Installed {
+  const own = part.deployments.map((name) => ({
+    name,
+    found: deployments.find(
+      ({ metadata }) => metadata.name === name && metadata.namespace === part.namespace,
+    ),
+  }));
+  const crdMissing = part.crd !== undefined && !crds.has(part.crd);
+  const missing = [
+    ...(crdMissing ? [`the CRD ${part.crd}`] : []),
+    ...own.flatMap(({ name, found }) => {
+      if (found === undefined) return [`Deployment ${part.namespace}/${name}`];
+      const available = conditionOf(found, 'Available');
+      return available?.status === 'True'
+        ? []
+        : [
+            `Deployment ${part.namespace}/${name} does not run: ${available?.message ?? 'no status'}`,
+          ];
+    }),
+  ];
+  const nothing = own.every(({ found }) => found === undefined);
+  const noCrd = part.crd === undefined || crdMissing;
+  const state = missing.length === 0 ? 'whole' : nothing && noCrd ? 'absent' : 'partial';
+  return { name: part.name, state, version: versionOf(own[0]?.found), missing };
+}
+
+/** Serving needs one networking layer; which one is its administrator's choice. */
+async function judgeIngress(serving: Installed): Promise<Installed> {
+  const name = 'Ingress of Knative Serving';
+  const absent: Installed = { name, state: 'absent', version: null, missing: [] };
+  if (serving.state === 'absent') return absent;
+  const network = await get('configmap', 'config-network', 'knative-serving');
+  const chosen = network?.data?.['ingress-class'] ?? network?.data?.['ingress.class'];
+  if (chosen === undefined) return absent;
+  if (!chosen.startsWith('kourier')) return { ...absent, state: 'whole', version: chosen };
+  const gateway = await get('deployment', '3scale-kourier-gateway', 'kourier-system');
+  return gateway === undefined ? absent : { ...absent, state: 'whole', version: chosen };
+}
+
+async function currentContext(): Promise<string> {
+  const ran = await run('kubectl', ['config', 'current-context'], { timeoutMs: 10_000 });
+  const context = ran.stdout.trim();
+  if (ran.code === 0 && context !== '') return context;
+  throw new Failure('no cluster is chosen', {
+    why: ran.stderr.trim() || 'the kubeconfig has no current context',
+    remedy:
+      'Start one (kind create cluster, minikube start) or choose one: kubectl config get-contexts, then kubectl config use-context NAME.',
+  });
+}
+
+async function whoAmI(): Promise<string> {
+  const ran = await run('kubectl', ['auth', 'whoami', '-o', 'json'], { timeoutMs: 20_000 });
+  if (ran.code !== 0) return 'unknown';
+  const review = JSON.parse(ran.stdout) as { status?: { userInfo?: { username?: string } } };
+  return review.status?.userInfo?.username ?? 'unknown';
+}
+
+/** Reads everything in a few calls. Throws a Failure where the cluster does not answer. */
+export async function readCluster(): Promise<Cluster> {
+  const context = await currentContext();
+  const minified = ['config', 'view', '--minify', '-o', 'jsonpath={.clusters[0].cluster.server}'];
+  const server = (await kubectl(minified)).trim();
+  const versionText = await kubectl(['version', '-o', 'json'], { timeoutMs: 20_000 });
+  const { serverVersion } = JSON.parse(versionText) as {
+    serverVersion?: { minor: string; gitVersion: string };
+  };
+  const [user, nodes, crds, deployments] = await Promise.all([
+    whoAmI(),
+    list('nodes', []),
+    kubectl(['get', 'crd', '-o', 'name']),
+    list('deployments', ['-A']),
+  ]);
+  const names = new Set(crds.split('\n').map((line) => line.slice(line.indexOf('/') + 1)));
+  const part = (name: keyof typeof PARTS): Installed => judge(PARTS[name], deployments, names);
+  const found = part('serving');
+  return {
+    context,
+    server,
+    user,
+    minor: Number.parseInt(serverVersion?.minor ?? '0', 10),
+    version: serverVersion?.gitVersion ?? 'unknown',
+    nodes,
+    serving: found,
+    ingress: await judgeIngress(found),
+    eventing: part('eventing'),
+    mtBroker: part('mtBroker'),
+    kafkaBroker: part('kafkaBroker'),
+    keda: part('keda'),
+  };
+}

@@ -1,0 +1,105 @@
+// `make k8s-dev`: from a kubectl context to a running chain, step by step; running it again continues.
+//   --skip-install   install nothing: what is missing is an error
+//   --no-forward     do not forward ports at the end
+// Environment: BROKER=kafka|mt, CONTEXT (must be the current one), IMAGE_LOAD_CMD, IMAGE_REGISTRY,
+// DOCKER, OPENAI_API_KEY.
+import { parseArgs } from 'node:util';
+import { chooseBroker, refuseForeignContext } from './choices.ts';
+import { readCluster, type Cluster } from './cluster.ts';
+import { Failure, run } from './command.ts';
+import { forwardInBackground } from './background.ts';
+import { buildImages, findLoader, imageNames } from './images.ts';
+import { apply, type KubeObject } from './kubectl.ts';
+import { clusterManifests, functionsOf, NAMESPACE, ROOT, type BrokerKind } from './manifests.ts';
+import { openAiKey } from './openai-key.ts';
+import { preflight, refuseOn } from './preflight.ts';
+import { installMissing } from './prerequisites.ts';
+import { createProgress, main, type Progress } from './progress.ts';
+import { readRecord, writeRecord } from './record.ts';
+import { rollOut } from './rollout.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    'skip-install': { type: 'boolean', default: false },
+    'no-forward': { type: 'boolean', default: false },
+  },
+});
+
+async function check(
+  cluster: Cluster,
+  manifests: readonly KubeObject[],
+  broker: BrokerKind,
+  progress: Progress,
+): Promise<void> {
+  const verdicts = await preflight(cluster, manifests, { broker, install: !flags['skip-install'] });
+  for (const { text, mark } of verdicts) progress.say(text, mark);
+  refuseOn(verdicts);
+}
+
+/** Bundles, images of what changed, and their way into the cluster. */
+async function images(
+  functions: readonly string[],
+  cluster: Cluster,
+  progress: Progress,
+): Promise<Map<string, string>> {
+  const labels = new Set(cluster.nodes.flatMap((n) => Object.keys(n.metadata.labels ?? {})));
+  const loader = findLoader(cluster.context, labels);
+  await progress.step('bundle the functions', async () => {
+    const ran = await run(process.execPath, [`${ROOT}scripts/build.ts`]);
+    if (ran.code === 0) return;
+    throw new Failure('the build failed', {
+      why: (ran.stderr || ran.stdout).trim(),
+      remedy: 'Mend it and run the same command again.',
+    });
+  });
+  const names = imageNames(functions);
+  const record = await readRecord();
+  const changed = [...names].filter(([name, image]) => record.images[name] !== image);
+  await progress.step('build images', async () => {
+    const built = await buildImages(new Map(changed));
+    return built.length === 0 ? 'nothing changed' : built.join(', ');
+  });
+  if (changed.length > 0) {
+    await progress.step(`load images by ${loader.how}`, async () => {
+      await loader.load(changed.map(([, image]) => image));
+      return `${changed.length}`;
+    });
+    await writeRecord({ ...(await readRecord()), images: Object.fromEntries(names) });
+  }
+  return names;
+}
+
+const ACCESS = `
+  console            http://localhost:8082
+  consumer workload  http://localhost:8080
+  load generator     http://localhost:8081
+
+  make status                                  health of every part
+  kubectl get scalingpolicies -A -w            what NimbusGuard does
+  kn service list -n ${NAMESPACE}
+  make k8s-watch NAMESPACE=shop                let it watch a namespace of yours
+  make k8s-clean                               restore what it changed, remove it
+`;
+
+async function dev(): Promise<void> {
+  const started = performance.now();
+  const progress = createProgress();
+  const cluster = await progress.step('look at the cluster', readCluster);
+  await refuseForeignContext(cluster);
+  const broker = chooseBroker(cluster);
+  const manifests = clusterManifests(broker);
+  await check(cluster, manifests, broker, progress);
+
+  const namespace = manifests.filter(({ kind }) => kind === 'Namespace');
+  await apply(namespace);
+  const secretVersion = await openAiKey(progress);
+  if (!flags['skip-install']) await installMissing(cluster, broker, progress);
+  const built = await images(functionsOf(manifests), cluster, progress);
+  await rollOut(manifests, built, secretVersion, progress);
+  if (!flags['no-forward']) await forwardInBackground(progress);
+  const total = (performance.now() - started) / 1000;
+  progress.say(`ready after ${total.toFixed(1)} s`, 'ok');
+  progress.say(ACCESS);
+}
+
+await main(dev);

@@ -1,0 +1,197 @@
+// Checks before anything is written: who, where, versions, rights, room, and what is already there.
+import { Failure, run } from './command.ts';
+import type { Cluster, Installed } from './cluster.ts';
+import { get, list } from './kubectl.ts';
+import { NAMESPACE, PART_OF, podTemplate, type BrokerKind } from './manifests.ts';
+import type { KubeObject } from './kubectl.ts';
+import { knativeFor, OLDEST_KUBERNETES_MINOR } from './versions.ts';
+
+export interface Verdict {
+  readonly mark: 'ok' | 'warn' | 'fail';
+  readonly text: string;
+  readonly remedy?: string;
+}
+
+const RIGHTS: readonly [verb: string, resource: string][] = [
+  ['create', 'namespaces'],
+  ['create', 'customresourcedefinitions.apiextensions.k8s.io'],
+  ['create', 'clusterroles.rbac.authorization.k8s.io'],
+  ['bind', 'clusterroles.rbac.authorization.k8s.io'],
+  ['create', 'services.serving.knative.dev'],
+];
+
+async function rights(): Promise<Verdict> {
+  const answers = await Promise.all(
+    RIGHTS.map(async ([verb, resource]) => {
+      const ran = await run('kubectl', ['auth', 'can-i', verb, resource, '-A']);
+      return ran.stdout.trim().startsWith('yes') ? [] : [`${verb} ${resource}`];
+    }),
+  );
+  const refused = answers.flat();
+  return refused.length === 0
+    ? { mark: 'ok', text: 'rights: all that are needed' }
+    : {
+        mark: 'fail',
+        text: `rights: you may not ${refused.join(', ')}`,
+        remedy: 'Ask for cluster-admin, or have an administrator run this command.',
+      };
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  m: 1e-3,
+};
+
+/** A Kubernetes quantity (`250m`, `64Mi`) as a plain number of cores or bytes. */
+export function quantity(text: string): number {
+  const [, digits = '0', unit = ''] = /^([0-9.]+)([A-Za-z]*)$/.exec(text) ?? [];
+  return Number(digits) * (UNITS[unit] ?? 1);
+}
+
+interface Room {
+  readonly cores: number;
+  readonly bytes: number;
+}
+
+const requestsOf = (
+  containers: readonly { resources?: { requests?: Record<string, string> } }[],
+): Room => ({
+  cores: sum(containers.map(({ resources }) => quantity(resources?.requests?.['cpu'] ?? '0'))),
+  bytes: sum(containers.map(({ resources }) => quantity(resources?.requests?.['memory'] ?? '0'))),
+});
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+
+/** What is left on the nodes after the requests of the pods that are there (ours not counted). */
+export function freeRoom(nodes: readonly KubeObject[], pods: readonly KubeObject[]): Room {
+  const taken = pods
+    .filter(({ status }) => status?.['phase'] === 'Running' || status?.['phase'] === 'Pending')
+    .filter(({ metadata }) => metadata.namespace !== NAMESPACE)
+    .map(({ spec }) => requestsOf((spec?.['containers'] ?? []) as never));
+  const offered = nodes.map(({ status }) => status?.['allocatable'] as Record<string, string>);
+  return {
+    cores: sum(offered.map(({ cpu = '0' }) => quantity(cpu))) - sum(taken.map((t) => t.cores)),
+    bytes:
+      sum(offered.map(({ memory = '0' }) => quantity(memory))) - sum(taken.map((t) => t.bytes)),
+  };
+}
+
+// A queue-proxy asks for 25m beside each function; parts that are still to be installed ask for more.
+const QUEUE_PROXY_CORES = 0.025;
+const KNATIVE: Room = { cores: 1, bytes: 1.2 * 2 ** 30 };
+const KAFKA: Room = { cores: 0.6, bytes: 1.5 * 2 ** 30 };
+
+async function room(
+  cluster: Cluster,
+  manifests: readonly KubeObject[],
+  broker: BrokerKind,
+): Promise<Verdict> {
+  const free = freeRoom(cluster.nodes, await list('pods', ['-A']));
+  const own = manifests.flatMap((object) => podTemplate(object)?.spec.containers ?? []);
+  const asked = requestsOf(own);
+  const missing = cluster.serving.state === 'absent' ? KNATIVE : { cores: 0, bytes: 0 };
+  const kafka =
+    broker === 'kafka' && cluster.kafkaBroker.state === 'absent' ? KAFKA : { cores: 0, bytes: 0 };
+  const need = {
+    cores: asked.cores + own.length * QUEUE_PROXY_CORES + missing.cores + kafka.cores,
+    bytes: asked.bytes + missing.bytes + kafka.bytes,
+  };
+  const shown = ({ cores, bytes }: Room): string =>
+    `${cores.toFixed(2)} cores, ${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  return free.cores >= need.cores && free.bytes >= need.bytes
+    ? { mark: 'ok', text: `room: ${shown(free)} free, ${shown(need)} needed` }
+    : {
+        mark: 'fail',
+        text: `room: ${shown(free)} free, but ${shown(need)} needed`,
+        remedy: 'Give the cluster more CPU or memory, or remove what is not needed on it.',
+      };
+}
+
+function kubernetesVersion({ version, minor }: Cluster): Verdict {
+  const knative = knativeFor(minor);
+  return knative === undefined
+    ? {
+        mark: 'fail',
+        text: `Kubernetes ${version} is too old: 1.${OLDEST_KUBERNETES_MINOR} or newer is needed`,
+        remedy: 'Upgrade the cluster, or make a new one: kind create cluster.',
+      }
+    : { mark: 'ok', text: `Kubernetes ${version} (goes with Knative ${knative})` };
+}
+
+function part(installed: Installed, needed: boolean, install: boolean): Verdict {
+  const { name, state, version, missing } = installed;
+  if (state === 'whole')
+    return { mark: 'ok', text: `${name}: ${version ?? 'there'}, kept as it is` };
+  if (state === 'partial') {
+    return {
+      mark: needed ? 'fail' : 'warn',
+      text: `${name} is half installed: ${missing.join('; ')}`,
+      remedy: `Finish or remove that installation; kubectl get pods -A shows what does not run.`,
+    };
+  }
+  if (!needed) return { mark: 'ok', text: `${name}: not there, not needed` };
+  return install
+    ? { mark: 'ok', text: `${name}: not there, will be installed` }
+    : {
+        mark: 'fail',
+        text: `${name}: not there, and --skip-install was given`,
+        remedy: 'Install it, or run without --skip-install.',
+      };
+}
+
+async function namespace(): Promise<Verdict> {
+  const found = await get('namespace', NAMESPACE);
+  if (found === undefined) return { mark: 'ok', text: `namespace ${NAMESPACE}: will be made` };
+  if (found.metadata.deletionTimestamp !== undefined) {
+    return {
+      mark: 'fail',
+      text: `namespace ${NAMESPACE} is being deleted`,
+      remedy: `Wait until it is gone: kubectl wait --for=delete ns/${NAMESPACE} --timeout=5m`,
+    };
+  }
+  return found.metadata.labels?.[PART_OF] === 'nimbusguard'
+    ? { mark: 'ok', text: `namespace ${NAMESPACE}: ours from an earlier run, continued` }
+    : {
+        mark: 'fail',
+        text: `namespace ${NAMESPACE} exists and is not ours`,
+        remedy: `If nothing of yours is in it: kubectl label ns ${NAMESPACE} ${PART_OF}=nimbusguard, then again.`,
+      };
+}
+
+/** Every verdict, in the order of printing. */
+export async function preflight(
+  cluster: Cluster,
+  manifests: readonly KubeObject[],
+  options: { broker: BrokerKind; install: boolean },
+): Promise<Verdict[]> {
+  const { broker, install } = options;
+  return [
+    { mark: 'ok', text: `context ${cluster.context} (${cluster.server}) as ${cluster.user}` },
+    kubernetesVersion(cluster),
+    await rights(),
+    await room(cluster, manifests, broker),
+    part(cluster.serving, true, install),
+    part(cluster.ingress, true, install),
+    part(cluster.eventing, true, install),
+    part(cluster.kafkaBroker, broker === 'kafka', install),
+    ...(broker === 'mt' ? [part(cluster.mtBroker, true, install)] : []),
+    part(cluster.keda, false, install),
+    await namespace(),
+  ];
+}
+
+/** Throws when a verdict forbids to go on. */
+export function refuseOn(verdicts: readonly Verdict[]): void {
+  const failed = verdicts.filter(({ mark }) => mark === 'fail');
+  if (failed.length === 0) return;
+  throw new Failure('this cluster cannot take NimbusGuard as it is; nothing was changed', {
+    why: failed.map(({ text }) => text).join('\n'),
+    remedy: failed.flatMap(({ remedy }) => remedy ?? []).join('\n'),
+  });
+}

@@ -1,0 +1,100 @@
+// Applies the manifests in an order in which nothing is lost: whoever listens comes before what speaks.
+import { run } from './command.ts';
+import { apply, type KubeObject } from './kubectl.ts';
+import { configVersions, NAMESPACE, render } from './manifests.ts';
+import type { Progress } from './progress.ts';
+import { waitReady, type Wanted } from './wait.ts';
+
+const READY_TIMEOUT_MS = 240_000;
+
+interface Phase {
+  readonly title: string;
+  readonly kinds: readonly string[];
+  /** Resource to wait for; kinds that are ready once they are stored have none. */
+  readonly resource?: string;
+  readonly condition?: string;
+}
+
+/**
+ * The Broker first, so that a SinkBinding knows its address before the Services are made: each gets
+ * one revision and not two. Triggers before the beat: a Trigger sees only what comes after it is ready.
+ */
+const PHASES: readonly Phase[] = [
+  {
+    title: 'custom resource definition',
+    kinds: ['CustomResourceDefinition'],
+    resource: 'customresourcedefinitions',
+    condition: 'Established',
+  },
+  {
+    title: 'accounts, rights and settings',
+    kinds: [
+      'ServiceAccount',
+      'ClusterRole',
+      'ClusterRoleBinding',
+      'Role',
+      'RoleBinding',
+      'ConfigMap',
+      'CronJob',
+    ],
+  },
+  { title: 'Broker', kinds: ['Broker'], resource: 'brokers.eventing.knative.dev' },
+  { title: 'sink bindings', kinds: ['SinkBinding'] },
+  { title: 'functions', kinds: ['Service'], resource: 'services.serving.knative.dev' },
+  { title: 'Triggers', kinds: ['Trigger'], resource: 'triggers.eventing.knative.dev' },
+  { title: 'policies', kinds: ['ScalingPolicy'] },
+  { title: 'beat', kinds: ['PingSource'], resource: 'pingsources.sources.knative.dev' },
+];
+
+const ignored = new Set(['Namespace']);
+
+function wantedOf(phase: Phase, objects: readonly KubeObject[]): Wanted | undefined {
+  if (phase.resource === undefined) return undefined;
+  return {
+    resource: phase.resource,
+    namespace: NAMESPACE,
+    names: objects.map(({ metadata }) => metadata.name),
+    ...(phase.condition === undefined ? {} : { condition: phase.condition }),
+  };
+}
+
+/** A Broker's class cannot be changed: an earlier one of another class is replaced, and said so. */
+async function replaceOtherBroker(broker: KubeObject, progress: Progress): Promise<void> {
+  const key = 'eventing.knative.dev/broker.class';
+  const { name } = broker.metadata;
+  const path = `{.metadata.annotations.${key.replaceAll('.', '\\.')}}`;
+  const args = ['get', 'broker', name, '-n', NAMESPACE, '-o', `jsonpath=${path}`];
+  const ran = await run('kubectl', args);
+  const wanted = broker.metadata.annotations?.[key];
+  if (ran.code !== 0 || ran.stdout === wanted) return;
+  progress.say(`the Broker is of class ${ran.stdout}: replaced by one of class ${wanted}`, 'warn');
+  await run('kubectl', ['delete', 'broker', name, '-n', NAMESPACE, '--timeout=90s']);
+}
+
+/** Applies everything and waits until every part says that it is ready. */
+export async function rollOut(
+  manifests: readonly KubeObject[],
+  images: ReadonlyMap<string, string>,
+  openAiKey: string,
+  progress: Progress,
+): Promise<void> {
+  const versions = configVersions(manifests).set('Secret openai', openAiKey);
+  const rendered = render(manifests, images, versions);
+  const known = new Set(PHASES.flatMap(({ kinds }) => kinds));
+  const strange = rendered.filter(({ kind }) => !known.has(kind) && !ignored.has(kind));
+  for (const { kind, metadata } of strange)
+    progress.say(`not applied: ${kind} ${metadata.name}`, 'warn');
+
+  for (const phase of PHASES) {
+    const objects = rendered.filter(({ kind }) => phase.kinds.includes(kind));
+    if (objects.length === 0) continue;
+    await progress.step(phase.title, async (note) => {
+      const [broker] = objects.filter(({ kind }) => kind === 'Broker');
+      if (broker !== undefined) await replaceOtherBroker(broker, progress);
+      const changed = await apply(objects);
+      const wanted = wantedOf(phase, objects);
+      if (wanted !== undefined) await waitReady(wanted, READY_TIMEOUT_MS, note);
+      return changed.length === 0 ? 'unchanged' : `${changed.length} changed`;
+    });
+  }
+}

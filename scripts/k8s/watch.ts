@@ -1,0 +1,83 @@
+// `make k8s-watch NAMESPACE=shop`: lets NimbusGuard watch and act in one namespace of the user's.
+// What it gives is two RoleBindings in that namespace: the observer may read targets and their pods,
+// the executor may write the one field of each. `--remove` takes them away again.
+import { parseArgs } from 'node:util';
+import { Failure } from './command.ts';
+import { apply, get, kubectl, list, type KubeObject } from './kubectl.ts';
+import { NAMESPACE, PART_OF } from './manifests.ts';
+import { createProgress, main } from './progress.ts';
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { remove: { type: 'boolean', default: false } },
+});
+
+const GRANTS = [
+  { role: 'nimbusguard-observe', account: 'observer' },
+  { role: 'nimbusguard-act', account: 'executor' },
+] as const;
+
+const binding = (namespace: string, { role, account }: (typeof GRANTS)[number]): KubeObject => ({
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'RoleBinding',
+  metadata: { name: role, namespace, labels: { [PART_OF]: 'nimbusguard' } },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+  subjects: [{ kind: 'ServiceAccount', name: account, namespace: NAMESPACE }],
+});
+
+async function checked(namespace: string | undefined): Promise<string> {
+  if (namespace === undefined || namespace === '') {
+    throw new Failure('no namespace was named', {
+      why: 'NAMESPACE is empty',
+      remedy: 'make k8s-watch NAMESPACE=shop',
+    });
+  }
+  if ((await get('namespace', namespace)) === undefined) {
+    throw new Failure(`namespace ${namespace} does not exist`, {
+      why: 'only an existing namespace can be watched',
+      remedy: `kubectl create namespace ${namespace}, or look at kubectl get ns`,
+    });
+  }
+  if ((await get('clusterrole', GRANTS[0].role)) === undefined) {
+    throw new Failure('NimbusGuard is not installed on this cluster', {
+      why: `the ClusterRole ${GRANTS[0].role} is missing`,
+      remedy: 'make k8s-dev',
+    });
+  }
+  return namespace;
+}
+
+async function unwatch(namespace: string): Promise<void> {
+  const held = (await list('scalingpolicies', ['-n', namespace])).filter(
+    ({ status }) => typeof status?.['floor'] === 'number',
+  );
+  if (held.length > 0) {
+    throw new Failure(`NimbusGuard still holds floors in ${namespace}`, {
+      why: held.map(({ metadata }) => `policy ${metadata.name}`).join(', '),
+      remedy: `Let it put the originals back first: kubectl delete scalingpolicies -n ${namespace} --all`,
+    });
+  }
+  for (const { role } of GRANTS) {
+    await kubectl(['delete', 'rolebinding', role, '-n', namespace, '--ignore-not-found']);
+  }
+}
+
+async function watch(): Promise<void> {
+  const progress = createProgress();
+  const namespace = await checked(positionals[0]);
+  if (flags.remove) {
+    await progress.step(`stop watching ${namespace}`, () => unwatch(namespace));
+    return;
+  }
+  await progress.step(`watch ${namespace}`, async () => {
+    await apply(GRANTS.map((grant) => binding(namespace, grant)));
+  });
+  progress.say(`
+  Next: a policy beside your workload. knative/examples/ has one for each kind of target:
+    kubectl apply -n ${namespace} -f scalingpolicy.yaml
+    kubectl get scalingpolicies -n ${namespace} -w
+  Take the rights back: node scripts/k8s/watch.ts ${namespace} --remove
+`);
+}
+
+await main(watch);
