@@ -16,7 +16,7 @@ import { readService } from './serving.ts';
 import type { ConfigData, KnativeService, KubeObject, Manifests, Variables } from './types.ts';
 
 export type * from './types.ts';
-export { routes, type Route } from './routes.ts';
+export { routes, stringAttributes, type Route } from './routes.ts';
 export { compileFilter, type Attributes } from './filters.ts';
 
 /** Every problem of the files, one line each: what, where, what is allowed. */
