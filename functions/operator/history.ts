@@ -1,0 +1,207 @@
+import {
+  ActionExecuted,
+  AdviceGiven,
+  AlertRaised,
+  DecisionMade,
+  PolicyLearned,
+  RewardCalculated,
+  StateObserved,
+  type Action,
+  type Advice,
+  Decision,
+  type Rewards,
+  type UnknownEvent,
+} from '#shared/events/index.ts';
+import { NimbusError } from '#shared/errors.ts';
+import { BoundedMap } from './rings.ts';
+import { timeOf } from './time-of.ts';
+import { TargetLog, type Measure, type Shares } from './target-log.ts';
+import type { DecisionRecord } from './view.ts';
+
+/** Limits of memory, shared by all targets: about 60 MB when full. */
+const TOTAL = { beats: 120_000, minutes: 120_000, decisions: 4000 };
+const ONE_TARGET: Shares = { beats: 21_600, minutes: 20_160, decisions: 2000 };
+const LEAST: Shares = { beats: 180, minutes: 120, decisions: 8 };
+const MAX_TARGETS = 1000;
+const MAX_WAITING = 2048;
+
+/** Without the outcomes that travel along: each stands at its own decision. */
+const Shown = Decision.omit({ matured: true });
+
+type Patch = Partial<Pick<DecisionRecord, 'action' | 'advice' | 'outcome'>>;
+
+/** What a change touched; the stream sends it on. */
+export interface Changes {
+  readonly target: (log: TargetLog) => void;
+  readonly point: (log: TargetLog) => void;
+  readonly decision: (record: DecisionRecord) => void;
+}
+
+const sharesFor = (targets: number): Shares => {
+  const share = (name: keyof Shares): number =>
+    Math.max(LEAST[name], Math.min(ONE_TARGET[name], Math.floor(TOTAL[name] / targets)));
+  return { beats: share('beats'), minutes: share('minutes'), decisions: share('decisions') };
+};
+
+/**
+ * The operator's memory of all targets, fed with events in any order and any number of times.
+ * Every collection has a limit; with more targets each keeps less.
+ */
+export class History {
+  readonly #logs = new Map<string, TargetLog>();
+  readonly #records = new BoundedMap<string, DecisionRecord>(TOTAL.decisions);
+  /** What arrived before its decision. */
+  readonly #waiting = new BoundedMap<string, Patch>(MAX_WAITING);
+  readonly #measure: Measure;
+  readonly #changes: Changes;
+  #shares = ONE_TARGET;
+  readonly #takers: Readonly<Record<string, (event: UnknownEvent, atMs: number) => void>> = {
+    [StateObserved.type]: (event) => this.#observed(StateObserved.parse(event).data),
+    [DecisionMade.type]: (event, atMs) =>
+      this.#decided(DecisionMade.parse(event).data, event, atMs),
+    [ActionExecuted.type]: (event) => this.#executed(ActionExecuted.parse(event).data),
+    [RewardCalculated.type]: (event) => this.#rewarded(RewardCalculated.parse(event).data),
+    [PolicyLearned.type]: (event, atMs) => this.#learned(PolicyLearned.parse(event).data, atMs),
+    [AdviceGiven.type]: (event) => this.#advised(AdviceGiven.parse(event).data),
+    [AlertRaised.type]: (event) => void AlertRaised.parse(event),
+  };
+
+  constructor(measure: Measure, changes: Changes) {
+    this.#measure = measure;
+    this.#changes = changes;
+  }
+
+  /** Takes one event; throws `event.unusable` where its type or data are none of the vocabulary. */
+  accept(event: UnknownEvent, receivedAtMs: number): void {
+    const atMs = timeOf(event, receivedAtMs);
+    const take = this.#takers[event.type];
+    if (take === undefined) {
+      throw new NimbusError('event.unusable', `type: no event of this system (got ${event.type})`, {
+        fields: [{ path: 'type', message: 'expected a type of the vocabulary', value: event.type }],
+      });
+    }
+    take(event, atMs);
+  }
+
+  get logs(): TargetLog[] {
+    return [...this.#logs.values()].sort((a, b) => a.id.localeCompare(b.id));
+  }
+
+  /** By `namespace/name` of the target or its policy, the target's bare name, or the policy's UID. */
+  find(name: string): TargetLog | undefined {
+    const named = this.logs.filter(
+      (log) =>
+        log.id === name ||
+        log.uid === name ||
+        log.policyName === name ||
+        log.id.endsWith(`/${name}`),
+    );
+    // Two policies on one target: the one that works, not the duplicate.
+    return named.find((log) => log.observed?.problem?.reason !== 'Duplicate') ?? named[0];
+  }
+
+  decision(id: string): DecisionRecord | undefined {
+    return this.#records.get(id);
+  }
+
+  /** Newest first, of one target or of all. */
+  decisions(limit: number, beforeMs = Infinity, log?: TargetLog): DecisionRecord[] {
+    if (log !== undefined) return log.decisions(limit, beforeMs);
+    return this.logs
+      .flatMap((each) => each.decisions(limit, beforeMs))
+      .sort((a, b) => b.atMs - a.atMs)
+      .slice(0, limit);
+  }
+
+  #log(policyUid: string): TargetLog {
+    const known = this.#logs.get(policyUid);
+    if (known !== undefined) return known;
+    if (this.#logs.size >= MAX_TARGETS) this.#forgetOldest();
+    const log = new TargetLog(policyUid, this.#shares, this.#measure);
+    this.#logs.set(policyUid, log);
+    const shares = sharesFor(this.#logs.size);
+    if (shares.beats !== this.#shares.beats || shares.decisions !== this.#shares.decisions) {
+      this.#shares = shares;
+      for (const each of this.#logs.values()) each.resize(shares);
+    }
+    return log;
+  }
+
+  #forgetOldest(): void {
+    const seen = (log: TargetLog): number => log.observed?.observedAtMs ?? 0;
+    const [oldest] = [...this.#logs.values()].sort((a, b) => seen(a) - seen(b));
+    if (oldest !== undefined) this.#logs.delete(oldest.uid);
+  }
+
+  #observed(state: ReturnType<typeof StateObserved.parse>['data']): void {
+    const log = this.#log(state.policy.uid);
+    if (!log.observe(state)) return;
+    this.#changes.point(log);
+    this.#changes.target(log);
+  }
+
+  #decided(decision: Decision, event: UnknownEvent, eventAtMs: number): void {
+    this.#matured(decision.matured);
+    if (this.#records.get(decision.id) !== undefined) return;
+    const record: DecisionRecord = {
+      ...Shown.parse(decision),
+      atMs: decision.inputs?.atMs ?? eventAtMs,
+      subject: event.subject ?? `${decision.policy.namespace}/${decision.policy.name}`,
+      traceparent: event.traceparent ?? null,
+      action: null,
+      advice: null,
+      outcome: null,
+      ...this.#waiting.get(decision.id),
+    };
+    const log = this.#log(decision.policy.uid);
+    this.#records.set(record.id, record);
+    log.decide(record);
+    this.#changes.decision(record);
+    this.#changes.target(log);
+  }
+
+  #executed(action: Action): void {
+    const { matured, ...shown } = action;
+    this.#matured(matured);
+    this.#patch(action.decisionId, { action: shown });
+  }
+
+  #advised(advice: Advice): void {
+    this.#patch(advice.decisionId, { advice });
+  }
+
+  #rewarded(rewards: Rewards): void {
+    for (const score of rewards.scores) {
+      const matured = this.#patched(score.decisionId)?.outcome?.matured ?? null;
+      this.#patch(score.decisionId, { outcome: { score, matured } });
+    }
+  }
+
+  #matured(matured: Decision['matured']): void {
+    for (const each of matured) {
+      const known = this.#patched(each.decisionId)?.outcome;
+      if (known?.matured?.maturedAtMs === each.maturedAtMs) continue; // it travels until learned
+      this.#patch(each.decisionId, { outcome: { score: known?.score ?? null, matured: each } });
+    }
+  }
+
+  #learned(learned: ReturnType<typeof PolicyLearned.parse>['data'], atMs: number): void {
+    const log = this.#log(learned.policy.uid);
+    log.learn(atMs, learned.learning);
+    this.#changes.target(log);
+  }
+
+  #patched(decisionId: string): Patch | undefined {
+    return this.#records.get(decisionId) ?? this.#waiting.get(decisionId);
+  }
+
+  #patch(decisionId: string, patch: Patch): void {
+    const record = this.#records.get(decisionId);
+    if (record === undefined) {
+      this.#waiting.set(decisionId, { ...this.#waiting.get(decisionId), ...patch });
+      return;
+    }
+    Object.assign(record, patch);
+    this.#changes.decision(record);
+  }
+}

@@ -1,0 +1,172 @@
+// What a target is doing, in one state and plain words. Pure: same record, same instant, same words.
+import type { Decision, ObservedState } from '#shared/events/index.ts';
+import { LATE_LIMIT, type Point } from './points.ts';
+import type { State } from './view.ts';
+
+/** What the words are made of. */
+export interface Situation {
+  readonly nowMs: number;
+  readonly observed: ObservedState | undefined;
+  readonly point: Point | undefined;
+  readonly beatMs: number | null;
+  readonly decision: (Omit<Decision, 'matured'> & { readonly atMs: number }) | undefined;
+}
+
+/** A change is news for this long, even when its pods are ready at once. */
+const ACTING_MS = 15_000;
+const STALE_BEATS = 3.5;
+const LEAST_STALE_MS = 15_000;
+
+const isStale = ({ nowMs, observed, beatMs }: Situation): boolean => {
+  if (observed === undefined) return false;
+  const silentMs = nowMs - observed.observedAtMs;
+  const limitMs = Math.max(LEAST_STALE_MS, (beatMs ?? 5000) * STALE_BEATS);
+  return silentMs > limitMs || observed.problem !== null;
+};
+
+const isActing = ({ nowMs, point, decision }: Situation): boolean => {
+  const changed =
+    decision?.kind === 'scale' &&
+    decision.from !== decision.to &&
+    nowMs - decision.atMs < ACTING_MS;
+  return changed || (point?.starting ?? 0) > 0;
+};
+
+const isLearning = (decision: Situation['decision']): boolean =>
+  decision?.reason === 'warm-up' ||
+  (decision?.constraints.some((constraint) => constraint.name === 'warm-up') ?? false);
+
+export function stateOf(situation: Situation): State {
+  const { observed, point, decision } = situation;
+  if (observed === undefined) return 'waiting';
+  const { spec } = observed.policy;
+  if (spec.suspend !== 'none' || spec.mode === 'off') return 'stopped';
+  if (isStale(situation)) return 'stale';
+  if ((point?.lateRatio ?? 0) > LATE_LIMIT) return 'violating';
+  if (isActing(situation)) return 'acting';
+  return isLearning(decision) ? 'learning' : 'healthy';
+}
+
+const rate = (value: number): string => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} req/s`;
+const pods = (n: number): string => (n === 1 ? '1 pod' : `${String(n)} pods`);
+const percent = (share: number): string => {
+  const value = share * 100;
+  if (value > 0 && value < 1) return '< 1 %';
+  return value > 99 && value < 100 ? '> 99 %' : `${value.toFixed(0)} %`;
+};
+const ago = (ms: number): string => {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${String(seconds)} s`;
+  return seconds < 7200
+    ? `${String(Math.round(seconds / 60))} min`
+    : `${String(Math.round(seconds / 3600))} h`;
+};
+
+const nameOf = (observed: ObservedState): string =>
+  observed.target?.name ?? observed.policy.spec.targetRef.name;
+
+const serving = (observed: ObservedState, point: Point | undefined): string => {
+  const { ready, starting, requestsPerSecond: load } = point ?? UNKNOWN;
+  const count = ready ?? observed.replicas?.ready;
+  const fleet = count === undefined ? 'pods unknown' : pods(count);
+  const coming = starting === null || starting === 0 ? '' : ` and ${String(starting)} starting`;
+  return `${fleet}${coming} for ${load === null ? 'an unknown load' : rate(load)}`;
+};
+
+const quality = (observed: ObservedState, point: Point | undefined): string => {
+  const slo = observed.policy.spec.slo.latencyMilliseconds;
+  const { latencyP95Ms: p95, lateRatio } = point ?? UNKNOWN;
+  const latency = p95 === null ? 'p95 unknown' : `p95 ${p95.toFixed(0)} ms (SLO ${String(slo)})`;
+  const late = lateRatio ?? 0;
+  return late > LATE_LIMIT ? `${latency}, ${percent(late)} of the requests late` : latency;
+};
+
+const UNKNOWN = {
+  ready: null,
+  starting: null,
+  requestsPerSecond: null,
+  latencyP95Ms: null,
+  lateRatio: null,
+};
+
+/** "consumer-workload: 8 pods for 412 req/s, p95 84 ms (SLO 500)." */
+export function sentenceOf(situation: Situation): string {
+  const { observed, point, nowMs } = situation;
+  if (observed === undefined) return 'Waiting for the first observation.';
+  const name = nameOf(observed);
+  if (isStale(situation) && observed.problem === null) {
+    return `${name}: no observation for ${ago(nowMs - observed.observedAtMs)}. The last one said ${serving(observed, point)}.`;
+  }
+  if (observed.problem !== null) return `${name}: ${observed.problem.message}`;
+  return `${name}: ${serving(observed, point)}, ${quality(observed, point)}.`;
+}
+
+const overloadAt = (decision: NonNullable<Situation['decision']>, n: number): number | undefined =>
+  decision.options.find((option) => option.replicas === n)?.overloadProbability;
+
+const becauseOf = (decision: NonNullable<Situation['decision']>): string => {
+  const { from, to, forecast } = decision;
+  const risk = overloadAt(decision, from);
+  const ahead = forecast === null ? 'soon' : `in ${forecast.horizonSeconds.toFixed(0)} s`;
+  if (to > from && risk !== undefined) {
+    return `demand ${ahead} is ${percent(risk)} likely above what ${pods(from)} carry`;
+  }
+  const left = overloadAt(decision, to);
+  if (to < from && left !== undefined) {
+    return `${pods(to)} carry what is coming ${ahead} with a risk of ${percent(left)}`;
+  }
+  return decision.sentence.replace(/\.$/, '');
+};
+
+const VERB = { act: ['Adding', 'Removing'], floor: ['Raising the floor by', 'Lowering it by'] };
+
+/** "Adding 2 now: demand in 33 s is 80 % likely above what 8 pods carry." Null before a decision. */
+export function whyOf({ nowMs, decision }: Situation): string | null {
+  if (decision === undefined) return null;
+  const { from, to, mode } = decision;
+  if (decision.kind === 'hold' || from === to) {
+    return decision.sentence;
+  }
+  const size = String(Math.abs(to - from));
+  const when = nowMs - decision.atMs < ACTING_MS ? 'now' : `${ago(nowMs - decision.atMs)} ago`;
+  if (mode === 'act' || mode === 'floor') {
+    const verb = VERB[mode][to > from ? 0 : 1] ?? '';
+    return `${verb} ${size} ${when}: ${becauseOf(decision)}.`;
+  }
+  return `Would ${to > from ? 'add' : 'remove'} ${size} (mode ${mode}): ${becauseOf(decision)}.`;
+}
+
+/** "HPA would have 6 pods now, 2 fewer." Null where it could not tell. */
+export function hpaSentenceOf({ decision, point }: Situation): string | null {
+  const hpa = decision?.counterfactual.hpa;
+  if (hpa === undefined || hpa === null) return null;
+  const { ready, starting } = point ?? UNKNOWN;
+  if (ready === null) return `HPA would have ${pods(hpa)} now.`;
+  const difference = hpa - ready - (starting ?? 0);
+  if (difference === 0) return `HPA would have the same ${pods(hpa)} now.`;
+  const size = String(Math.abs(difference));
+  return `HPA would have ${pods(hpa)} now, ${size} ${difference > 0 ? 'more' : 'fewer'}.`;
+}
+
+const PROBLEM_REMEDY: Readonly<Record<string, string>> = {
+  TargetMissing: 'Create the target, or correct targetRef of the policy.',
+  TargetUnsupported: 'Point targetRef at a kind that NimbusGuard can scale.',
+  DataStale: 'Nothing is scaled down meanwhile. Check that the pods answer /metrics.',
+  PolicyInvalid: 'Correct the policy; the message names the field.',
+  Duplicate: 'Delete one of the two policies of this target.',
+  Forbidden: 'Grant the observer the right that the message names.',
+};
+
+export function remedyOf(situation: Situation): string | null {
+  const { observed } = situation;
+  if (observed === undefined) return null;
+  const { spec } = observed.policy;
+  if (spec.suspend !== 'none') {
+    return `The kill switch is on (${spec.suspend}): nothing is written until it is released.`;
+  }
+  if (spec.mode === 'off') return 'The policy has mode off: set another mode to go on.';
+  if (observed.problem !== null) return PROBLEM_REMEDY[observed.problem.reason] ?? null;
+  return isStale(situation)
+    ? 'Check that the observer runs and the beat (PingSource) ticks.'
+    : null;
+}

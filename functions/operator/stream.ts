@@ -1,0 +1,264 @@
+import type { Context } from 'hono';
+import { streamSSE } from 'hono/streaming';
+import { NimbusError } from '#shared/errors.ts';
+import type { Chain, BrokerStatistics } from './chain.ts';
+import type { History } from './history.ts';
+import type { TargetLog } from './target-log.ts';
+import type { Batch, DeadLetter, DecisionRecord, Series } from './view.ts';
+
+const TICK_MS = 500; // at most two batches a second
+const KEPT_BATCHES = 1200; // ten minutes of a busy stream: a laptop's lid, a tunnel
+const KEPT_CHARACTERS = 16_000_000;
+const MAX_READERS = 64;
+const HEARTBEAT_MS = 15_000;
+const CHAIN_EVERY_MS = 2000;
+
+interface Stored {
+  readonly id: number;
+  readonly batch: Batch;
+  readonly characters: number;
+}
+
+type Part = Batch[keyof Batch];
+
+const present = (part: Part): boolean =>
+  part !== undefined && !(Array.isArray(part) && part.length === 0);
+
+/** The batch without what is empty; undefined when nothing but the time is left. */
+const compact = (batch: { [part in keyof Batch]: Batch[part] | undefined }): Batch | undefined => {
+  const parts = Object.entries(batch).filter(([, part]) => present(part));
+  return parts.length > 1 ? (Object.fromEntries(parts) as Batch) : undefined;
+};
+
+/** What goes out to a reader of one target, or of all. */
+const forTarget = (batch: Batch, target: string | undefined): Batch | undefined => {
+  if (target === undefined) return batch;
+  const ours = ({ subject }: DecisionRecord): boolean => subject === target;
+  return compact({
+    ...batch,
+    targets: batch.targets?.filter((view) => view.id === target),
+    points: batch.points?.filter((each) => each.target === target),
+    decisions: batch.decisions?.filter(ours),
+  });
+};
+
+interface Sources {
+  readonly history: () => History;
+  readonly chain: Chain;
+  readonly broker: () => BrokerStatistics | 'not-configured' | 'unreachable';
+  readonly nowMs: () => number;
+}
+
+/**
+ * Server-sent events: what changed, in batches with ids. A reader that comes back with
+ * `Last-Event-ID` gets everything it missed; one that was away too long, or that met another
+ * process, gets `reset` and starts over. A slow reader holds up nobody: each one reads the ring
+ * of batches at its own pace.
+ */
+export class Stream {
+  readonly #sources: Sources;
+  /** Ids of another process are of no meaning here. */
+  readonly #epoch: string;
+  #batches: Stored[] = [];
+  #characters = 0;
+  #next = 1;
+  #readers = 0;
+  #wake = Promise.withResolvers<undefined>();
+  #timer: NodeJS.Timeout | undefined;
+  #chainAtMs = 0;
+  #chainDirty = false;
+  readonly #targets = new Set<TargetLog>();
+  readonly #points = new Map<TargetLog, Series>();
+  readonly #decisions = new Map<string, DecisionRecord>();
+  #deadLetters: DeadLetter[] = [];
+  readonly #states = new Map<string, string>();
+
+  constructor(sources: Sources) {
+    this.#sources = sources;
+    this.#epoch = sources.nowMs().toString(36);
+  }
+
+  // Before `start` nothing is collected: what the log brought back is loaded, not streamed.
+  target(log: TargetLog): void {
+    if (this.#timer === undefined) return;
+    this.#targets.add(log);
+  }
+
+  point(log: TargetLog): void {
+    if (this.#timer === undefined) return;
+    const newest = log.newest();
+    const before = this.#points.get(log);
+    if (newest === undefined) return;
+    this.#points.set(log, before === undefined ? newest : joined(before, newest));
+  }
+
+  decision(record: DecisionRecord): void {
+    if (this.#timer === undefined) return;
+    this.#decisions.set(record.id, record);
+  }
+
+  deadLetter(letter: DeadLetter): void {
+    this.#deadLetters.push(letter);
+  }
+
+  chainChanged(): void {
+    this.#chainDirty = true;
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#wake.resolve(undefined);
+  }
+
+  /** The id a page should ask the stream to go on from, taken before it loads the rest. */
+  get position(): string {
+    return this.#id(this.#next - 1);
+  }
+
+  /** Answers one reader until it leaves or the process stops. */
+  serve(c: Context, target: string | undefined, stopping: AbortSignal): Response {
+    if (this.#readers >= MAX_READERS) {
+      throw new NimbusError(
+        'upstream.throttled',
+        `stream: at most ${MAX_READERS} readers at a time`,
+      );
+    }
+    const asked = c.req.header('last-event-id') ?? c.req.query('from');
+    c.header('x-accel-buffering', 'no'); // a proxy that collects the stream makes it useless
+    return streamSSE(c, async (sse) => {
+      this.#readers += 1;
+      const gone = new AbortController();
+      sse.onAbort(() => gone.abort());
+      const signal = AbortSignal.any([gone.signal, stopping]);
+      try {
+        let at = this.#resume(asked);
+        // A resuming reader keeps its own id until it has caught up.
+        const greeting =
+          at === undefined ? { event: 'reset', id: this.position } : { event: 'hello' };
+        await sse.writeSSE({ ...greeting, data: '{}', retry: 1000 });
+        at ??= this.#next;
+        while (!signal.aborted) {
+          const oldest = this.#batches[0]?.id ?? this.#next;
+          if (at < oldest) {
+            await sse.writeSSE({ event: 'reset', id: this.position, data: '{}' });
+            at = this.#next;
+          }
+          at = await this.#catchUp(at, target, (message) => sse.writeSSE(message));
+          if (!(await this.#wait(signal))) await sse.write(': alive\n\n');
+        }
+      } finally {
+        this.#readers -= 1;
+      }
+    });
+  }
+
+  async #catchUp(
+    from: number,
+    target: string | undefined,
+    write: (message: { event: string; id: string; data: string }) => Promise<void>,
+  ): Promise<number> {
+    let at = from;
+    while (at < this.#next) {
+      const first = this.#batches[0]?.id ?? this.#next;
+      const stored = this.#batches[at - first];
+      if (stored === undefined) return at;
+      const batch = forTarget(stored.batch, target);
+      at = stored.id + 1;
+      if (batch !== undefined) {
+        await write({ event: 'batch', id: this.#id(stored.id), data: JSON.stringify(batch) });
+      }
+    }
+    return at;
+  }
+
+  /** True when something new is there, false after the heartbeat's time. */
+  async #wait(signal: AbortSignal): Promise<boolean> {
+    const waited = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => waited.resolve(false), HEARTBEAT_MS);
+    const leave = (): void => waited.resolve(false);
+    signal.addEventListener('abort', leave, { once: true });
+    void this.#wake.promise.then(() => waited.resolve(true));
+    try {
+      return await waited.promise;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', leave);
+    }
+  }
+
+  #id(number: number): string {
+    return `${this.#epoch}-${String(number)}`;
+  }
+
+  /** Number of the first batch to send; undefined where the reader must start over. */
+  #resume(asked: string | undefined): number | undefined {
+    if (asked === undefined) return this.#next;
+    const [epoch, number] = asked.split('-');
+    const last = Number(number);
+    if (epoch !== this.#epoch || !Number.isInteger(last)) return undefined;
+    const oldest = this.#batches[0]?.id ?? this.#next;
+    return last + 1 >= oldest && last < this.#next ? last + 1 : undefined;
+  }
+
+  #tick(): void {
+    const batch = this.#collect();
+    if (batch === undefined) return;
+    const characters = JSON.stringify(batch).length;
+    this.#batches.push({ id: this.#next, batch, characters });
+    this.#next += 1;
+    this.#characters += characters;
+    while (this.#batches.length > KEPT_BATCHES || this.#characters > KEPT_CHARACTERS) {
+      this.#characters -= this.#batches.shift()?.characters ?? 0;
+    }
+    this.#wake.resolve(undefined);
+    this.#wake = Promise.withResolvers<undefined>();
+  }
+
+  #collect(): Batch | undefined {
+    const nowMs = this.#sources.nowMs();
+    this.#ageing(nowMs);
+    const targets = [...this.#targets].map((log) => log.view(nowMs));
+    const points = [...this.#points.values()].map((series) => ({ target: series.target, series }));
+    const decisions = [...this.#decisions.values()].map((record) => ({ ...record }));
+    const deadLetters = this.#deadLetters;
+    const chain = this.#chainView(nowMs);
+    this.#targets.clear();
+    this.#points.clear();
+    this.#decisions.clear();
+    this.#deadLetters = [];
+    return compact({ nowMs, targets, points, decisions, chain, deadLetters });
+  }
+
+  /** A state may change by time alone: data grow stale, a change is over. */
+  #ageing(nowMs: number): void {
+    for (const log of this.#sources.history().logs) {
+      const state = log.state(nowMs);
+      if (this.#states.get(log.uid) === state) continue;
+      this.#states.set(log.uid, state);
+      this.#targets.add(log);
+    }
+  }
+
+  #chainView(nowMs: number): Batch['chain'] {
+    if (!this.#chainDirty || nowMs - this.#chainAtMs < CHAIN_EVERY_MS) return undefined;
+    this.#chainAtMs = nowMs;
+    this.#chainDirty = false;
+    return this.#sources.chain.view(nowMs, this.#sources.broker());
+  }
+}
+
+type Column = (number | null)[];
+
+/** Two pieces of the same columns, one after the other. */
+function joined(before: Series, after: Series): Series {
+  const columns = Object.entries(after).map(([name, value]) => {
+    const earlier = (before as Record<string, unknown>)[name];
+    return [name, Array.isArray(value) ? [...(earlier as Column), ...(value as Column)] : value];
+  });
+  return { ...(Object.fromEntries(columns) as Series), fromMs: before.fromMs };
+}

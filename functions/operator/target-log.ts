@@ -1,0 +1,286 @@
+import type { Counters, Sample } from '#shared/domain/types.ts';
+import type { LearningState, ObservedState, PolicySpec } from '#shared/events/index.ts';
+import { merge, nextPoint, stepFor, toSeries, type Point, type Standing } from './points.ts';
+import { quantile, Ring } from './rings.ts';
+import { hpaSentenceOf, remedyOf, sentenceOf, stateOf, whyOf, type Situation } from './state.ts';
+import type { DecisionRecord, Series, State, TargetView } from './view.ts';
+
+/** Raw counters into rates: the core's own, so that the charts show what it saw. */
+export type Measure = (
+  previous: Counters | null,
+  state: ObservedState,
+) => { sample: Sample | null; counters: Counters | null };
+
+/** How much is kept of each target. */
+export interface Shares {
+  /** Beats as they came; then one point per minute. */
+  readonly beats: number;
+  readonly minutes: number;
+  readonly decisions: number;
+}
+
+const MINUTE_MS = 60_000;
+const MOST_ROWS = 1200; // about one per pixel of a wide chart
+const MOST_RECENT_BEATS = 9;
+const MOST_CHANGES = 400;
+
+type Learning = ReturnType<typeof LearningState.parse>;
+
+/** Everything kept of one policy's target: bounded, oldest first out. */
+export class TargetLog {
+  readonly uid: string;
+  observed: ObservedState | undefined;
+  readonly #measure: Measure;
+  readonly #beats: Ring<Point>;
+  readonly #minutes: Ring<Point>;
+  readonly #decisions: Ring<DecisionRecord>;
+  readonly #intervals = new Ring<number>(MOST_RECENT_BEATS);
+  #counters: Counters | null = null;
+  #sample: Sample | null = null;
+  #minute: Point[] = [];
+  #learning: { atMs: number; state: Learning } | undefined;
+  #hpaSinceMs: number | null = null;
+
+  constructor(uid: string, shares: Shares, measure: Measure) {
+    this.uid = uid;
+    this.#measure = measure;
+    this.#beats = new Ring(shares.beats);
+    this.#minutes = new Ring(shares.minutes);
+    this.#decisions = new Ring(shares.decisions);
+  }
+
+  resize(shares: Shares): void {
+    this.#beats.resize(shares.beats);
+    this.#minutes.resize(shares.minutes);
+    this.#decisions.resize(shares.decisions);
+  }
+
+  get id(): string {
+    const { observed } = this;
+    if (observed === undefined) {
+      const last = this.#decisions.last;
+      return last?.subject ?? this.uid;
+    }
+    const name = observed.target?.name ?? observed.policy.spec.targetRef.name;
+    return `${observed.target?.namespace ?? observed.policy.namespace}/${name}`;
+  }
+
+  get policyName(): string {
+    const policy = this.observed?.policy ?? this.#decisions.last?.policy;
+    return policy === undefined ? this.uid : `${policy.namespace}/${policy.name}`;
+  }
+
+  /** Takes one observation; an older one than the last says nothing new. False: it was not newer. */
+  observe(state: ObservedState): boolean {
+    const previous = this.observed;
+    if (previous !== undefined && state.observedAtMs <= previous.observedAtMs) return false;
+    if (previous !== undefined && state.cause === 'beat') {
+      this.#intervals.push(state.observedAtMs - previous.observedAtMs);
+    }
+    // A target that was deleted and made again shares nothing with the old one but its name.
+    if (previous?.target?.uid !== state.target?.uid) this.#counters = null;
+    this.observed = state;
+    this.#read(state);
+    this.#append(nextPoint(state.observedAtMs, this.#sample, this.#standing(), this.#beats.last));
+    return true;
+  }
+
+  /** Adds a decision, or replaces the record with the same id. */
+  decide(record: DecisionRecord): void {
+    if (record.counterfactual.hpa !== null) this.#hpaSinceMs ??= record.atMs;
+    this.#decisions.push(record);
+    if (record.learning !== null) this.learn(record.atMs, record.learning);
+  }
+
+  learn(atMs: number, state: Learning): void {
+    if (atMs >= (this.#learning?.atMs ?? 0)) this.#learning = { atMs, state };
+  }
+
+  /** Newest first, of those made before `beforeMs`. */
+  decisions(limit: number, beforeMs = Infinity): DecisionRecord[] {
+    return this.#decisions.newestFirst(limit, (record) => record.atMs < beforeMs);
+  }
+
+  state(nowMs: number): State {
+    return stateOf(this.#situation(nowMs));
+  }
+
+  view(nowMs: number): TargetView {
+    const situation = this.#situation(nowMs);
+    const { mode, suspend, slo, minReplicas, maxReplicas, cooldownSeconds } = this.#spec();
+    const { autoscaler, problem, observedAtMs } = this.observed ?? UNOBSERVED;
+    const { counterfactual, id: lastDecisionId } = this.#decisions.last ?? UNDECIDED;
+    const { inputs, forecast, price } = this.#informed() ?? UNINFORMED;
+    return {
+      id: this.id,
+      policy: this.#policy(),
+      target: this.#target(),
+      state: stateOf(situation),
+      sentence: sentenceOf(situation),
+      why: whyOf(situation),
+      hpaSentence: hpaSentenceOf(situation),
+      remedy: remedyOf(situation),
+      beatMs: this.#beatMs(),
+      bounds: { minReplicas, maxReplicas },
+      now: this.#now(),
+      workload: inputs === null ? null : workloadOf(inputs),
+      learning: this.#learning?.state ?? null,
+      versusHpa: this.#versusHpa(),
+      ...{ mode, suspend, slo, cooldownSeconds, observedAtMs, autoscaler, problem },
+      ...{ counterfactual, forecast, price, lastDecisionId },
+    };
+  }
+
+  /** The charts of the last `rangeMs`; null: of all that is kept. */
+  series(nowMs: number, rangeMs: number | null): Series {
+    const points = this.#points(rangeMs === null ? 0 : nowMs - rangeMs);
+    const fromMs = rangeMs === null ? (points[0]?.atMs ?? nowMs) : Math.max(0, nowMs - rangeMs);
+    const stepSeconds = stepFor(nowMs - fromMs, MOST_ROWS);
+    const changes = this.#decisions
+      .newestFirst(MOST_CHANGES, (record) => record.atMs >= fromMs && record.from !== record.to)
+      .map(({ id, atMs, from, to }) => ({ id, atMs, from, to }))
+      .reverse();
+    return toSeries(this.id, points, { fromMs, toMs: nowMs, stepSeconds, changes });
+  }
+
+  /** The newest beat alone, for the stream. */
+  newest(): Series | undefined {
+    const last = this.#beats.last;
+    if (last === undefined) return undefined;
+    return toSeries(this.id, [last], {
+      fromMs: last.atMs,
+      toMs: last.atMs,
+      stepSeconds: 1,
+      changes: [],
+    });
+  }
+
+  #read(state: ObservedState): void {
+    if (state.replicas === null || state.readings === null) {
+      this.#sample = null;
+      return;
+    }
+    const { sample, counters } = this.#measure(this.#counters, state);
+    this.#sample = sample;
+    this.#counters = counters;
+  }
+
+  #append(point: Point): void {
+    this.#beats.push(point);
+    const first = this.#minute[0];
+    if (first !== undefined && minuteOf(first) !== minuteOf(point)) {
+      const merged = merge(this.#minute);
+      if (merged !== undefined) this.#minutes.push(merged);
+      this.#minute = [];
+    }
+    this.#minute.push(point);
+  }
+
+  #points(fromMs: number): Point[] {
+    const beats = this.#beats.items;
+    const beatsFromMs = beats[0]?.atMs ?? 0;
+    const older = this.#minutes.items.filter(
+      (point) => point.atMs >= fromMs && point.atMs < beatsFromMs,
+    );
+    return [...older, ...beats.filter((point) => point.atMs >= fromMs)];
+  }
+
+  /** The newest decision that was made on data. */
+  #informed(): DecisionRecord | undefined {
+    return this.#decisions.newestFirst(1, (record) => record.inputs !== null)[0];
+  }
+
+  #standing(): Standing {
+    const inputs = this.#informed()?.inputs ?? null;
+    return {
+      podCapacity: inputs === null ? null : inputs.capacityPerPod.value * inputs.knee.value,
+      hpaReplicas: this.#decisions.last?.counterfactual.hpa ?? null,
+    };
+  }
+
+  #spec(): Pick<PolicySpec, keyof typeof NO_POLICY> {
+    return (
+      this.observed?.policy.spec ?? { ...NO_POLICY, mode: this.#decisions.last?.mode ?? 'off' }
+    );
+  }
+
+  #target(): TargetView['target'] {
+    return this.observed?.target ?? this.#decisions.last?.target ?? null;
+  }
+
+  #versusHpa(): TargetView['versusHpa'] {
+    const last = this.#beats.last;
+    if (this.#hpaSinceMs === null || last === undefined) return null;
+    return { sinceMs: this.#hpaSinceMs, ours: last.ourPodSeconds, hpa: last.hpaPodSeconds };
+  }
+
+  #beatMs(): number | null {
+    return quantile(this.#intervals.items, 0.5);
+  }
+
+  #situation(nowMs: number): Situation {
+    return {
+      nowMs,
+      observed: this.observed,
+      point: this.#beats.last,
+      beatMs: this.#beatMs(),
+      decision: this.#decisions.last,
+    };
+  }
+
+  #policy(): TargetView['policy'] {
+    const policy = this.observed?.policy ?? this.#decisions.last?.policy;
+    return {
+      namespace: policy?.namespace ?? '',
+      name: policy?.name ?? '',
+      uid: policy?.uid ?? this.uid,
+    };
+  }
+
+  #now(): TargetView['now'] {
+    const replicas = this.observed?.replicas ?? null;
+    const sample = this.#sample;
+    if (sample === null) return { ...UNREAD, replicas };
+    const { atMs, measuredAtMs, requestsPerSecond, lateRatio, failedRatio, latencyP95Ms } = sample;
+    const { cpuUtilization, memoryUtilization, inFlight, lagMessages } = sample;
+    return {
+      telemetryAgeMs: measuredAtMs === null ? null : Math.max(0, atMs - measuredAtMs),
+      ...{ requestsPerSecond, lateRatio, failedRatio, latencyP95Ms },
+      ...{ cpuUtilization, memoryUtilization, inFlight, lagMessages, replicas },
+    };
+  }
+}
+
+const UNOBSERVED = { autoscaler: null, problem: null, observedAtMs: null };
+const UNDECIDED = { counterfactual: { hpa: null, keda: null, kpa: null }, id: null };
+const UNINFORMED = { inputs: null, forecast: null, price: null };
+const UNREAD = {
+  telemetryAgeMs: null,
+  requestsPerSecond: null,
+  lateRatio: null,
+  failedRatio: null,
+  latencyP95Ms: null,
+  cpuUtilization: null,
+  memoryUtilization: null,
+  inFlight: null,
+  lagMessages: null,
+};
+
+/** Shown until the first observation brings the policy: the defaults of the CRD. */
+const NO_POLICY = {
+  mode: 'off' as const,
+  suspend: 'none' as const,
+  slo: { latencyMilliseconds: 500, violatingMinutesPercent: 0.3, lateRequestsPercent: 0.4 },
+  minReplicas: 1,
+  maxReplicas: 50,
+  cooldownSeconds: 300,
+};
+
+type Inputs = NonNullable<DecisionRecord['inputs']>;
+
+const workloadOf = (inputs: Inputs): TargetView['workload'] => {
+  const { capacityPerPod, knee, startupSeconds, controlDelay } = inputs;
+  return { capacityPerPod, knee, startupSeconds, controlDelay };
+};
+
+const minuteOf = (point: Point): number => Math.floor(point.atMs / MINUTE_MS);
