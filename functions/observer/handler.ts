@@ -1,0 +1,105 @@
+import {
+  AlertRaised,
+  Ping,
+  StateObserved,
+  type ObservedState,
+  type UnknownEvent,
+} from '#shared/events/index.ts';
+import type { Clock, Cluster, EventSink, Found, Metrics, TargetState } from '#shared/ports.ts';
+import { hopId } from '#shared/runtime/chain.ts';
+import { on, type Context, type FunctionSpec } from '#shared/runtime/function.ts';
+import { checkPolicies, observation, readingsRequest, type Checked, type Look } from './observe.ts';
+
+export interface ObserverDeps {
+  readonly clock: Clock;
+  readonly cluster: Cluster;
+  readonly metrics: Metrics;
+  readonly sink: EventSink;
+  close(): void;
+}
+
+/** Reads the targets of all policies, then their telemetry, in two batches. */
+async function look(deps: ObserverDeps, checked: readonly Checked[], at: Omit<Look, 'nowMs'>) {
+  const wanted = checked.filter(({ problem }) => problem === null);
+  const states = await deps.cluster.targets(
+    wanted.map(({ policy, spec }) => ({ namespace: policy.namespace, ref: spec.targetRef })),
+  );
+  const found = new Map<Checked, Found<TargetState>>(
+    wanted.map((one, index) => [one, states[index] ?? missingAnswer]),
+  );
+  const alive = wanted.flatMap((one) => {
+    const state = found.get(one);
+    return state !== undefined && 'found' in state ? [{ one, state: state.found }] : [];
+  });
+  const read = await deps.metrics.read(alive.map(({ one, state }) => readingsRequest(one, state)));
+  const readings = new Map(alive.map(({ one }, index) => [one, read[index] ?? null]));
+  const now: Look = { ...at, nowMs: deps.clock.nowMs() };
+  return checked.map((one) =>
+    observation(
+      now,
+      one,
+      one.problem === null ? (found.get(one) ?? missingAnswer) : { problem: one.problem },
+      readings.get(one) ?? null,
+    ),
+  );
+}
+
+const missingAnswer = {
+  problem: { reason: 'TargetMissing', message: 'the cluster did not answer for it' },
+} as const;
+
+function stateEvent(cause: UnknownEvent, state: ObservedState): UnknownEvent {
+  const key = state.target?.uid ?? state.policy.uid;
+  const { namespace, name } = state.policy;
+  return StateObserved.build(
+    {
+      id: hopId(`${cause.id}.${key}`, 'observer'),
+      source: '/nimbusguard/observer',
+      subject: `${namespace}/${state.target?.name ?? name}`,
+      partitionkey: key,
+      traceparent: cause.traceparent,
+      time: new Date(state.observedAtMs).toISOString(),
+    },
+    state,
+  );
+}
+
+/**
+ * observer: a beat or an alert → one `state.observed` per policy, sent to the broker. It changes nothing.
+ * An alert looks at the policies of its target only; about an unknown one it is answered in the log.
+ */
+export const observer = (deps: ObserverDeps): FunctionSpec => {
+  const observe = async (
+    cause: UnknownEvent,
+    context: Context,
+    at: Omit<Look, 'nowMs' | 'tick'>,
+  ): Promise<undefined> => {
+    const all = checkPolicies(await deps.cluster.policies());
+    const checked = all.filter(({ policy, spec }) => {
+      if (at.alert === undefined) return true;
+      return policy.namespace === at.alert.namespace && spec.targetRef.name === at.alert.service;
+    });
+    if (at.alert !== undefined && checked.length === 0) {
+      context.log.info({ alert: at.alert }, 'no policy has this target');
+    }
+    const states = await look(deps, checked, { ...at, tick: cause.id });
+    await Promise.all(
+      states.map((state) => deps.sink.send(stateEvent(cause, state), context.signal)),
+    );
+    return undefined;
+  };
+
+  return {
+    name: 'observer',
+    accepts: [
+      on(Ping, (event, context) => observe(event, context, { cause: 'beat' })),
+      on(AlertRaised, (event, context) =>
+        observe(event, context, { cause: 'alert', alert: event.data }),
+      ),
+    ],
+    close: () => {
+      deps.close();
+      return Promise.resolve();
+    },
+  };
+};

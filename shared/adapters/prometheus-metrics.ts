@@ -1,0 +1,164 @@
+import type { Readings } from '../events/index.ts';
+import type { Clock, Metrics, ReadingsRequest } from '../ports.ts';
+import { list, record } from './objects.ts';
+import { unread } from './readings.ts';
+
+const BATCH = 40; // expressions in one query
+const KEY = 'nimbusguard_key';
+const RATE_WINDOW_MS = 60_000;
+
+/** PromQL by quantity, for exporters that use the usual names. A policy's `queries` replace them by name. */
+const DEFAULT_QUERIES = {
+  requestsPerSecond: 'sum(rate(http_requests_total{namespace=$namespace,pod=~$pods}[1m]))',
+  failedRatio:
+    'sum(rate(http_requests_total{namespace=$namespace,pod=~$pods,code=~"5.."}[1m])) / sum(rate(http_requests_total{namespace=$namespace,pod=~$pods}[1m]))',
+  lateRatio:
+    '1 - sum(rate(http_request_duration_seconds_bucket{namespace=$namespace,pod=~$pods,le="$slo"}[1m])) / sum(rate(http_request_duration_seconds_count{namespace=$namespace,pod=~$pods}[1m]))',
+  latencyP95Ms:
+    '1000 * histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket{namespace=$namespace,pod=~$pods}[1m])))',
+  cpuUtilization:
+    'sum(rate(container_cpu_usage_seconds_total{namespace=$namespace,pod=~$pods,container!=""}[1m])) / sum(kube_pod_container_resource_requests{namespace=$namespace,pod=~$pods,resource="cpu"})',
+  memoryUtilization:
+    'sum(container_memory_working_set_bytes{namespace=$namespace,pod=~$pods,container!=""}) / sum(kube_pod_container_resource_requests{namespace=$namespace,pod=~$pods,resource="memory"})',
+  inFlight: 'sum(http_requests_in_flight{namespace=$namespace,pod=~$pods})',
+  lagMessages: 'sum(kafka_consumergroup_lag{namespace=$namespace,consumergroup=$name})',
+  measuredAtSeconds: 'max(timestamp(http_requests_total{namespace=$namespace,pod=~$pods}))',
+} as const;
+
+type Quantity = keyof typeof DEFAULT_QUERIES;
+const QUANTITIES = Object.keys(DEFAULT_QUERIES) as Quantity[];
+
+/** A label value as a PromQL string. Namespace and name are DNS labels; this holds for anything. */
+const quoted = (value: string): string =>
+  `"${value.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n')}"`;
+
+/** A literal inside a PromQL regular expression. */
+const literal = (value: string): string => value.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+
+/** Inserts namespace and name as escaped label values: a template cannot be broken out of. */
+export function expression(template: string, request: ReadingsRequest): string {
+  const { namespace, name } = request.state.target;
+  const values: Record<string, string> = {
+    namespace: quoted(namespace),
+    name: quoted(name),
+    pods: quoted(`${literal(name)}-.*`),
+    slo: String(request.sloLatencyMs / 1000),
+  };
+  return template.replace(/\$(namespace|name|pods|slo)\b/g, (_, key: string) => values[key] ?? '');
+}
+
+interface Asked {
+  readonly key: string;
+  readonly promql: string;
+}
+
+const tagged = ({ key, promql }: Asked): string =>
+  `label_replace(${promql}, "${KEY}", "${key}", "", "")`;
+
+async function query(url: string, asked: readonly Asked[], timeoutMs: number) {
+  const response = await fetch(`${url.replace(/\/$/, '')}/api/v1/query`, {
+    method: 'POST',
+    redirect: 'error',
+    signal: AbortSignal.timeout(timeoutMs),
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ query: asked.map(tagged).join(' or ') }),
+  });
+  const body: unknown = await response.json();
+  if (!response.ok || record(body)['status'] !== 'success') throw new Error('query refused');
+  return list(record(record(body)['data'])['result']);
+}
+
+/** NaN, infinite and negative values are no data. */
+const valueOf = (sample: unknown): number | null => {
+  const value = Array.isArray(sample) ? Number(sample[1]) : NaN;
+  return Number.isFinite(value) && value >= 0 ? value : null;
+};
+
+/** Answers by key. One bad template spoils its batch: its neighbours are then asked one by one. */
+async function ask(
+  url: string,
+  asked: readonly Asked[],
+  timeoutMs: number,
+): Promise<Map<string, number>> {
+  const answers = new Map<string, number>();
+  try {
+    for (const result of await query(url, asked, timeoutMs)) {
+      const key = record(result['metric'])[KEY];
+      const value = valueOf(result['value']);
+      if (typeof key === 'string' && value !== null) answers.set(key, value);
+    }
+  } catch (error) {
+    const timedOut = error instanceof DOMException;
+    if (asked.length === 1 || timedOut) return answers;
+    for (const one of asked) {
+      for (const [key, value] of await ask(url, [one], timeoutMs)) answers.set(key, value);
+    }
+  }
+  return answers;
+}
+
+const ratio = (value: number | null): number | null => (value === null ? null : Math.min(1, value));
+
+function readingsOf(values: (quantity: Quantity) => number | null, nowMs: number): Readings {
+  const known = QUANTITIES.some((quantity) => values(quantity) !== null);
+  if (!known) return unread('prometheus');
+  const measured = values('measuredAtSeconds');
+  return {
+    ...unread('prometheus'),
+    // without a time of its own a sample is as old as half of the window it was averaged over
+    measuredAtMs: Math.round(measured === null ? nowMs - RATE_WINDOW_MS / 2 : measured * 1000),
+    rates: {
+      windowMs: RATE_WINDOW_MS,
+      requestsPerSecond: values('requestsPerSecond'),
+      lateRatio: ratio(values('lateRatio')),
+      failedRatio: ratio(values('failedRatio')),
+    },
+    latencyP95Ms: values('latencyP95Ms'),
+    cpuUtilization: values('cpuUtilization'),
+    memoryUtilization: values('memoryUtilization'),
+    inFlight: values('inFlight'),
+    lagMessages: values('lagMessages'),
+  };
+}
+
+/**
+ * Telemetry from Prometheus servers that the administrator named. Many policies share one query: each
+ * expression is tagged and the union is asked. An endpoint that nobody configured gives nothing.
+ */
+export function prometheusMetrics(options: {
+  endpoints: Readonly<Record<string, string>>;
+  clock: Clock;
+  timeoutMs: number;
+}): Metrics {
+  const askAll = async (endpoint: string, asked: readonly Asked[]) => {
+    const url = options.endpoints[endpoint];
+    if (url === undefined) return new Map<string, number>();
+    const batches = Array.from({ length: Math.ceil(asked.length / BATCH) }, (_, index) =>
+      ask(url, asked.slice(index * BATCH, (index + 1) * BATCH), options.timeoutMs),
+    );
+    return new Map((await Promise.all(batches)).flatMap((answers) => [...answers]));
+  };
+  return {
+    async read(requests) {
+      const endpointOf = ({ endpoint }: ReadingsRequest): string => endpoint ?? '';
+      const indexed = requests.map((request, index) => ({ request, index }));
+      const groups = Object.entries(Object.groupBy(indexed, ({ request }) => endpointOf(request)));
+      const answers = await Promise.all(
+        groups.map(([endpoint, own]) => {
+          const asked = (own ?? []).flatMap(({ request, index }) =>
+            QUANTITIES.map((quantity) => ({
+              key: `${index}.${quantity}`,
+              promql: expression(request.queries?.[quantity] ?? DEFAULT_QUERIES[quantity], request),
+            })),
+          );
+          return askAll(endpoint, asked);
+        }),
+      );
+      const values = new Map(answers.flatMap((part) => [...part]));
+      const nowMs = options.clock.nowMs();
+      return requests.map((_, index) =>
+        readingsOf((quantity) => values.get(`${index}.${quantity}`) ?? null, nowMs),
+      );
+    },
+  };
+}
