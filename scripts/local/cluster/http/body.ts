@@ -1,0 +1,56 @@
+// Request bodies: JSON or YAML, at most 3 MiB as in the API server.
+import type { IncomingMessage } from 'node:http';
+import { parse } from 'yaml';
+import { ApiError, badRequest } from '../api/errors.ts';
+import { isDict, type NewObject } from '../types.ts';
+
+const LIMIT_BYTES = 3 * 1024 * 1024;
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > LIMIT_BYTES)
+      throw new ApiError(413, `the request body is larger than ${LIMIT_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+export const mediaType = (request: IncomingMessage): string =>
+  (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? '';
+
+const isYaml = (type: string): boolean => type.includes('yaml');
+
+/** The body as data; 415 for a type outside `types`, 400 for text that cannot be read. */
+export async function readBody(
+  request: IncomingMessage,
+  types: readonly string[],
+): Promise<unknown> {
+  const type = mediaType(request);
+  if (!types.includes(type)) {
+    throw new ApiError(
+      415,
+      `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')} (got ${type})`,
+    );
+  }
+  const text = await textOf(request);
+  if (text === '') return undefined;
+  try {
+    return isYaml(type) ? (parse(text) as unknown) : (JSON.parse(text) as unknown);
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    throw badRequest(`the body cannot be read as ${isYaml(type) ? 'YAML' : 'JSON'}: ${why}`);
+  }
+}
+
+/** The body as an object of the API. */
+export function asObject(body: unknown): NewObject {
+  if (!isDict(body) || typeof body['apiVersion'] !== 'string' || typeof body['kind'] !== 'string') {
+    throw badRequest("Object 'Kind' is missing: apiVersion and kind must be set");
+  }
+  const metadata = body['metadata'] ?? {};
+  if (!isDict(metadata)) throw badRequest('metadata: must be an object');
+  return { ...body, metadata } as NewObject;
+}

@@ -1,0 +1,106 @@
+// Validation rules of custom resources (`x-kubernetes-validations`), in CEL.
+import { Environment } from '@marcbachmann/cel-js';
+import { badValue, type Cause } from '../api/errors.ts';
+import { isDict, type Dict } from '../types.ts';
+
+type Checked = (self: unknown, oldSelf: unknown) => Cause[];
+
+/** CEL tells int from double: the schema says which one a JSON number is. */
+function toCel(value: unknown, schema: unknown): unknown {
+  if (typeof value === 'number') {
+    const type = isDict(schema) ? schema['type'] : undefined;
+    const isInt = type === 'integer' || (type !== 'number' && Number.isInteger(value));
+    return isInt && Number.isInteger(value) ? BigInt(value) : value;
+  }
+  const inner = isDict(schema) ? schema : {};
+  if (Array.isArray(value)) return (value as unknown[]).map((item) => toCel(item, inner['items']));
+  if (!isDict(value)) return value;
+  const properties = isDict(inner['properties']) ? inner['properties'] : {};
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      key,
+      toCel(item, properties[key] ?? inner['additionalProperties']),
+    ]),
+  );
+}
+
+const environment = new Environment({ unlistedVariablesAreDyn: true, enableOptionalTypes: true });
+
+interface Rule {
+  rule: string;
+  message?: string;
+  messageExpression?: string;
+  fieldPath?: string;
+}
+
+function compile(rule: Rule, schema: Dict, where: string): (path: string) => Checked {
+  const run = environment.parse(rule.rule);
+  const explain =
+    rule.messageExpression === undefined ? undefined : environment.parse(rule.messageExpression);
+  const isTransition = /\boldSelf\b/.test(rule.rule);
+  return (path) => (self, oldSelf) => {
+    if (isTransition && oldSelf === undefined) return [];
+    const context = {
+      self: toCel(self, schema),
+      ...(oldSelf === undefined ? {} : { oldSelf: toCel(oldSelf, schema) }),
+    };
+    const field = `${path}${rule.fieldPath ?? ''}`;
+    try {
+      if (run(context) === true) return [];
+      const text = explain === undefined ? rule.message : String(explain(context) as unknown);
+      return [badValue(field, self, text ?? `failed rule: ${rule.rule}`)];
+    } catch (error) {
+      const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+      return [
+        badValue(field, self, `rule of ${where} could not be evaluated: ${rule.rule}: ${why}`),
+      ];
+    }
+  };
+}
+
+export type RuleCheck = (value: unknown, previous: unknown, path: string) => Cause[];
+
+/**
+ * All rules of a schema and of what is inside it, as one check. Throws for a rule that is no CEL,
+ * when the definition is stored and not when an object is.
+ */
+export function compileRules(schema: unknown, where: string): RuleCheck {
+  if (!isDict(schema)) return () => [];
+  const given = schema['x-kubernetes-validations'];
+  const own = (Array.isArray(given) ? (given as Rule[]) : []).map((rule) => {
+    try {
+      return compile(rule, schema, where);
+    } catch (error) {
+      throw new Error(
+        `${where}: rule "${rule.rule}": ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      );
+    }
+  });
+  const properties = Object.entries(isDict(schema['properties']) ? schema['properties'] : {}).map(
+    ([name, inner]) => ({ name, check: compileRules(inner, `${where}.${name}`) }),
+  );
+  const items = compileRules(schema['items'], `${where}[]`);
+  const additional = compileRules(schema['additionalProperties'], `${where}[*]`);
+  return (value, previous, path) => {
+    const causes = own.flatMap((check) =>
+      value === undefined || value === null ? [] : check(path)(value, previous ?? undefined),
+    );
+    if (Array.isArray(value)) {
+      // Items of a list have no previous value: which one would be meant is not known.
+      causes.push(
+        ...(value as unknown[]).flatMap((item, i) => items(item, undefined, `${path}[${i}]`)),
+      );
+    }
+    if (!isDict(value)) return causes;
+    const old = isDict(previous) ? previous : {};
+    const known = new Set(properties.map(({ name }) => name));
+    for (const { name, check } of properties) {
+      causes.push(...check(value[name], old[name], path === '' ? name : `${path}.${name}`));
+    }
+    for (const [name, inner] of Object.entries(value)) {
+      if (!known.has(name)) causes.push(...additional(inner, old[name], `${path}.${name}`));
+    }
+    return causes;
+  };
+}

@@ -1,0 +1,215 @@
+// Defaults and checks of the built-in kinds, as far as somebody depends on them here.
+import { badValue, missingValue, type Cause } from '../api/errors.ts';
+import { matchesSelector, asSelector } from '../api/selectors.ts';
+import {
+  at,
+  isDict,
+  listAt,
+  numberAt,
+  setAt,
+  textAt,
+  type Dict,
+  type KubeObject,
+  type NewObject,
+} from '../types.ts';
+import { checkDefinition } from './custom.ts';
+import { resourceId, type Resource } from './resource.ts';
+
+interface Rules {
+  /** Fills in what the API server would. */
+  defaults?(object: NewObject): void;
+  check?(object: NewObject): Cause[];
+}
+
+function fill(target: Dict, values: Dict): void {
+  for (const [key, value] of Object.entries(values)) target[key] ??= value;
+}
+
+const specOf = (object: NewObject): Dict => {
+  if (!isDict(object['spec'])) object['spec'] = {};
+  return object['spec'] as Dict;
+};
+
+function podDefaults(spec: unknown): void {
+  if (!isDict(spec)) return;
+  fill(spec, {
+    restartPolicy: 'Always',
+    terminationGracePeriodSeconds: 30,
+    dnsPolicy: 'ClusterFirst',
+    schedulerName: 'default-scheduler',
+    securityContext: {},
+  });
+  for (const container of listAt(spec, 'containers').filter(isDict)) {
+    fill(container, { imagePullPolicy: 'IfNotPresent', resources: {} });
+    for (const port of listAt(container, 'ports').filter(isDict)) fill(port, { protocol: 'TCP' });
+    for (const name of ['readinessProbe', 'livenessProbe', 'startupProbe']) {
+      const probe = container[name];
+      if (isDict(probe)) fill(probe, PROBE);
+    }
+  }
+}
+
+const PROBE = { timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 };
+
+function checkContainers(spec: unknown, path: string): Cause[] {
+  const containers = listAt(spec, 'containers');
+  if (containers.length === 0) return [missingValue(`${path}.containers`)];
+  return containers.flatMap((container, i) => [
+    ...(textAt(container, 'name') === '' ? [missingValue(`${path}.containers[${i}].name`)] : []),
+    ...(textAt(container, 'image') === '' ? [missingValue(`${path}.containers[${i}].image`)] : []),
+  ]);
+}
+
+function checkReplicas(object: NewObject): Cause[] {
+  const replicas = at(object, 'spec', 'replicas');
+  if (replicas === undefined) return [];
+  if (typeof replicas !== 'number' || !Number.isInteger(replicas)) {
+    return [badValue('spec.replicas', replicas, 'must be an integer')];
+  }
+  return replicas < 0
+    ? [badValue('spec.replicas', replicas, 'must be greater than or equal to 0')]
+    : [];
+}
+
+function checkSelector(object: NewObject): Cause[] {
+  const selector = at(object, 'spec', 'selector');
+  if (!isDict(selector)) return [missingValue('spec.selector')];
+  const labels = at(object, 'spec', 'template', 'metadata', 'labels');
+  const template = { metadata: { labels } } as unknown as KubeObject;
+  if (matchesSelector(asSelector(selector))(template)) return [];
+  return [
+    badValue(
+      'spec.template.metadata.labels',
+      labels,
+      '`selector` does not match template `labels`',
+    ),
+  ];
+}
+
+const checkWorkload = (object: NewObject): Cause[] => [
+  ...checkReplicas(object),
+  ...checkSelector(object),
+  ...checkContainers(at(object, 'spec', 'template', 'spec'), 'spec.template.spec'),
+];
+
+const WORKLOAD: Rules = {
+  defaults(object) {
+    fill(specOf(object), { replicas: 1 });
+    podDefaults(at(object, 'spec', 'template', 'spec'));
+  },
+  check: checkWorkload,
+};
+
+const RULES: Record<string, Rules> = {
+  'deployments.apps': {
+    defaults(object) {
+      WORKLOAD.defaults?.(object);
+      fill(specOf(object), {
+        strategy: {
+          type: 'RollingUpdate',
+          rollingUpdate: { maxUnavailable: '25%', maxSurge: '25%' },
+        },
+        revisionHistoryLimit: 10,
+        progressDeadlineSeconds: 600,
+      });
+    },
+    check: checkWorkload,
+  },
+  'replicasets.apps': WORKLOAD,
+  'statefulsets.apps': WORKLOAD,
+  pods: {
+    defaults(object) {
+      podDefaults(object['spec']);
+      object['status'] ??= { phase: 'Pending', qosClass: 'Burstable' };
+    },
+    check: (object) => checkContainers(object['spec'], 'spec'),
+  },
+  services: {
+    defaults(object) {
+      fill(specOf(object), { type: 'ClusterIP', sessionAffinity: 'None' });
+      for (const port of listAt(object, 'spec', 'ports').filter(isDict)) {
+        fill(port, { protocol: 'TCP', targetPort: port['port'] });
+      }
+      if (textAt(object, 'spec', 'type') === 'ClusterIP')
+        fill(specOf(object), { clusterIP: 'None' });
+    },
+  },
+  namespaces: {
+    defaults(object) {
+      setAt(object, ['metadata', 'labels', 'kubernetes.io/metadata.name'], object.metadata.name);
+      object['spec'] ??= { finalizers: ['kubernetes'] };
+      object['status'] ??= { phase: 'Active' };
+    },
+  },
+  secrets: {
+    defaults(object) {
+      object['type'] ??= 'Opaque';
+      const plain = object['stringData'];
+      if (!isDict(plain)) return;
+      for (const [key, value] of Object.entries(plain)) {
+        setAt(object, ['data', key], Buffer.from(String(value)).toString('base64'));
+      }
+      Reflect.deleteProperty(object, 'stringData');
+    },
+  },
+  'horizontalpodautoscalers.autoscaling': {
+    defaults: (object) => fill(specOf(object), { minReplicas: 1 }),
+    check(object) {
+      const most = numberAt(object, 'spec', 'maxReplicas');
+      const least = numberAt(object, 'spec', 'minReplicas') ?? 1;
+      if (most === undefined) return [missingValue('spec.maxReplicas')];
+      if (most < 1) return [badValue('spec.maxReplicas', most, 'must be greater than 0')];
+      return most < least
+        ? [badValue('spec.maxReplicas', most, 'must be greater than or equal to `minReplicas`')]
+        : [];
+    },
+  },
+  'customresourcedefinitions.apiextensions.k8s.io': { check: checkDefinition },
+};
+
+const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+/** Kinds whose names may hold more than a DNS subdomain. */
+const FREE_NAMES = new Set(['roles', 'clusterroles', 'rolebindings', 'clusterrolebindings']);
+
+function checkName(resource: Resource, name: string): Cause[] {
+  if (FREE_NAMES.has(resource.plural)) return [];
+  return name.length <= 253 && DNS_SUBDOMAIN.test(name)
+    ? []
+    : [
+        badValue(
+          'metadata.name',
+          name,
+          "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+        ),
+      ];
+}
+
+function checkLabels(object: NewObject): Cause[] {
+  return (['labels', 'annotations'] as const).flatMap((field) => {
+    const value: unknown = object.metadata[field];
+    if (value === undefined || value === null) return [];
+    if (!isDict(value)) return [badValue(`metadata.${field}`, value, 'must be an object')];
+    return Object.entries(value).flatMap(([key, text]) =>
+      typeof text === 'string'
+        ? []
+        : [badValue(`metadata.${field}.${key}`, text, 'must be a string')],
+    );
+  });
+}
+
+/** Fills in defaults in place; returns the paths of unknown fields that were dropped. */
+export function applyDefaults(resource: Resource, object: NewObject): string[] {
+  RULES[resourceId(resource)]?.defaults?.(object);
+  return resource.schema?.prepare(object) ?? [];
+}
+
+export const findProblems = (
+  resource: Resource,
+  object: NewObject,
+  previous: KubeObject | undefined,
+): Cause[] => [
+  ...checkName(resource, object.metadata.name ?? ''),
+  ...checkLabels(object),
+  ...(RULES[resourceId(resource)]?.check?.(object) ?? []),
+  ...(resource.schema?.check(object, previous) ?? []),
+];
