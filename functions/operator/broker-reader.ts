@@ -13,31 +13,25 @@ export interface BrokerReader {
   fresh(): Promise<Read>;
 }
 
-const figure = z.number().nonnegative().optional();
+const figure = z.number().nonnegative();
 
-/** The embedded broker's `GET /internal/stats`: one entry per Trigger, named as its function. */
+/** The embedded broker's `GET /internal/stats`: one entry per Trigger. */
 const Statistics = z.object({
-  triggers: z.array(
-    z.looseObject({
-      name: z.string(),
-      retries: figure,
-      deadLetters: figure,
-      coldStarts: figure,
-    }),
-  ),
+  triggers: z.record(z.string(), z.looseObject({ retries: figure, deadLetters: figure })),
 });
 
-const byName = ({ triggers }: z.infer<typeof Statistics>): BrokerStatistics =>
-  Object.fromEntries(
-    triggers.map(({ name, retries, deadLetters, coldStarts }) => [
-      name,
-      {
-        ...(retries === undefined ? {} : { retries }),
-        ...(deadLetters === undefined ? {} : { deadLetters }),
-        ...(coldStarts === undefined ? {} : { coldStarts }),
-      },
-    ]),
-  );
+/** A function's Triggers are named after it: `observer`, `observer-beat`. */
+const functionOf = (trigger: string): string => /^[a-z]+/.exec(trigger)?.[0] ?? trigger;
+
+function byFunction({ triggers }: z.infer<typeof Statistics>): BrokerStatistics {
+  const sums: Record<string, { retries: number; deadLetters: number }> = {};
+  for (const [trigger, { retries, deadLetters }] of Object.entries(triggers)) {
+    const sum = (sums[functionOf(trigger)] ??= { retries: 0, deadLetters: 0 });
+    sum.retries += retries;
+    sum.deadLetters += deadLetters;
+  }
+  return sums;
+}
 
 export function brokerReader(url: string | undefined, nowMs: () => number): BrokerReader {
   let known: Read = url === undefined ? 'not-configured' : 'unreachable';
@@ -49,7 +43,7 @@ export function brokerReader(url: string | undefined, nowMs: () => number): Brok
       const answer = await fetch(address, { signal: AbortSignal.timeout(TIMEOUT_MS) });
       const body: unknown = answer.ok ? await answer.json() : undefined;
       const parsed = Statistics.safeParse(body);
-      known = parsed.success ? byName(parsed.data) : 'unreachable';
+      known = parsed.success ? byFunction(parsed.data) : 'unreachable';
     } catch {
       known = 'unreachable';
     }

@@ -6,7 +6,7 @@ import type { ChainView, DeadLetter, FunctionView } from './view.ts';
 /** Figures of the broker, by function, where it offers any. */
 export interface BrokerStatistics {
   readonly [functionName: string]:
-    | { readonly retries?: number; readonly deadLetters?: number; readonly coldStarts?: number }
+    | { readonly retries: number; readonly deadLetters: number; readonly coldStarts?: number }
     | undefined;
 }
 

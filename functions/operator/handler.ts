@@ -43,7 +43,7 @@ async function rebuild(memory: Memory, log: EventLog | undefined): Promise<Histo
     }
   };
   try {
-    await log.replay(take);
+    await log.replay(take, memory.refuse);
     return { state: 'rebuilt', message: `Rebuilt from ${events} events of the event log.`, events };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -113,7 +113,7 @@ export function operator(deps: Deps): FunctionSpec {
       app.get('/openapi.json', (c) => c.json(openApi(endpoints)));
       // A path of its own: the same event may come as itself and as a dead letter, with one id.
       app.post('/dead-letters', async (c) => {
-        memory.refuse(decodeEvent(c.req.header(), await c.req.text()));
+        memory.refuse(decodeEvent(c.req.header(), await c.req.text()), deps.nowMs());
         return c.body(null, 204);
       });
       servePage(app, deps.page);

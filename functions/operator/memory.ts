@@ -15,7 +15,7 @@ export interface Memory {
   /** Takes one event of the chain; throws `event.unusable` where it is none. */
   accept(event: UnknownEvent, receivedAtMs: number): void;
   /** Takes one event that somebody refused for good. */
-  refuse(event: UnknownEvent): void;
+  readonly refuse: (event: UnknownEvent, refusedAtMs: number) => void;
 }
 
 export function createMemory(deps: {
@@ -32,8 +32,8 @@ export function createMemory(deps: {
     nowMs,
   });
   const history = new History(measure, stream);
-  const refuse = (event: UnknownEvent): void => {
-    const letter = toDeadLetter(event, nowMs());
+  const refuse = (event: UnknownEvent, refusedAtMs: number): void => {
+    const letter = toDeadLetter(event, refusedAtMs);
     chain.refuse(letter);
     stream.deadLetter(letter);
     stream.chainChanged();
@@ -47,7 +47,7 @@ export function createMemory(deps: {
     refuse,
     accept(event, receivedAtMs) {
       if (isDeadLetter(event)) {
-        refuse(event);
+        refuse(event, receivedAtMs);
         return;
       }
       history.accept(event, receivedAtMs);

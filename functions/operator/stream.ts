@@ -98,6 +98,7 @@ export class Stream {
   }
 
   deadLetter(letter: DeadLetter): void {
+    if (this.#timer === undefined) return;
     this.#deadLetters.push(letter);
   }
 
