@@ -17,3 +17,8 @@ export {
   type KedaState,
 } from './keda.ts';
 export { createKpa, newKpaState, type KpaInput, type KpaSettings, type KpaState } from './kpa.ts';
+export { createAwsPredictive, type AwsPredictiveSettings } from './aws-predictive.ts';
+export { createCrane, type CraneSettings } from './crane.ts';
+export { oraclePlan, type OracleSettings } from './oracle.ts';
+export { createPredictiveHpa, type PredictiveHpaSettings } from './predictive-hpa.ts';
+export { createTextbookQ, type TextbookQSettings } from './textbook-q.ts';
