@@ -1,0 +1,143 @@
+import type { ModelOptions, Part, Prior } from '#shared/domain/index.ts';
+import { NimbusError } from '#shared/errors.ts';
+import type { PolicySpec } from '#shared/events/index.ts';
+import { limitsOf, type Condition } from './condition.ts';
+import { floorOver } from './controllers/floor.ts';
+import { benchPolicy, nimbusguard } from './controllers/ours.ts';
+import { hpa, keda, kpa, type PeerSettings } from './controllers/peers.ts';
+import {
+  awsPredictive,
+  crane,
+  oracle,
+  predictiveHpa,
+  staticFleet,
+  textbookQ,
+} from './controllers/predictive.ts';
+import type { Load } from './load.ts';
+import type { Controller, RunSettings } from './simulate.ts';
+
+/** Whose autoscaler a floor is raised under. */
+export const OWN_AUTOSCALERS = ['HPA-70', 'HPA-85-w0', 'KPA-70'] as const;
+export type OwnAutoscaler = (typeof OWN_AUTOSCALERS)[number];
+
+/** NimbusGuard at one setting; plain JSON, so that it can go to a worker and into a cache key. */
+export interface Ours {
+  readonly kind: 'ours';
+  /** K₀ with λ = 0; null: from the policy's budget, λ free. */
+  readonly k0: number | null;
+  readonly churnPrice?: number;
+  readonly off?: readonly Part[];
+  /** The autoscaler below, in mode `floor`; absent in mode `act`. */
+  readonly over?: OwnAutoscaler;
+  readonly prior: 'shipped' | 'none';
+  readonly policy?: Partial<PolicySpec>;
+}
+
+export interface Peer {
+  readonly kind: 'peer';
+  readonly name: string;
+}
+
+export type Contender = Ours | Peer;
+
+export interface RunContext {
+  readonly condition: Condition;
+  readonly load: Load;
+  readonly settings: RunSettings;
+  readonly seed: number;
+  readonly prior: Prior | undefined;
+}
+
+const NO_WINDOW = {
+  up: {
+    windowSeconds: 0,
+    rules: [
+      { type: 'percent', value: 100, periodSeconds: 15 },
+      { type: 'pods', value: 4, periodSeconds: 15 },
+    ],
+    select: 'max',
+  },
+  down: {
+    windowSeconds: 0,
+    rules: [{ type: 'percent', value: 100, periodSeconds: 15 }],
+    select: 'max',
+  },
+} as const;
+
+type Make = (name: string, target: number, peer: PeerSettings, context: RunContext) => Controller;
+
+const FAMILIES: Record<string, Make> = {
+  HPA: (name, target, peer) => hpa(name, target, peer),
+  KEDA: keda,
+  KPA: kpa,
+  PHPA: predictiveHpa,
+  Crane: crane,
+  AWS: awsPredictive,
+  static: (name, target, peer, context) => staticFleet(name, target, context.load, peer),
+};
+
+/** `HPA-70` and the like: family and target in percent; `HPA-85-w0` has a scale-down window of 0. */
+function makePeer(name: string, context: RunContext): Controller {
+  const limits = limitsOf(context.condition);
+  if (name === 'oracle') {
+    return oracle(context.load, context.settings, context.condition.startupSeconds);
+  }
+  if (name === 'textbook-Q') return textbookQ(name, limits, context.seed);
+  const [family, percent, window] = name.split('-');
+  const make = FAMILIES[family ?? ''];
+  const target = Number(percent) / 100;
+  if (make === undefined || !(target > 0 && target <= 1)) {
+    throw new NimbusError('input.invalid', `no such peer: ${name}`);
+  }
+  if (window === 'w0') return hpa(name, target, limits, NO_WINDOW);
+  return make(name, target, limits, context);
+}
+
+/** A name that tells settings apart. */
+export function contenderName(contender: Contender): string {
+  if (contender.kind === 'peer') return contender.name;
+  const parts = ['NimbusGuard', contender.k0 === null ? 'policy' : `K${contender.k0}`];
+  if (contender.churnPrice !== undefined) parts.push(`churn${contender.churnPrice}`);
+  if (contender.over !== undefined) parts.push(`over ${contender.over}`);
+  if (contender.off !== undefined && contender.off.length > 0) {
+    parts.push(`without ${contender.off.join('+')}`);
+  }
+  if (contender.prior === 'none') parts.push('no prior');
+  return parts.join(' ');
+}
+
+const HPA_SYNC_SECONDS = 15;
+const KPA_TICK_SECONDS = 2;
+
+function makeOurs(contender: Ours, context: RunContext): Controller {
+  const { condition, seed, prior } = context;
+  const limits = limitsOf(condition);
+  const { over } = contender;
+  const model: ModelOptions = {
+    ...(contender.k0 === null ? {} : { k0: contender.k0, adaptPrice: false }),
+    ...(contender.churnPrice === undefined ? {} : { churnPrice: contender.churnPrice }),
+    ...(contender.off === undefined ? {} : { off: contender.off }),
+    ...(contender.prior === 'shipped' && prior !== undefined ? { prior } : {}),
+  };
+  const ours = nimbusguard({
+    name: contenderName(contender),
+    spec: benchPolicy({
+      minReplicas: limits.minReplicas,
+      maxReplicas: limits.maxReplicas,
+      ...contender.policy,
+      mode: over === undefined ? 'act' : 'floor',
+    }),
+    model,
+    grade: condition.telemetry,
+    seed,
+    ...(over === undefined
+      ? {}
+      : { applySeconds: over.startsWith('KPA') ? KPA_TICK_SECONDS : HPA_SYNC_SECONDS }),
+  });
+  if (over === undefined) return ours;
+  return floorOver(contenderName(contender), ours, makePeer(over, context));
+}
+
+/** Builds a contender for one run. */
+export const makeController = (contender: Contender, context: RunContext): Controller =>
+  contender.kind === 'peer' ? makePeer(contender.name, context) : makeOurs(contender, context);

@@ -1,0 +1,117 @@
+import {
+  createAwsPredictive,
+  createCrane,
+  createPredictiveHpa,
+  createTextbookQ,
+  oraclePlan,
+} from '#shared/domain/peers/index.ts';
+import type { Load } from '../load.ts';
+import { at, quantile } from '../numbers.ts';
+import { createRandom } from '../random.ts';
+import { kneeOf, type Controller, type RunSettings } from '../simulate.ts';
+import { hpaInput, measuredRate, type PeerSettings } from './peers.ts';
+
+/** HPA extrapolated by its own recommendations. */
+export function predictiveHpa(name: string, target: number, peer: PeerSettings): Controller {
+  const make = () => createPredictiveHpa({ ...peer, targetUtilization: target });
+  let inner = make();
+  return {
+    name,
+    intervalSeconds: 15,
+    decide: (view) => inner.decide(hpaInput(view)),
+    restart: () => {
+      inner = make();
+    },
+  };
+}
+
+const targets = (target: number, peer: PeerSettings) => ({
+  ...peer,
+  targetUtilization: target,
+  targetPerReplica: target * peer.capacityPerPod,
+});
+
+/** Crane's EffectiveHPA. Its history lives in Prometheus: a restart costs nothing. */
+export function crane(name: string, target: number, peer: PeerSettings): Controller {
+  const inner = createCrane(targets(target, peer));
+  return {
+    name,
+    intervalSeconds: 15,
+    decide: (view) => inner.decide({ ...hpaInput(view), requestsPerSecond: measuredRate(view) }),
+  };
+}
+
+/** Predictive scaling in the style of AWS, history kept outside. */
+export function awsPredictive(name: string, target: number, peer: PeerSettings): Controller {
+  const inner = createAwsPredictive(targets(target, peer));
+  return {
+    name,
+    intervalSeconds: 15,
+    decide: (view) => inner.decide({ ...hpaInput(view), requestsPerSecond: measuredRate(view) }),
+  };
+}
+
+/** The warning: learns by trial on the live system, from nothing. */
+export function textbookQ(name: string, peer: PeerSettings, seed: number): Controller {
+  const random = createRandom(seed, name);
+  const make = () => createTextbookQ({ ...peer, random: () => random.next() });
+  let inner = make();
+  return {
+    name,
+    intervalSeconds: 15,
+    decide(view) {
+      const reading = view.telemetry.read(view.now);
+      const rates = reading !== null && view.telemetry.grade !== 'cpu' ? reading : null;
+      return inner.decide({
+        atMs: view.atMs,
+        replicas: view.desired,
+        cpuUtilization: reading?.cpuUtilization ?? null,
+        memoryUtilization: null,
+        requestsPerSecond: rates === null ? null : rates.requests / rates.windowSeconds,
+        lateRatio: rates === null || rates.requests === 0 ? null : rates.late / rates.requests,
+      });
+    },
+    restart(kept) {
+      if (!kept) inner = make();
+    },
+  };
+}
+
+const ORACLE_MARGIN = 0.016; // below the knee: a window's mean hides the load's own movement
+const ORACLE_WINDOW_SECONDS = 15;
+
+/** Mean arrivals/s in whole windows. */
+const windowMeans = (load: Load): number[] =>
+  Array.from({ length: Math.ceil(load.seconds / ORACLE_WINDOW_SECONDS) }, (_, i) => {
+    const from = i * ORACLE_WINDOW_SECONDS;
+    const to = Math.min(load.seconds, from + ORACLE_WINDOW_SECONDS);
+    let total = 0;
+    for (let t = from; t < to; t += 1) total += at(load.arrivals, t);
+    return total / (to - from);
+  });
+
+/** Knows every arrival of the whole run; what everybody's cost is measured against. */
+export function oracle(load: Load, settings: RunSettings, startupSeconds: number): Controller {
+  const plan = oraclePlan(windowMeans(load), {
+    capacityPerPod: settings.workload.capacityPerPod,
+    maxUtilization: kneeOf(settings.workload) - ORACLE_MARGIN,
+    windowSeconds: ORACLE_WINDOW_SECONDS,
+    leadSeconds: Math.ceil(startupSeconds),
+    drainSeconds: settings.drainSeconds,
+    minReplicas: settings.minReplicas,
+    maxReplicas: settings.maxReplicas,
+  });
+  return { name: 'oracle', intervalSeconds: 1, decide: (view) => at(plan, view.now) };
+}
+
+/** A fixed fleet that the warm-up's 99.9th percentile needs at the target. */
+export function staticFleet(
+  name: string,
+  target: number,
+  load: Load,
+  peer: PeerSettings,
+): Controller {
+  const peak = quantile(load.rate.slice(0, load.scoreFrom), 0.999);
+  const replicas = Math.ceil(peak / (target * peer.capacityPerPod));
+  return { name, intervalSeconds: 60, decide: () => replicas };
+}

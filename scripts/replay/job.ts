@@ -1,0 +1,51 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { Prior } from '#shared/domain/index.ts';
+import { loadFor, settingsFor, type Condition } from './condition.ts';
+import { makeController, type Contender } from './contender.ts';
+import type { Load } from './load.ts';
+import { simulate } from './simulate.ts';
+import type { Outcome } from './tally.ts';
+import { readTrace, type Trace } from './trace.ts';
+
+/** One run: plain JSON. */
+export interface Job {
+  readonly tracePath: string;
+  readonly seed: number;
+  readonly condition: Condition;
+  readonly contender: Contender;
+  readonly timeline: boolean;
+}
+
+export interface JobResult extends Outcome {
+  /** CPU time is not told by a shared machine; wall time of the run, milliseconds. */
+  readonly tookMs: number;
+  readonly seconds: number;
+}
+
+const PRIOR = new URL('../../shared/domain/prior.json', import.meta.url);
+
+/** The shipped prior, where there is one. */
+export const shippedPrior = (): Prior | undefined =>
+  existsSync(PRIOR) ? (JSON.parse(readFileSync(PRIOR, 'utf8')) as Prior) : undefined;
+
+/** Runs jobs one after another; keeps the last trace and load, which neighbours share. */
+export function createRunner(): (job: Job) => JobResult {
+  const prior = shippedPrior();
+  let trace: { path: string; trace: Trace } | null = null;
+  let load: { key: string; load: Load } | null = null;
+  return (job) => {
+    if (trace?.path !== job.tracePath) {
+      trace = { path: job.tracePath, trace: readTrace(job.tracePath) };
+    }
+    const { condition, seed } = job;
+    const key = JSON.stringify([job.tracePath, condition, seed]);
+    if (load?.key !== key) load = { key, load: loadFor(trace.trace, condition, seed) };
+    const settings = { ...settingsFor(condition, load.load, seed), timeline: job.timeline };
+    const context = { condition, load: load.load, settings, seed, prior };
+    const controller = makeController(job.contender, context);
+    const startedMs = performance.now();
+    const outcome = simulate(load.load, settings, controller);
+    const tookMs = Math.round(performance.now() - startedMs);
+    return { ...outcome, tookMs, seconds: load.load.seconds };
+  };
+}
