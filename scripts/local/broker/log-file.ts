@@ -10,6 +10,7 @@ const SCHEMA_VERSION = 1;
  * Trigger and partition. The dead letters stay here too, so that one whose sink is down is not lost.
  */
 const SCHEMA = `
+  BEGIN;
   CREATE TABLE events (
     offset INTEGER PRIMARY KEY AUTOINCREMENT,
     broker TEXT NOT NULL,
@@ -40,6 +41,7 @@ const SCHEMA = `
     data BLOB
   ) STRICT;
   PRAGMA user_version = ${SCHEMA_VERSION};
+  COMMIT;
 `;
 
 const columnOf = (row: Record<string, unknown> | undefined): unknown => Object.values(row ?? {})[0];
@@ -56,7 +58,11 @@ function check(db: DatabaseSync): void {
   }
 }
 
-function open(file: string, isNew: boolean): DatabaseSync {
+/** A file that is new, or whose making was cut short: nothing is lost by making it now. */
+const isEmpty = (db: DatabaseSync): boolean =>
+  columnOf(db.prepare('SELECT count(*) FROM sqlite_schema').get()) === 0;
+
+function open(file: string): DatabaseSync {
   const db = new DatabaseSync(file);
   try {
     // NORMAL: a commit is in the kernel's hands when it returns, so it survives the death of this
@@ -65,7 +71,7 @@ function open(file: string, isNew: boolean): DatabaseSync {
       PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
       PRAGMA cache_size = -4096; PRAGMA journal_size_limit = 16777216; PRAGMA busy_timeout = 2000;
     `);
-    if (isNew) db.exec(SCHEMA);
+    if (isEmpty(db)) db.exec(SCHEMA);
     check(db);
     return db;
   } catch (error) {
@@ -88,7 +94,7 @@ export function openLogFile(file: string, nowMs: number): Opened {
   mkdirSync(dirname(file), { recursive: true });
   const isNew = !existsSync(file);
   try {
-    return { db: open(file, isNew), setAside: null };
+    return { db: open(file), setAside: null };
   } catch (error) {
     if (isNew) throw error;
     const aside = `${file}.unreadable-${new Date(nowMs).toISOString().replaceAll(':', '')}`;
@@ -96,6 +102,6 @@ export function openLogFile(file: string, nowMs: number): Opened {
       if (existsSync(file + suffix)) renameSync(file + suffix, aside + suffix);
     }
     const reason = error instanceof Error ? error.message : String(error);
-    return { db: open(file, true), setAside: { file: aside, reason } };
+    return { db: open(file), setAside: { file: aside, reason } };
   }
 }
