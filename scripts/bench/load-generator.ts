@@ -1,0 +1,175 @@
+// Measures the load generator's bars against a local stub, on its bundle in a process of its own:
+//   node scripts/bench/load-generator.ts [--rate 2000] [--seconds 30]
+// 1. offered = scheduled and achieved within 1 %; 2. percentiles within 5 % of the analytic answer when
+// the stub stalls once; 3. health below 50 ms meanwhile. Exits 1 when a bar is missed.
+import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
+import { parseArgs } from 'node:util';
+
+const STALL_MS = 500;
+
+const BUNDLE = new URL('../../dist/functions/load-generator/index.mjs', import.meta.url).pathname;
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const listen = async (server: Server): Promise<number> => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+};
+
+/** The stub, in a process of its own: answers at once, but holds everything during one stall. */
+async function serveStub(): Promise<void> {
+  let firstMs: number | undefined;
+  let stallAtMs = Infinity;
+  const server = createServer((_request, response) => {
+    const nowMs = performance.now();
+    firstMs ??= nowMs;
+    const sinceMs = nowMs - firstMs;
+    const held = sinceMs >= stallAtMs && sinceMs < stallAtMs + STALL_MS;
+    if (held) setTimeout(() => response.end(), stallAtMs + STALL_MS - sinceMs);
+    else response.end();
+  });
+  process.on('message', (stallAt: number) => {
+    firstMs = undefined;
+    stallAtMs = stallAt;
+  });
+  process.once('disconnect', () => process.exit(0));
+  process.send?.(await listen(server));
+}
+
+const freePort = async (): Promise<number> => {
+  const server = createTcpServer();
+  const port = await listen(server);
+  server.close();
+  return port;
+};
+
+interface Report {
+  readonly state: string;
+  readonly offered: number;
+  readonly achieved: number;
+  readonly dropped: number;
+  readonly failed: number;
+  readonly generatorSaturated: boolean;
+  readonly latencyMs: Readonly<Record<'p50' | 'p99' | 'p99_9' | 'max', number | null>>;
+  readonly sendLagMs: Readonly<Record<'p50' | 'p99' | 'max', number | null>>;
+}
+
+async function startGenerator(targetUrl: string): Promise<{ url: string; child: ChildProcess }> {
+  if (!existsSync(BUNDLE)) throw new Error('no bundle: run `npm run build` first');
+  const port = await freePort();
+  const env = { ...process.env, TARGET_URL: targetUrl, PORT: String(port), LOG_LEVEL: 'warn' };
+  const child = spawn(process.execPath, [BUNDLE], { env, stdio: 'inherit' });
+  const url = `http://127.0.0.1:${port}`;
+  for (let tries = 0; tries < 200; tries += 1) {
+    const up = await fetch(`${url}/readyz`).then(
+      (r) => r.ok,
+      () => false,
+    );
+    if (up) return { url, child };
+    await sleep(50);
+  }
+  child.kill();
+  throw new Error('the load generator did not get ready within 10 s');
+}
+
+/** Runs one load to its end; returns its report and the slowest health answers meanwhile, ms. */
+async function run(url: string, load: object): Promise<{ report: Report; healthMs: number[] }> {
+  const started = await fetch(`${url}/load/generate`, {
+    method: 'POST',
+    body: JSON.stringify(load),
+  });
+  if (started.status !== 202) throw new Error(`refused: ${await started.text()}`);
+  const healthMs: number[] = [];
+  for (;;) {
+    const beforeMs = performance.now();
+    await (await fetch(`${url}/healthz`)).text();
+    healthMs.push(performance.now() - beforeMs);
+    const report = (await (await fetch(`${url}/load/report`)).json()) as Report;
+    if (report.state === 'done') return { report, healthMs: healthMs.sort((a, b) => a - b) };
+    await sleep(200);
+  }
+}
+
+let missed = 0;
+
+function bar(name: string, value: string, met: boolean): void {
+  if (!met) missed += 1;
+  console.log(`${met ? 'ok    ' : 'MISSED'}  ${name.padEnd(34)} ${value}`);
+}
+
+const ms = (value: number | null | undefined): string => `${(value ?? NaN).toFixed(1)} ms`;
+
+function judgeHealth(healthMs: readonly number[]): void {
+  const p99 = healthMs[Math.floor(0.99 * (healthMs.length - 1))] ?? Infinity;
+  const worst = healthMs.at(-1);
+  bar('health below 50 ms', `p99 ${ms(p99)}, worst ${ms(worst)} of ${healthMs.length}`, p99 < 50);
+}
+
+async function steady(url: string, rate: number, seconds: number): Promise<void> {
+  const { report, healthMs } = await run(url, { pattern: 'constant', duration: seconds, rate });
+  const { offered, achieved, dropped, failed, sendLagMs, latencyMs } = report;
+  console.log(
+    `\n${rate} requests/s for ${seconds} s: latency p50 ${ms(latencyMs.p50)}, p99 ${ms(latencyMs.p99)}`,
+  );
+  bar('offered = scheduled', `${offered} of ${rate * seconds}`, offered === rate * seconds);
+  const share = achieved / offered;
+  bar(
+    'achieved within 1 %',
+    `${achieved} = ${(share * 100).toFixed(3)} %, ${failed} failed, ${dropped} dropped`,
+    share >= 0.99,
+  );
+  bar(
+    'not saturated (lag p99 ≤ 10 ms)',
+    `p50 ${ms(sendLagMs.p50)}, p99 ${ms(sendLagMs.p99)}`,
+    !report.generatorSaturated,
+  );
+  judgeHealth(healthMs);
+}
+
+/** Latency that a share `beyond` of all requests exceeds: those due in the stall wait for its end. */
+const analytic = (beyond: number, seconds: number): number =>
+  STALL_MS * (1 - (beyond * seconds * 1000) / STALL_MS);
+
+async function stalled(url: string, rate: number, seconds: number): Promise<void> {
+  const { report, healthMs } = await run(url, { pattern: 'constant', duration: seconds, rate });
+  console.log(`\nthe same with one stall of ${STALL_MS} ms`);
+  for (const [name, beyond] of [
+    ['p99', 0.01],
+    ['p99_9', 0.001],
+  ] as const) {
+    const [measured, expected] = [report.latencyMs[name] ?? Infinity, analytic(beyond, seconds)];
+    const off = measured / expected - 1;
+    const shown = `${ms(measured)}, analytic ${ms(expected)}: ${(off * 100).toFixed(1)} %`;
+    bar(`${name} within 5 %`, shown, Math.abs(off) <= 0.05);
+  }
+  judgeHealth(healthMs);
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      rate: { type: 'string', default: '2000' },
+      seconds: { type: 'string', default: '30' },
+    },
+  });
+  const [rate, seconds] = [Number(values.rate), Number(values.seconds)];
+  const stub = fork(import.meta.filename, { env: { ...process.env, BENCH_STUB: '1' } });
+  const [stubPort] = (await once(stub, 'message')) as [number];
+  const { url, child } = await startGenerator(`http://127.0.0.1:${stubPort}`);
+  try {
+    await steady(url, rate, seconds);
+    stub.send((seconds / 3) * 1000);
+    await stalled(url, rate, seconds);
+  } finally {
+    child.kill();
+    stub.disconnect();
+  }
+  process.exitCode = missed === 0 ? 0 : 1;
+}
+
+await (process.env['BENCH_STUB'] === '1' ? serveStub() : main());
