@@ -81,6 +81,7 @@ async function startGenerator(targetUrl: string): Promise<{ url: string; child: 
 async function run(url: string, load: object): Promise<{ report: Report; healthMs: number[] }> {
   const started = await fetch(`${url}/load/generate`, {
     method: 'POST',
+    headers: { 'content-type': 'application/json' },
     body: JSON.stringify(load),
   });
   if (started.status !== 202) throw new Error(`refused: ${await started.text()}`);
