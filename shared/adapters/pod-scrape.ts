@@ -47,12 +47,12 @@ function cpuSeconds(series: readonly Series[], pod: Pod): number {
 
 const isFailure = ({ labels }: Series): boolean => (labels['code'] ?? '').startsWith('5');
 
-/** Arrivals: what was answered and what is still inside. */
+/** Arrivals are counted when they are answered: with what is inside added, two reads of one request could disagree. */
 function counted(series: readonly Series[], histogram: Histogram | null) {
   const answered = sum(series, 'http_requests_total') ?? histogram?.total ?? 0;
   const failed = sum(series, 'http_requests_total', isFailure) ?? 0;
   const inside = sum(series, 'http_requests_in_flight') ?? sum(series, 'http_queue_length');
-  return { requests: answered + (inside ?? 0), failed, inFlight: inside };
+  return { requests: answered, failed, inFlight: inside };
 }
 
 /** Reads the text of one pod's `/metrics`. */

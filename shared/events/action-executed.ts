@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineEvent } from './define.ts';
 import { Matured } from './decision-made.ts';
-import { Mode } from './policy.ts';
+import { Mode, Slo } from './policy.ts';
 import { Target } from './target.ts';
 
 const replicas = z.int().nonnegative();
@@ -37,6 +37,8 @@ export const Action = z.object({
   decidedAtMs: z.int().nonnegative(),
   executedAtMs: z.int().nonnegative(),
   matured: z.array(Matured).max(64),
+  /** The promise that the outcomes are scored by; absent where the policy is gone. */
+  slo: Slo.optional(),
 });
 export type Action = z.infer<typeof Action>;
 

@@ -1,0 +1,136 @@
+// From the core's verdict to the decision that travels, and whether it travels at all. Pure.
+import type { Verdict } from '#shared/domain/index.ts';
+import type { Decision, ObservedState } from '#shared/events/index.ts';
+import type { DecideEntry, Ledger } from './ledger.ts';
+
+const SILENCE_MS = 55_000; // at least one decision a minute, with a beat to spare
+const MAX_MATURED = 64;
+
+/** Problems that leave nothing to decide about; stale data is the core's business. */
+export const isBlocked = ({ problem, target, policy }: ObservedState): boolean =>
+  target === null ||
+  policy.spec.mode === 'off' ||
+  (problem !== null && problem.reason !== 'DataStale');
+
+type Outcome = Pick<
+  Decision,
+  'kind' | 'reason' | 'from' | 'to' | 'sentence' | 'constraints' | 'matured'
+> &
+  Pick<Decision, 'inputs' | 'forecast' | 'price' | 'learning' | 'options' | 'counterfactual'>;
+
+const NOTHING_KNOWN = {
+  inputs: null,
+  forecast: null,
+  price: null,
+  learning: null,
+  options: [],
+  counterfactual: { hpa: null, keda: null, kpa: null },
+};
+
+/** A hold without the core: the policy is off, or its target cannot be had. */
+function withoutCore({ problem, replicas, policy }: ObservedState): Outcome {
+  const at = replicas?.desired ?? 0;
+  const off = problem === null;
+  const sentence = off
+    ? `Holding at ${at}: the policy is off.`
+    : `Holding at ${at}: ${problem.message.slice(0, 500)}.`;
+  return {
+    ...NOTHING_KNOWN,
+    kind: 'hold',
+    reason: policy.spec.mode === 'off' && off ? 'off' : 'problem',
+    from: at,
+    to: at,
+    sentence,
+    constraints: off
+      ? []
+      : [{ name: 'problem', from: at, to: at, detail: problem.message.slice(0, 300) }],
+    matured: [],
+  };
+}
+
+/** The kill switch: whatever the core wanted, nothing changes. */
+function suspended(outcome: Outcome, how: string): Outcome {
+  const { from, to } = outcome;
+  return {
+    ...outcome,
+    kind: 'hold',
+    reason: 'held',
+    to: from,
+    sentence: `Holding at ${from}: the policy is suspended (${how}).`,
+    constraints: [
+      ...outcome.constraints.slice(0, 19),
+      { name: 'suspended', from: to, to: from, detail: `spec.suspend is ${how}` },
+    ],
+  };
+}
+
+/** What is decided, after the switches that stand above the core. */
+export function outcomeOf(state: ObservedState, verdict: Verdict | null): Outcome {
+  if (verdict === null) return withoutCore(state);
+  const { kind, reason, from, to, constraints, record, matured } = verdict;
+  const outcome: Outcome = {
+    ...NOTHING_KNOWN,
+    sentence: `${kind === 'hold' ? 'Holding' : 'Scaling'} from ${from} to ${to}.`,
+    ...record,
+    kind,
+    reason,
+    from,
+    to,
+    constraints: constraints.slice(0, 20),
+    matured: matured.slice(0, MAX_MATURED),
+  };
+  const { suspend } = state.policy.spec;
+  return suspend === 'none' ? outcome : suspended(outcome, suspend);
+}
+
+/** Only these modes change something: elsewhere the same wish again is no news. */
+const acts = (state: ObservedState): boolean =>
+  state.policy.spec.mode === 'act' || state.policy.spec.mode === 'floor';
+
+/**
+ * Whether the decision is sent. Routine holds are not: at every change, at every new reason, after an
+ * alert, after the policy changed, and at least once a minute it is.
+ */
+export function travels(state: ObservedState, outcome: Outcome, sent: Ledger['sent']): boolean {
+  if (sent === null || state.cause === 'alert') return true;
+  if (state.policy.generation !== sent.generation || state.policy.spec.mode !== sent.mode)
+    return true;
+  if (state.observedAtMs - sent.atMs >= SILENCE_MS) return true;
+  if (outcome.kind === 'scale' && acts(state)) return true;
+  return outcome.kind !== sent.kind || outcome.reason !== sent.reason || outcome.to !== sent.to;
+}
+
+/** The whole record. `entry` gives what must be the same when the input comes again. */
+export function decisionOf(state: ObservedState, entry: DecideEntry, outcome: Outcome): Decision {
+  const { namespace, name, uid, generation, spec } = state.policy;
+  return {
+    ...outcome,
+    id: entry.id,
+    sequence: entry.sequence,
+    tick: state.tick,
+    policy: { namespace, name, uid, generation },
+    target: state.target,
+    mode: spec.mode,
+    sentence: outcome.sentence.slice(0, 600),
+    problem: state.problem,
+    holdsSince: entry.holdsSince,
+  };
+}
+
+/** Brings the ledger up to a new decision, except for its journal. */
+export function advance(
+  ledger: Ledger,
+  state: ObservedState,
+  entry: DecideEntry,
+  outcome: Outcome,
+): void {
+  ledger.sequence = entry.sequence;
+  ledger.observedAtMs = state.observedAtMs;
+  ledger.holdsSince = entry.sent ? 0 : ledger.holdsSince + 1;
+  if (!entry.sent) return;
+  const { kind, reason, to } = outcome;
+  const { generation, spec } = state.policy;
+  ledger.sent = { atMs: state.observedAtMs, kind, reason, to, mode: spec.mode, generation };
+}
+
+export type { Outcome };

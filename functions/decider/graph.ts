@@ -1,0 +1,107 @@
+// The decider's graph: recall → forecast → propose → guard → explain. Wiring only: what a node does is
+// in the files it calls, and the decision itself is the one pure function of shared/domain, which live,
+// shadow, replay and training all call.
+import { Annotation, END, START, StateGraph } from '@langchain/langgraph';
+import { measure, type Model, type Verdict } from '#shared/domain/index.ts';
+import type { Decision, ObservedState } from '#shared/events/index.ts';
+import type { Logger } from 'pino';
+import { decisionOf, isBlocked, outcomeOf, travels, type Outcome } from './decision.ts';
+import { packCounters, packSample, unpackCounters, type DecideEntry } from './ledger.ts';
+import type { Owner } from './documents.ts';
+import { ask, type CoreOptions, type Session, type Sessions } from './sessions.ts';
+
+/** How an input stands to what was seen before. */
+export type Standing = 'new' | 'again' | 'late';
+
+const State = Annotation.Root({
+  id: Annotation<string>(), // of the decision, derived from the input's
+  state: Annotation<ObservedState>(),
+  owner: Annotation<Owner>(),
+  log: Annotation<Logger>(),
+  session: Annotation<Session>(),
+  standing: Annotation<Standing>(),
+  model: Annotation<Model>(),
+  entry: Annotation<DecideEntry>(),
+  verdict: Annotation<Verdict | null>(),
+  outcome: Annotation<Outcome>(),
+  decision: Annotation<Decision>(),
+});
+type Values = typeof State.State;
+
+/** Two beats closer than this are one that was fired twice (a PingSource's failover). */
+const SAME_BEAT_MS = 500;
+
+const isLate = ({ ledger }: Session, state: ObservedState): boolean =>
+  state.observedAtMs < ledger.observedAtMs ||
+  (state.cause === 'beat' && state.observedAtMs - ledger.observedAtMs < SAME_BEAT_MS);
+
+export function decisionGraph(sessions: Sessions, core: CoreOptions) {
+  /** Ledger and model of the target; an input that was answered before is answered from the journal. */
+  const recall = async ({ id, state, owner, log }: Values): Promise<Partial<Values>> => {
+    const session = await sessions.recall(owner, log);
+    const known = session.ledger.journal.find((entry) => entry.id === id);
+    if (known?.kind === 'decide') {
+      const model = await sessions.before(owner, known.n, log);
+      return { session, standing: 'again', model, entry: known };
+    }
+    if (session.ledger.inputs.includes(id) || isLate(session, state))
+      return { session, standing: 'late' };
+    await sessions.checkpoint(session, owner, state.observedAtMs);
+    return { session, standing: 'new', model: session.model };
+  };
+
+  /** Raw counters → demand and use since the look before. */
+  const forecast = ({ id, state, session, standing }: Values): Partial<Values> => {
+    if (standing === 'again') return {};
+    const { ledger } = session;
+    const { sample, counters } = measure(unpackCounters(ledger.counters), state);
+    ledger.counters = packCounters(counters);
+    const { startups } = sample;
+    const entry: DecideEntry = {
+      kind: 'decide',
+      n: ledger.n + 1,
+      id,
+      sequence: ledger.sequence + 1,
+      sample: isBlocked(state) ? null : packSample(sample),
+      startups: [...startups],
+      holdUntilMs: ledger.holdUntilMs > state.observedAtMs ? ledger.holdUntilMs : 0,
+      sent: false,
+      holdsSince: ledger.holdsSince,
+    };
+    return { entry };
+  };
+
+  /** Demand over the control delay as a distribution, priced: the cheapest number of pods. */
+  const propose = ({ model, entry, owner }: Values): Partial<Values> => ({
+    verdict: ask(model, entry, owner, { ...core, record: true }),
+  });
+
+  /** The switches above the core, and whether the decision travels. */
+  const guard = ({ state, verdict, entry, session, standing }: Values): Partial<Values> => {
+    const outcome = outcomeOf(state, verdict);
+    if (standing === 'again') return { outcome };
+    return { outcome, entry: { ...entry, sent: travels(state, outcome, session.ledger.sent) } };
+  };
+
+  /** The record with its sentence, by rule; the advisor may comment on it later. */
+  const explain = ({ state, entry, outcome }: Values): Partial<Values> => ({
+    decision: decisionOf(state, entry, outcome),
+  });
+
+  return new StateGraph(State)
+    .addNode('recall', recall)
+    .addNode('forecast', forecast)
+    .addNode('propose', propose)
+    .addNode('guard', guard)
+    .addNode('explain', explain)
+    .addEdge(START, 'recall')
+    .addConditionalEdges('recall', ({ standing }) => (standing === 'late' ? END : 'forecast'), [
+      'forecast',
+      END,
+    ])
+    .addEdge('forecast', 'propose')
+    .addEdge('propose', 'guard')
+    .addEdge('guard', 'explain')
+    .addEdge('explain', END)
+    .compile();
+}

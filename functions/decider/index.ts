@@ -1,0 +1,17 @@
+// decider: state.observed → decision.made; reward.calculated → policy.learned. Owns ledger and model.
+import { kubernetesApi } from '#shared/adapters/kubernetes-api.ts';
+import { configMapStore } from '#shared/adapters/model-store.ts';
+import { seededRandom } from '#shared/adapters/system.ts';
+import { start } from '#shared/runtime/serve.ts';
+import { loadConfig } from './config.ts';
+import { decider } from './handler.ts';
+
+const config = loadConfig(process.env);
+const api = kubernetesApi({ timeoutMs: 3000 });
+const store = configMapStore(api, config.SYSTEM_NAMESPACE);
+
+await start(decider({ store, random: seededRandom, prior: {} }), {
+  port: config.PORT,
+  host: config.HOST,
+  logLevel: config.LOG_LEVEL,
+});
