@@ -42,6 +42,26 @@ async function* payloads(body: ReadableStream<Uint8Array>): AsyncGenerator<strin
   }
 }
 
+/** Remembers which decisions were said, for a stream that starts again. */
+class Teller {
+  readonly #said = new Set<number>();
+  readonly #say: (line: string) => void;
+
+  constructor(say: (line: string) => void) {
+    this.#say = say;
+  }
+
+  tell(payload: string): void {
+    const batch = Batch.safeParse(JSON.parse(payload));
+    for (const decision of batch.data?.decisions ?? []) {
+      if (this.#said.has(decision.sequence)) continue;
+      this.#said.add(decision.sequence);
+      if (this.#said.size > 1000) this.#said.delete([...this.#said][0] ?? 0);
+      this.#say(line(decision));
+    }
+  }
+}
+
 /**
  * Prints every new decision until `signal` aborts; a lost connection is taken up again.
  * Routine repetitions of the same hold come at most once a minute, as the decider sends them.
@@ -51,20 +71,12 @@ export async function followDecisions(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const said = new Map<number, true>();
+  const teller = new Teller(say);
   while (!signal.aborted) {
     try {
       const response = await fetch(`${operatorUrl}/api/stream`, { signal });
       if (response.body === null) throw new Error('no body');
-      for await (const payload of payloads(response.body)) {
-        const batch = Batch.safeParse(JSON.parse(payload));
-        for (const decision of batch.data?.decisions ?? []) {
-          if (said.has(decision.sequence)) continue;
-          said.set(decision.sequence, true);
-          if (said.size > 1000) said.delete([...said.keys()][0] ?? 0);
-          say(line(decision));
-        }
-      }
+      for await (const payload of payloads(response.body)) teller.tell(payload);
     } catch {
       // The operator is being started again, or we are stopping.
     }

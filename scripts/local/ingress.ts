@@ -1,7 +1,7 @@
 // The ingress: one listener per Knative Service. It wakes the service, spreads requests, passes them on.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
-import { Pool, type Dispatcher } from 'undici';
+import { Pool } from 'undici';
 
 /** One ready instance of a service. */
 export interface Backend {
@@ -108,7 +108,7 @@ class Pools {
   }
 }
 
-/** Statuses an idempotent request may be answered with by a backend that is going away. */
+/** A reverse proxy in front of one service. */
 export class Ingress {
   readonly #options: IngressOptions;
   readonly #pools = new Pools();
@@ -160,13 +160,10 @@ export class Ingress {
   #refuse(response: ServerResponse, error: unknown): void {
     const { name, timeoutMs } = this.#options;
     if (codeOf(error) === 'UND_ERR_HEADERS_TIMEOUT') {
-      return problem(response, 504, `${name} did not answer within ${timeoutMs / 1000} s`);
+      problem(response, 504, `${name} did not answer within ${timeoutMs / 1000} s`);
+      return;
     }
-    return problem(
-      response,
-      503,
-      `${name}: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    problem(response, 503, `${name}: ${error instanceof Error ? error.message : String(error)}`);
   }
 
   async #pass(hop: {
@@ -180,7 +177,7 @@ export class Ingress {
     response.once('close', () => gone.abort());
     const answer = await this.#pools.for(backend.origin, this.#options.timeoutMs).request({
       path: request.url ?? '/',
-      method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
+      method: request.method ?? 'GET',
       headers: passable(request.headers),
       body,
       signal: gone.signal,

@@ -50,6 +50,7 @@ export class Instances implements Upstreams {
   #instances: Instance[] = [];
   #waiting: (() => void)[] = [];
   #failures = 0;
+  #starting = 0;
   #stopping = false;
   #sweeper: NodeJS.Timeout | undefined;
   /** Times an instance was started because a request found none. */
@@ -113,13 +114,22 @@ export class Instances implements Upstreams {
 
   #grow(): void {
     if (this.#instances.length >= this.service.maxScale) return;
-    if (this.#instances.some(({ ready }) => !ready)) return; // one is on its way
+    if (this.#starting > 0) return; // one is on its way
     if (this.#failures > 0) return; // the back-off brings it
     this.coldStarts += 1;
     this.#add().catch(() => undefined);
   }
 
   async #add(): Promise<void> {
+    this.#starting += 1;
+    try {
+      await this.#untilReady(await this.#spawn());
+    } finally {
+      this.#starting -= 1;
+    }
+  }
+
+  async #spawn(): Promise<Instance> {
     const { script, args = [], env, logFile, name } = this.service;
     const port = this.service.port ?? (await freePort());
     const child = launch({ script, args, env: { ...env, PORT: String(port) }, logFile });
@@ -136,7 +146,7 @@ export class Instances implements Upstreams {
     this.#instances.push(instance);
     if (child.pid !== undefined) this.#events.started(name, child.pid);
     child.once('exit', (code, signal) => this.#exited(instance, signal ?? `exit code ${code}`));
-    await this.#untilReady(instance);
+    return instance;
   }
 
   async #untilReady(instance: Instance): Promise<void> {

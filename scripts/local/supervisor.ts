@@ -10,16 +10,22 @@ import {
   writeKubeconfig,
   type Addresses,
 } from './addresses.ts';
-import { Ingress, type Upstreams } from './ingress.ts';
+import { Ingress } from './ingress.ts';
 import { Instances, type InstanceEvents } from './instances.ts';
 import type { Destination, KnativeService, Manifests } from './manifests/index.ts';
 import { startPingSources, type Pings } from './ping.ts';
 import { identityOf, rotate } from './processes.ts';
 import { STATE_DIR, writeRunState, type RunState } from './run-state.ts';
-import { startWorkload, type Workload } from './workload.ts';
+import {
+  bundleLauncher,
+  startCluster,
+  type Cluster,
+  type NewObject,
+  type Pod,
+} from './cluster/index.ts';
+import { PodUpstreams } from './pod-upstreams.ts';
 
-/** The service whose pods the embedded cluster runs: it has a Deployment and is what gets scaled. */
-const SCALED_SERVICE = 'consumer-workload';
+const SERVICE_LABEL = 'serving.knative.dev/service';
 const READY_TIMEOUT_MS = 30_000;
 const GRACE_MS = 5000;
 const BROKER_SCRIPT = new URL('broker/main.ts', import.meta.url).pathname;
@@ -29,7 +35,7 @@ export interface LoopOptions {
   readonly manifests: Manifests;
   readonly manifestsDir: string;
   /** One line for the person at the terminal. */
-  say(line: string): void;
+  readonly say: (line: string) => void;
 }
 
 export class LocalLoop {
@@ -39,7 +45,8 @@ export class LocalLoop {
   readonly #ingresses: Ingress[] = [];
   readonly #startedAtMs = Date.now();
   #addresses: Addresses | undefined;
-  #workload: Workload | undefined;
+  #cluster: Cluster | undefined;
+  readonly #pods: PodUpstreams[] = [];
   #broker: Instances | undefined;
   #pings: Pings | undefined;
   #housekeeping: NodeJS.Timeout | undefined;
@@ -64,17 +71,14 @@ export class LocalLoop {
     writeKubeconfig(kubeconfig, addresses, manifests.namespaces[0] ?? 'default');
     this.#save();
 
-    const workload = (this.#workload = await startWorkload({
-      manifests,
-      addresses,
-      service: SCALED_SERVICE,
-      env: { KUBECONFIG: kubeconfig },
-      say,
-    }));
-    await Promise.all(manifests.services.map((service) => this.#serve(service, workload)));
+    const cluster = (this.#cluster = await this.#startCluster());
+    await Promise.all(manifests.services.map((service) => this.#serve(service, cluster)));
     await this.#startBroker();
     await Promise.all([...this.#instances.values()].map((instances) => instances.start()));
-    await workload.ready(READY_TIMEOUT_MS);
+    for (const service of manifests.services) {
+      cluster.reportService(service, { isReady: true, url: this.#url(service.name) ?? '' });
+    }
+    await Promise.all(this.#pods.map((pods) => pods.ready(READY_TIMEOUT_MS)));
     this.#pings = startPingSources(manifests.pingSources, {
       sinkUrl: (sink) => this.#required(sink),
       lost: (source, reason) => say(`the beat of ${source.name} was lost: ${reason}`),
@@ -91,26 +95,75 @@ export class LocalLoop {
     this.#pings?.stop();
     await Promise.all([
       ...[...this.#instances.values()].map((instances) => instances.stop()),
-      this.#workload?.stop(GRACE_MS),
+      this.#cluster?.close(GRACE_MS / 1000),
     ]);
     await this.#broker?.stop();
     await Promise.all(this.#ingresses.map((ingress) => ingress.close()));
-    await this.#workload?.close();
+    for (const pods of this.#pods) pods.close();
   }
 
-  async #serve(service: KnativeService, workload: Workload): Promise<void> {
+  #startCluster(): Promise<Cluster> {
+    const { manifests, say } = this.#options;
+    return startCluster({
+      port: this.addresses.apiPort,
+      stateFile: join(STATE_DIR, 'cluster.sqlite'),
+      manifests: manifests.objects,
+      launcher: bundleLauncher({ directory: BUNDLES, logDirectory: join(STATE_DIR, 'logs') }),
+      isPodBacked: ({ name }) => this.#isScaled(name),
+      urlOf: ({ name }) => this.#url(name),
+      podEnv: (env, pod) => this.#podEnv(env, pod),
+      warn: say,
+    });
+  }
+
+  /** A service that a policy scales as a Deployment has its pods in the embedded cluster. */
+  #isScaled(name: string): boolean {
+    return this.#options.manifests.policies.some(({ spec }) => {
+      const target = spec?.['targetRef'] as { kind?: string; name?: string } | undefined;
+      return target?.kind === 'Deployment' && target.name === name;
+    });
+  }
+
+  #url(service: string): string | undefined {
+    const port = this.addresses.services.get(service);
+    return port === undefined ? undefined : localUrl(port);
+  }
+
+  /** A pod's environment with addresses of this run, and what a SinkBinding would add. */
+  #podEnv(env: Record<string, string>, pod: Pod): Record<string, string> {
+    const { manifests } = this.#options;
+    const name = pod.metadata.labels?.[SERVICE_LABEL];
+    const service = manifests.services.find((each) => each.name === name);
+    const added =
+      service === undefined ? {} : functionEnv({ ...service, env }, manifests, this.addresses);
+    return { ...env, ...added, HOST: '127.0.0.1', KUBECONFIG: join(STATE_DIR, 'kubeconfig') };
+  }
+
+  async #serve(service: KnativeService, cluster: Cluster): Promise<void> {
     const port = this.addresses.services.get(service.name);
     if (port === undefined) throw new Error(`no port for ${service.name}`);
-    const upstreams: Upstreams =
-      service.name === SCALED_SERVICE ? workload.upstreams : this.#functionOf(service);
     const ingress = new Ingress({
       name: service.name,
       port,
-      upstreams,
+      upstreams: this.#isScaled(service.name)
+        ? this.#podsOf(service, cluster)
+        : this.#functionOf(service),
       timeoutMs: service.timeoutMs,
     });
     await ingress.listen();
     this.#ingresses.push(ingress);
+  }
+
+  #podsOf(service: KnativeService, cluster: Cluster): PodUpstreams {
+    const pods = new PodUpstreams(service.name, (callback) =>
+      cluster.watchReadyPods(
+        service.namespace,
+        { matchLabels: { [SERVICE_LABEL]: service.name } },
+        callback,
+      ),
+    );
+    this.#pods.push(pods);
+    return pods;
   }
 
   #functionOf(service: KnativeService): Instances {

@@ -1,0 +1,105 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { Ingress, type Backend, type Upstreams } from './ingress.ts';
+import { freePort } from './processes.ts';
+
+const opened: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close();
+});
+
+const backend = async (listener: RequestListener): Promise<Backend & { server: Server }> => {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  opened.push({ close: () => server.closeAllConnections() }, server);
+  const { port } = server.address() as AddressInfo;
+  return { origin: `http://127.0.0.1:${port}`, inFlight: 0, server };
+};
+
+const ingressFor = async (upstreams: Upstreams, timeoutMs = 5000): Promise<string> => {
+  const port = await freePort();
+  const ingress = new Ingress({ name: 'shop', port, upstreams, timeoutMs });
+  await ingress.listen();
+  opened.unshift(ingress);
+  return `http://127.0.0.1:${port}`;
+};
+
+test('a request reaches the backend with method, path, headers and body, and its answer comes back', async () => {
+  const echo = await backend((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      response.writeHead(418, { 'x-tea': 'green' });
+      response.end([request.method, request.url, request.headers['x-a'], body].join(' '));
+    });
+  });
+  const url = await ingressFor({ pick: () => Promise.resolve(echo) });
+
+  const answer = await fetch(`${url}/pot?size=2`, {
+    method: 'POST',
+    headers: { 'x-a': '1' },
+    body: 'leaves',
+  });
+
+  expect(answer.status).toBe(418);
+  expect(answer.headers.get('x-tea')).toBe('green');
+  expect(await answer.text()).toBe('POST /pot?size=2 1 leaves');
+});
+
+test('a request whose backend is gone goes to another one', async () => {
+  const alive = await backend((_request, response) => response.end('served'));
+  const gone: Backend = { origin: `http://127.0.0.1:${await freePort()}`, inFlight: 0 };
+  const order = [gone, alive];
+  const url = await ingressFor({ pick: () => Promise.resolve(order.shift() ?? alive) });
+
+  const answer = await fetch(url, { method: 'POST', body: '{}' });
+
+  expect(answer.status).toBe(200);
+  expect(await answer.text()).toBe('served');
+  expect([gone.inFlight, alive.inFlight]).toEqual([0, 0]);
+});
+
+test('a backend that does not answer in time becomes 504 with the limit named', async () => {
+  const silent = await backend(() => undefined);
+  const url = await ingressFor({ pick: () => Promise.resolve(silent) }, 300);
+
+  const answer = await fetch(url);
+
+  expect(answer.status).toBe(504);
+  expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  expect(await answer.json()).toMatchObject({
+    status: 504,
+    detail: 'shop did not answer within 0.3 s',
+  });
+});
+
+test('without a ready backend the answer is 503 with a reason', async () => {
+  const url = await ingressFor({
+    pick: () => Promise.reject(new Error('shop has no ready instance')),
+  });
+
+  const answer = await fetch(url);
+
+  expect(answer.status).toBe(503);
+  expect(answer.headers.get('retry-after')).toBe('1');
+  expect(await answer.json()).toMatchObject({ detail: 'shop has no ready instance' });
+});
+
+test('an event stream is passed on piece by piece', async () => {
+  let finish = (): void => undefined;
+  const stream = await backend((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: 1\n\n');
+    finish = () => response.end('data: 2\n\n');
+  });
+  const url = await ingressFor({ pick: () => Promise.resolve(stream) });
+
+  const answer = await fetch(url);
+  const reader = answer.body!.getReader();
+  const first = new TextDecoder().decode((await reader.read()).value);
+  finish();
+  const second = new TextDecoder().decode((await reader.read()).value);
+
+  expect([first, second]).toEqual(['data: 1\n\n', 'data: 2\n\n']);
+});
