@@ -16,13 +16,7 @@ import type { Destination, KnativeService, Manifests } from './manifests/index.t
 import { startPingSources, type Pings } from './ping.ts';
 import { identityOf, rotate } from './processes.ts';
 import { STATE_DIR, writeRunState, type RunState } from './run-state.ts';
-import {
-  bundleLauncher,
-  startCluster,
-  type Cluster,
-  type NewObject,
-  type Pod,
-} from './cluster/index.ts';
+import { bundleLauncher, startCluster, type Cluster, type Pod } from './cluster/index.ts';
 import { PodUpstreams } from './pod-upstreams.ts';
 
 const SERVICE_LABEL = 'serving.knative.dev/service';
