@@ -248,3 +248,15 @@ export function setAt(target: Dict, path: readonly string[], value: unknown): vo
   const last = path.at(-1);
   if (last !== undefined) here[last] = value;
 }
+
+/** A copy without some of its fields. */
+export function omit<T extends object, K extends keyof T>(
+  object: T,
+  ...keys: readonly K[]
+): Omit<T, K> {
+  const dropped = new Set<PropertyKey>(keys);
+  return Object.fromEntries(Object.entries(object).filter(([key]) => !dropped.has(key))) as Omit<
+    T,
+    K
+  >;
+}

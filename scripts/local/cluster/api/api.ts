@@ -1,20 +1,21 @@
 // Reading and writing objects with the rules of the Kubernetes API: identity, preconditions,
 // subresources, generation, field ownership, finalizers. HTTP and the controllers go through it.
-import { randomBytes, randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Catalogue } from '../kinds/catalogue.ts';
-import { apiVersionOf, resourceId, subjectOf, type Resource } from '../kinds/resource.ts';
+import { apiVersionOf, subjectOf, type Resource } from '../kinds/resource.ts';
 import { applyDefaults, findProblems } from '../kinds/rules.ts';
-import type { KubeObject, NewObject, ObjectMeta } from '../types.ts';
+import type { KubeObject, NewObject } from '../types.ts';
+import { planDeletion, type DeleteOptions } from './deletion.ts';
 import {
   ApiError,
   alreadyExists,
   badRequest,
-  conflict,
   invalid,
+  missingValue,
+  badValue,
   notFound,
-  staleVersion,
 } from './errors.ts';
+import { isNoChange, isoSeconds, newMetadata, settle, wantsOther } from './metadata.ts';
 import { afterUpdate, apply, type Writer } from './ownership.ts';
 import type { Store } from './store.ts';
 
@@ -33,28 +34,15 @@ export interface WriteOptions {
   readonly strict?: boolean;
 }
 
-export interface DeleteOptions {
-  readonly graceSeconds?: number | undefined;
-  readonly preconditions?: { uid?: string; resourceVersion?: string } | undefined;
-  readonly dryRun?: boolean;
-}
-
 type Change = (live: KubeObject) => NewObject;
 
-/** Controllers write unconditionally: they act on what they have just read. */
-const isNoChange = (a: KubeObject, b: KubeObject): boolean =>
-  isDeepStrictEqual({ ...a, metadata: comparable(a) }, { ...b, metadata: comparable(b) });
-
-const comparable = ({ metadata }: KubeObject): ObjectMeta => {
-  const { managedFields: _fields, resourceVersion: _version, ...rest } = metadata;
-  return rest as ObjectMeta;
-};
-
-/** Everything whose change counts as a new wanted state. */
-const wanted = ({ metadata: _metadata, status: _status, ...rest }: KubeObject): unknown => rest;
-
-const suffix = (): string =>
-  [...randomBytes(5)].map((byte) => 'bcdfghjklmnpqrstvwxz2456789'.charAt(byte % 27)).join('');
+/** Who owns what, without the times. */
+const owners = ({ metadata }: KubeObject): unknown =>
+  (metadata.managedFields ?? []).map(({ manager, operation, fieldsV1 }) => [
+    manager,
+    operation,
+    fieldsV1,
+  ]);
 
 export class Api {
   readonly store: Store;
@@ -71,9 +59,8 @@ export class Api {
     return this.#now();
   }
 
-  /** Kubernetes writes times in whole seconds. */
   nowIso(): string {
-    return new Date(this.#now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    return isoSeconds(this.#now());
   }
 
   /** The kind, or 404 as for a path that does not exist. */
@@ -113,14 +100,12 @@ export class Api {
   #checkNamespace(resource: Resource, namespace: string | undefined): void {
     if (!resource.namespaced) return;
     const kind = this.kind('v1', 'Namespace');
-    const found = this.find(kind, { name: namespace ?? '' });
-    if (found === undefined) throw notFound(subjectOf(kind, namespace ?? ''));
-    if (found.metadata.deletionTimestamp !== undefined) {
-      throw new ApiError(
-        422,
-        `namespace "${namespace ?? ''}" is being terminated, no new objects can be created in it`,
-      );
-    }
+    const found = this.get(kind, { name: namespace ?? '' });
+    if (found.metadata.deletionTimestamp === undefined) return;
+    throw new ApiError(
+      403,
+      `namespace ${namespace ?? ''} is being terminated: no new content can be created in it`,
+    );
   }
 
   /** Defaults, pruning and validation; throws 422 with every cause. */
@@ -142,37 +127,8 @@ export class Api {
   }
 
   #writer(options: WriteOptions, operation: Writer['operation'] = 'Update'): Writer {
-    return {
-      manager: options.manager,
-      operation,
-      subresource: options.subresource ?? '',
-      time: this.nowIso(),
-    };
-  }
-
-  #newMetadata(
-    resource: Resource,
-    given: Partial<ObjectMeta>,
-    namespace: string | undefined,
-  ): ObjectMeta {
-    const name =
-      given.name ?? (given.generateName === undefined ? '' : given.generateName + suffix());
-    const {
-      resourceVersion: _version,
-      managedFields: _fields,
-      deletionTimestamp: _deleted,
-      namespace: _ns,
-      ...kept
-    } = given;
-    return {
-      ...kept,
-      name,
-      ...(resource.namespaced && namespace !== undefined ? { namespace } : {}),
-      uid: randomUUID(),
-      resourceVersion: '',
-      creationTimestamp: this.nowIso(),
-      ...(resource.generation ? { generation: 1 } : {}),
-    };
+    const { manager, subresource = '' } = options;
+    return { manager, operation, subresource, time: this.nowIso() };
   }
 
   create(
@@ -186,16 +142,12 @@ export class Api {
     this.#checkPlace(resource, given, namespace);
     if (given.metadata.name === undefined && given.metadata.generateName === undefined) {
       throw invalid(subjectOf(resource, ''), [
-        {
-          reason: 'FieldValueRequired',
-          field: 'metadata.name',
-          message: 'Required value: name or generateName is required',
-        },
+        missingValue('metadata.name', 'name or generateName is required'),
       ]);
     }
     const object = structuredClone(given);
     if (resource.status) Reflect.deleteProperty(object, 'status');
-    object.metadata = this.#newMetadata(resource, object.metadata, namespace);
+    object.metadata = newMetadata(resource, object.metadata, { namespace, time: this.nowIso() });
     this.#admit(resource, object, { options });
     this.#checkNamespace(resource, namespace);
     const created = object as KubeObject;
@@ -210,19 +162,15 @@ export class Api {
   update(resource: Resource, ref: Ref, options: WriteOptions & { object: NewObject }): KubeObject {
     const { object } = options;
     this.#checkPlace(resource, object, ref.namespace);
-    if (object.metadata.name !== undefined && object.metadata.name !== ref.name) {
+    const { name, resourceVersion = '' } = object.metadata;
+    if (name !== undefined && name !== ref.name) {
       throw badRequest(
-        `the name of the object (${object.metadata.name}) does not match the name on the URL (${ref.name})`,
+        `the name of the object (${name}) does not match the name on the URL (${ref.name})`,
       );
     }
-    const isCustom = resource.schema !== undefined;
-    if (isCustom && (object.metadata.resourceVersion ?? '') === '') {
+    if (resource.schema !== undefined && resourceVersion === '') {
       throw invalid(subjectOf(resource, ref.name), [
-        {
-          reason: 'FieldValueInvalid',
-          field: 'metadata.resourceVersion',
-          message: 'Invalid value: 0: must be specified for an update',
-        },
+        badValue('metadata.resourceVersion', 0, 'must be specified for an update'),
       ]);
     }
     return this.modify(resource, ref, { ...options, change: () => structuredClone(object) });
@@ -231,19 +179,29 @@ export class Api {
   /** Changes an object by a function of what is there. A change to nothing is no write. */
   modify(resource: Resource, ref: Ref, how: WriteOptions & { change: Change }): KubeObject {
     const live = this.get(resource, ref);
-    const next = this.#settle(resource, live, {
-      next: how.change(structuredClone(live)),
+    const next = this.#next(resource, live, {
+      asked: how.change(structuredClone(live)),
       options: how,
     });
-    this.#admit(resource, next, { previous: live, options: how });
     if (isNoChange(live, next)) return live;
-    if (resource.generation && !isDeepStrictEqual(wanted(live), wanted(next))) {
+    // An empty list of managed fields asks for a fresh start of them.
+    const isReset = next.metadata.managedFields?.length === 0;
+    next.metadata.managedFields = isReset ? [] : afterUpdate(live, next, this.#writer(how));
+    return this.#commit(resource, next, how.dryRun === true);
+  }
+
+  #next(
+    resource: Resource,
+    live: KubeObject,
+    from: { asked: NewObject; options: WriteOptions },
+  ): KubeObject {
+    const { asked, options } = from;
+    const next = settle(resource, live, { next: asked, subresource: options.subresource ?? '' });
+    this.#admit(resource, next, { previous: live, options });
+    if (resource.generation && wantsOther(live, next)) {
       next.metadata.generation = (live.metadata.generation ?? 0) + 1;
     }
-    const asked = next.metadata.managedFields;
-    next.metadata.managedFields =
-      asked?.length === 0 ? [] : afterUpdate(live, next, this.#writer(how));
-    return this.#commit(resource, next, how.dryRun === true);
+    return next;
   }
 
   /** Server-side apply: creates the object where it is missing. */
@@ -252,105 +210,41 @@ export class Api {
     ref: Ref,
     how: WriteOptions & { object: NewObject; force: boolean },
   ): KubeObject {
-    const { object: config } = how;
+    const { object: config, force } = how;
     this.#checkPlace(resource, config, ref.namespace);
     const writer = this.#writer(how, 'Apply');
     const subject = subjectOf(resource, ref.name);
     const live = this.find(resource, ref);
+    const applied = apply(live, config, { writer, force, subject });
     if (live === undefined) {
-      const { managedFields } = apply(undefined, config, { writer, force: how.force, subject });
       const named = { ...config, metadata: { ...config.metadata, name: ref.name } };
       const created = this.create(resource, named, {
         ...how,
         dryRun: true,
         namespace: ref.namespace,
       });
-      created.metadata.managedFields = managedFields;
+      created.metadata.managedFields = applied.managedFields;
       return how.dryRun === true ? created : this.store.put(resource, created);
     }
-    const applied = apply(live, config, { writer, force: how.force, subject });
-    const merged = structuredClone(applied.object);
-    merged.metadata = { ...merged.metadata };
-    if (config.metadata.resourceVersion === undefined)
-      merged.metadata.resourceVersion = live.metadata.resourceVersion;
-    const next = this.#settle(resource, live, { next: merged, options: how });
-    this.#admit(resource, next, { previous: live, options: how });
-    const isSame = isNoChange(live, next);
-    const owned = applied.managedFields.map(({ manager, fieldsV1 }) => [manager, fieldsV1]);
-    const before = (live.metadata.managedFields ?? []).map(({ manager, fieldsV1 }) => [
-      manager,
-      fieldsV1,
-    ]);
-    if (isSame && isDeepStrictEqual(owned, before)) return live;
-    if (resource.generation && !isDeepStrictEqual(wanted(live), wanted(next))) {
-      next.metadata.generation = (live.metadata.generation ?? 0) + 1;
-    }
+    const asked = structuredClone(applied.object);
+    // The merge carries the live version along; only one that was asked for is a precondition.
+    asked.metadata.resourceVersion =
+      config.metadata.resourceVersion ?? live.metadata.resourceVersion;
+    const next = this.#next(resource, live, { asked, options: how });
     next.metadata.managedFields = applied.managedFields;
+    if (isNoChange(live, next) && isDeepStrictEqual(owners(live), owners(next))) return live;
     return this.#commit(resource, next, how.dryRun === true);
-  }
-
-  /** Checks preconditions and puts back what the writer may not change. */
-  #settle(
-    resource: Resource,
-    live: KubeObject,
-    change: { next: NewObject; options: WriteOptions },
-  ): KubeObject {
-    const subject = subjectOf(resource, live.metadata.name);
-    const { next, options } = change;
-    const { uid, resourceVersion } = next.metadata;
-    if (uid !== undefined && uid !== '' && uid !== live.metadata.uid) {
-      throw conflict(
-        subject,
-        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`,
-      );
-    }
-    if (
-      resourceVersion !== undefined &&
-      resourceVersion !== '' &&
-      resourceVersion !== live.metadata.resourceVersion
-    ) {
-      throw staleVersion(subject);
-    }
-    const {
-      uid: ownUid,
-      name,
-      namespace,
-      creationTimestamp,
-      generation,
-      deletionTimestamp,
-    } = live.metadata;
-    const metadata: ObjectMeta = {
-      ...next.metadata,
-      name,
-      uid: ownUid,
-      creationTimestamp,
-      resourceVersion: live.metadata.resourceVersion,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(generation === undefined ? {} : { generation }),
-      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-    };
-    for (const [key, value] of Object.entries(metadata)) {
-      if (value === null) Reflect.deleteProperty(metadata, key);
-    }
-    if (options.subresource === 'status') {
-      return { ...live, metadata: { ...live.metadata }, status: next['status'] };
-    }
-    const { apiVersion, kind } = live;
-    const result: KubeObject = { ...next, apiVersion, kind, metadata };
-    if (resource.status) {
-      if (live['status'] === undefined) Reflect.deleteProperty(result, 'status');
-      else result['status'] = live['status'];
-    }
-    return result;
   }
 
   #commit(resource: Resource, next: KubeObject, dryRun: boolean): KubeObject {
     if (dryRun) return next;
     const { deletionTimestamp, finalizers, deletionGracePeriodSeconds } = next.metadata;
-    const isDone = deletionTimestamp !== undefined && (finalizers ?? []).length === 0;
-    if (isDone && deletionGracePeriodSeconds === undefined)
-      return this.store.remove(resource, next);
-    return this.store.put(resource, next);
+    const isReleased = deletionTimestamp !== undefined && (finalizers ?? []).length === 0;
+    // A pod and a namespace go when what they hold is gone, which their controllers see to.
+    const isHeld = deletionGracePeriodSeconds !== undefined || resource.kind === 'Namespace';
+    return isReleased && !isHeld
+      ? this.store.remove(resource, next)
+      : this.store.put(resource, next);
   }
 
   /** Deletes now, or marks the object where finalizers or a running pod stand against it. */
@@ -360,47 +254,10 @@ export class Api {
     options: DeleteOptions = {},
   ): { object: KubeObject; isGone: boolean } {
     const live = this.get(resource, ref);
-    const subject = subjectOf(resource, ref.name);
-    const { uid, resourceVersion } = options.preconditions ?? {};
-    if (uid !== undefined && uid !== live.metadata.uid) {
-      throw conflict(
-        subject,
-        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`,
-      );
-    }
-    if (resourceVersion !== undefined && resourceVersion !== live.metadata.resourceVersion) {
-      throw conflict(
-        subject,
-        `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${live.metadata.resourceVersion}`,
-      );
-    }
-    const graceSeconds = graceOf(resource, live, options.graceSeconds);
-    const waits =
-      graceSeconds > 0 ||
-      (live.metadata.finalizers ?? []).length > 0 ||
-      resourceId(resource) === 'namespaces';
-    if (options.dryRun === true) return { object: live, isGone: !waits };
-    if (!waits) return { object: this.store.remove(resource, live), isGone: true };
-    if (live.metadata.deletionTimestamp !== undefined) return { object: live, isGone: false };
-    const deletionTimestamp = new Date(this.#now() + graceSeconds * 1000)
-      .toISOString()
-      .replace(/\.\d+Z$/, 'Z');
-    const marked: KubeObject = {
-      ...live,
-      metadata: {
-        ...live.metadata,
-        deletionTimestamp,
-        ...(resource.kind === 'Pod' ? { deletionGracePeriodSeconds: graceSeconds } : {}),
-      },
-      ...(resourceId(resource) === 'namespaces' ? { status: { phase: 'Terminating' } } : {}),
-    };
-    return { object: this.store.put(resource, marked), isGone: false };
+    const plan = planDeletion(resource, live, { options, nowMs: this.#now() });
+    if (options.dryRun === true) return { object: live, isGone: plan.isNow };
+    if (plan.isNow) return { object: this.store.remove(resource, live), isGone: true };
+    const object = plan.marked === live ? live : this.store.put(resource, plan.marked);
+    return { object, isGone: false };
   }
-}
-
-/** Seconds a pod that runs somewhere is given; others go at once. */
-function graceOf(resource: Resource, live: KubeObject, asked: number | undefined): number {
-  if (resourceId(resource) !== 'pods') return 0;
-  const spec = live['spec'] as { nodeName?: string; terminationGracePeriodSeconds?: number };
-  return spec.nodeName === undefined ? 0 : (asked ?? spec.terminationGracePeriodSeconds ?? 30);
 }

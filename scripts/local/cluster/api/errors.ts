@@ -3,6 +3,7 @@ import type { Dict } from '../types.ts';
 
 const REASONS = {
   400: 'BadRequest',
+  403: 'Forbidden',
   404: 'NotFound',
   405: 'MethodNotAllowed',
   406: 'NotAcceptable',

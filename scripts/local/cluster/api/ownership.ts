@@ -4,6 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   isDict,
+  omit,
   type Dict,
   type KubeObject,
   type ManagedFields,
@@ -128,7 +129,7 @@ export function afterUpdate(
   next: KubeObject,
   writer: Writer,
 ): ManagedFields[] {
-  const before: Leaves = previous === undefined ? new Map() : leaves(previous);
+  const before: Leaves = previous === undefined ? new Map<string, unknown>() : leaves(previous);
   const now = leaves(next);
   const changed = new Set(
     [...now.keys()].filter((path) => !isDeepStrictEqual(now.get(path), before.get(path))),
@@ -139,8 +140,9 @@ export function afterUpdate(
     .flatMap((entry) => without(entry, (path) => changed.has(path) || !now.has(path)));
   const own = entries.find((entry) => isOf(entry, writer));
   const kept = own === undefined ? [] : [...toPaths(own.fieldsV1)].filter((path) => now.has(path));
-  if (changed.size === 0)
+  if (changed.size === 0) {
     return [...others, ...(own === undefined ? [] : without(own, (path) => !now.has(path)))];
+  }
   return [...others, entryOf(next.apiVersion, writer, [...kept, ...changed])];
 }
 
@@ -154,46 +156,59 @@ const readable = (path: string): string =>
     )
     .join('');
 
-function mergeApplied(live: unknown, config: unknown, field = ''): unknown {
-  if (Array.isArray(config)) {
-    const old: unknown[] = Array.isArray(live) ? (live as unknown[]) : [];
-    const list = config as unknown[];
-    if (isSet(field)) return [...new Set([...old, ...list])];
-    const key = mergeKey(field, old, list);
-    if (key === undefined) return list;
-    const result = [...old];
-    for (const item of list as Dict[]) {
-      const found = result.findIndex((other) => keyed(other, key, item[key]));
-      if (found < 0) result.push(item);
-      else result[found] = mergeApplied(result[found], item);
-    }
-    return result;
+function mergeLists(field: string, live: unknown, config: readonly unknown[]): unknown[] {
+  const old: unknown[] = Array.isArray(live) ? (live as unknown[]) : [];
+  if (isSet(field)) return [...new Set([...old, ...config])];
+  const key = mergeKey(field, old, config);
+  if (key === undefined) return [...config];
+  const result = [...old];
+  for (const item of config as readonly Dict[]) {
+    const found = result.findIndex((other) => keyed(other, key, item[key]));
+    if (found < 0) result.push(item);
+    else result[found] = mergeApplied(result[found], item);
   }
+  return result;
+}
+
+function mergeApplied(live: unknown, config: unknown, field = ''): unknown {
+  if (Array.isArray(config)) return mergeLists(field, live, config as unknown[]);
   if (!isDict(config)) return config;
   const result: Dict = isDict(live) ? { ...live } : {};
-  for (const [key, value] of Object.entries(config))
+  for (const [key, value] of Object.entries(config)) {
     result[key] = mergeApplied(result[key], value, key);
+  }
   return result;
+}
+
+function dropField(value: Dict, name: string, rest: readonly string[]): Dict | undefined {
+  const inner = rest.length === 0 ? undefined : drop(value[name], rest);
+  const others = omit(value, name);
+  if (inner !== undefined) return { ...value, [name]: inner };
+  return Object.keys(others).length > 0 ? others : undefined;
+}
+
+function dropItem(list: readonly unknown[], step: string, rest: readonly string[]): unknown[] {
+  const name = step.slice(2);
+  if (step.startsWith('v:')) return list.filter((item) => JSON.stringify(item) !== name);
+  const [key = '', wanted] = Object.entries(JSON.parse(name) as Dict)[0] ?? [];
+  return list
+    .map((item) => (keyed(item, key, wanted) ? drop(item, rest) : item))
+    .filter((item) => item !== undefined);
 }
 
 /** Removes the field at a path of FieldsV1 steps; items and objects left empty go too. */
 function drop(value: unknown, [step = '', ...rest]: readonly string[]): unknown {
-  const name = step.slice(2);
-  if (step.startsWith('f:') && isDict(value)) {
-    const { [name]: inner, ...others } = value;
-    const left = rest.length === 0 ? undefined : drop(inner, rest);
-    return left === undefined
-      ? Object.keys(others).length > 0
-        ? others
-        : undefined
-      : { ...value, [name]: left };
-  }
-  if (!Array.isArray(value)) return value;
-  if (step.startsWith('v:')) return value.filter((item) => JSON.stringify(item) !== name);
-  const [key = '', wanted] = Object.entries(JSON.parse(name) as Dict)[0] ?? [];
-  return (value as unknown[])
-    .map((item) => (keyed(item, key, wanted) ? drop(item, rest) : item))
-    .filter((item) => item !== undefined);
+  if (Array.isArray(value)) return dropItem(value as unknown[], step, rest);
+  return isDict(value) && step.startsWith('f:') ? dropField(value, step.slice(2), rest) : value;
+}
+
+/** Keys of list items last: without its key an item is not found again. */
+function keysLast(paths: readonly string[]): string[] {
+  const isKey = (path: string): boolean => {
+    const [item = '', leaf = ''] = path.split(SEPARATOR).slice(-2);
+    return item.startsWith('k:') && item.startsWith(`k:{"${leaf.slice(2)}":`);
+  };
+  return [...paths.filter((path) => !isKey(path)), ...paths.filter(isKey)];
 }
 
 function refuseConflicts(
@@ -243,7 +258,7 @@ export function apply(
   const dropped = [...(before === undefined ? [] : toPaths(before.fieldsV1))].filter(
     (path) => !wanted.has(path) && !stillOwned.has(path),
   );
-  const merged = dropped.reduce<unknown>(
+  const merged = keysLast(dropped).reduce<unknown>(
     (object, path) => drop(object, path.split(SEPARATOR)),
     mergeApplied(live, config),
   );

@@ -1,6 +1,6 @@
 // Patch flavours: JSON patch (RFC 6902), merge patch (RFC 7386), strategic merge patch (Kubernetes).
 import { isDeepStrictEqual } from 'node:util';
-import { isDict, type Dict } from '../types.ts';
+import { isDict, omit, type Dict } from '../types.ts';
 import { ApiError, badRequest } from './errors.ts';
 import { isSet, keyed, mergeKey } from './lists.ts';
 
@@ -144,36 +144,27 @@ function mergeList(field: string, current: unknown, patch: readonly unknown[]): 
   return key === undefined ? [...patch] : mergeKeyed(old, patch as readonly Dict[], key);
 }
 
-function directive(result: Dict, name: string, value: unknown): boolean {
-  if (!name.startsWith('$')) return false;
-  const [kind = '', field = ''] = name.slice(1).split('/');
-  const list = result[field];
-  if (kind === 'setElementOrder' && Array.isArray(list) && Array.isArray(value)) {
-    result[field] = ordered(
-      list as unknown[],
-      value as unknown[],
-      mergeKey(field, list as unknown[]),
-    );
-  } else if (kind === 'deleteFromPrimitiveList' && Array.isArray(list)) {
-    const gone: unknown[] = Array.isArray(value) ? (value as unknown[]) : [];
-    result[field] = (list as unknown[]).filter((item) => !gone.includes(item));
-  } else if (kind === 'retainKeys' && Array.isArray(value)) {
-    for (const key of Object.keys(result)) {
-      if (!(value as unknown[]).includes(key)) Reflect.deleteProperty(result, key);
-    }
-  }
-  return true;
-}
+type Directive = (result: Dict, field: string, value: readonly unknown[]) => void;
 
-/** Strategic merge patch with the merge keys of the built-in kinds and its `$` directives. */
-export function strategicMerge(target: unknown, patch: unknown): unknown {
-  if (!isDict(patch)) return patch;
-  if (patch['$patch'] === 'replace') {
-    return Object.fromEntries(Object.entries(patch).filter(([key]) => key !== '$patch'));
-  }
-  if (patch['$patch'] === 'delete') return undefined;
-  const result: Dict = isDict(target) ? { ...target } : {};
-  // Directives last: an order can only be set on the list as merged.
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? (value as unknown[]) : []);
+
+const DIRECTIVES: Record<string, Directive> = {
+  setElementOrder(result, field, order) {
+    if (!Array.isArray(result[field])) return;
+    const list = listOf(result[field]);
+    result[field] = ordered(list, order, mergeKey(field, list));
+  },
+  deleteFromPrimitiveList(result, field, gone) {
+    result[field] = listOf(result[field]).filter((item) => !gone.includes(item));
+  },
+  retainKeys(result, _field, kept) {
+    for (const key of Object.keys(result)) {
+      if (!kept.includes(key)) Reflect.deleteProperty(result, key);
+    }
+  },
+};
+
+function mergeFields(result: Dict, patch: Dict): void {
   for (const [key, value] of Object.entries(patch)) {
     if (key.startsWith('$')) continue;
     const merged = Array.isArray(value)
@@ -182,6 +173,19 @@ export function strategicMerge(target: unknown, patch: unknown): unknown {
     if (merged === null || merged === undefined) Reflect.deleteProperty(result, key);
     else result[key] = merged;
   }
-  for (const [key, value] of Object.entries(patch)) directive(result, key, value);
+}
+
+/** Strategic merge patch with the merge keys of the built-in kinds and its `$` directives. */
+export function strategicMerge(target: unknown, patch: unknown): unknown {
+  if (!isDict(patch)) return patch;
+  if (patch['$patch'] === 'replace') return omit(patch, '$patch');
+  if (patch['$patch'] === 'delete') return undefined;
+  const result: Dict = isDict(target) ? { ...target } : {};
+  mergeFields(result, patch);
+  // Directives last: an order can only be set on the list as merged.
+  for (const [key, value] of Object.entries(patch)) {
+    const [kind = '', field = ''] = key.slice(1).split('/');
+    if (key.startsWith('$')) DIRECTIVES[kind]?.(result, field, listOf(value));
+  }
   return result;
 }

@@ -23,22 +23,36 @@ const parts = (text: string): string[] =>
     .map((part) => part.trim())
     .filter((part) => part !== '');
 
+const inSet = ([, key = '', operator = '', list = '']: RegExpExecArray): Requirement => ({
+  key,
+  operator: operator === 'in' ? 'in' : 'notin',
+  values: list.split(',').map((value) => value.trim()),
+});
+
+const isEqual = ([, key = '', operator = '', value = '']: RegExpExecArray): Requirement => ({
+  key,
+  operator: operator === '!=' ? 'notin' : 'in',
+  values: [value],
+});
+
+const isThere = ([, not = '', key = '']: RegExpExecArray): Requirement => ({
+  key,
+  operator: not === '!' ? '!exists' : 'exists',
+  values: [],
+});
+
+const FORMS = [
+  [SET, inSet],
+  [EQUAL, isEqual],
+  [EXISTS, isThere],
+] as const;
+
 function requirement(part: string): Requirement {
-  const set = SET.exec(part);
-  if (set !== null) {
-    const [, key = '', operator = '', list = ''] = set;
-    const values = list.split(',').map((value) => value.trim());
-    return { key, operator: operator === 'in' ? 'in' : 'notin', values };
+  for (const [form, read] of FORMS) {
+    const match = form.exec(part);
+    if (match !== null) return read(match);
   }
-  const equal = EQUAL.exec(part);
-  if (equal !== null) {
-    const [, key = '', operator = '', value = ''] = equal;
-    return { key, operator: operator === '!=' ? 'notin' : 'in', values: [value] };
-  }
-  const exists = EXISTS.exec(part);
-  if (exists === null) throw badRequest(`unable to parse requirement: found '${part}'`);
-  const [, not = '', key = ''] = exists;
-  return { key, operator: not === '!' ? '!exists' : 'exists', values: [] };
+  throw badRequest(`unable to parse requirement: found '${part}'`);
 }
 
 function holds({ key, operator, values }: Requirement, labels: Record<string, string>): boolean {

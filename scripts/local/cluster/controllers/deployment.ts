@@ -6,7 +6,7 @@ import type { Condition, Deployment, ReplicaSet } from '../types.ts';
 import { withCondition } from './conditions.ts';
 import { EventRecorder } from './events.ts';
 import { Reconciler, keyOfMeta, refOfKey } from './reconciler.ts';
-import { planRollout, type SetSize } from './rollout.ts';
+import { planRollout, type RolloutLimits, type SetSize } from './rollout.ts';
 
 const HASH_LABEL = 'pod-template-hash';
 const REVISION = 'deployment.kubernetes.io/revision';
@@ -27,6 +27,12 @@ const sizeOf = (set: ReplicaSet): SetSize => ({
   wanted: set.spec.replicas ?? 1,
   ready: set.status?.readyReplicas ?? 0,
 });
+
+function limitsOf({ spec }: Deployment, oldPods: number): RolloutLimits {
+  const { maxSurge = '25%', maxUnavailable = '25%' } = spec.strategy?.rollingUpdate ?? {};
+  const strategy = spec.strategy?.type === 'Recreate' ? 'Recreate' : 'RollingUpdate';
+  return { desired: spec.replicas ?? 1, strategy, maxSurge, maxUnavailable, oldPods };
+}
 
 export class DeploymentController {
   readonly #api: Api;
@@ -135,18 +141,12 @@ export class DeploymentController {
   }
 
   #roll(deployment: Deployment, next: ReplicaSet, old: readonly ReplicaSet[]): void {
-    const { strategy, replicas = 1 } = deployment.spec;
-    const plan = planRollout(sizeOf(next), old.map(sizeOf), {
-      desired: replicas,
-      strategy: strategy?.type === 'Recreate' ? 'Recreate' : 'RollingUpdate',
-      maxSurge: strategy?.rollingUpdate?.maxSurge ?? '25%',
-      maxUnavailable: strategy?.rollingUpdate?.maxUnavailable ?? '25%',
-      oldPods: old.reduce((sum, { status }) => sum + (status?.replicas ?? 0), 0),
-    });
+    const oldPods = old.reduce((sum, { status }) => sum + (status?.replicas ?? 0), 0);
+    const plan = planRollout(sizeOf(next), old.map(sizeOf), limitsOf(deployment, oldPods));
     for (const set of [next, ...old]) {
-      const size = plan.get(set.metadata.name);
       const before = set.spec.replicas ?? 1;
-      if (size === undefined || size === before) continue;
+      const size = plan.get(set.metadata.name) ?? before;
+      if (size === before) continue;
       this.#resize(set, size);
       this.#events.record(deployment, {
         type: 'Normal',

@@ -24,6 +24,28 @@ const share = (value: number | string, whole: number, round: (n: number) => numb
   return value.endsWith('%') ? round((whole * percent) / 100) : percent;
 };
 
+function rolling(
+  next: SetSize,
+  living: readonly SetSize[],
+  limits: RolloutLimits,
+): Map<string, number> {
+  const { desired } = limits;
+  const surge = share(limits.maxSurge, desired, Math.ceil);
+  const given = share(limits.maxUnavailable, desired, Math.floor);
+  const unavailable = surge === 0 && given === 0 ? 1 : given;
+  const total = next.wanted + living.reduce((sum, { wanted }) => sum + wanted, 0);
+  const room = Math.max(0, desired + surge - total);
+  const plan = new Map([[next.name, Math.min(desired, next.wanted + room)]]);
+  // New pods that are not ready yet carry nothing: old ones stay for them.
+  let spare = total - (desired - unavailable) - (next.wanted - next.ready);
+  for (const { name, wanted } of living) {
+    const taken = Math.min(wanted, Math.max(0, spare));
+    spare -= taken;
+    if (taken > 0) plan.set(name, wanted - taken);
+  }
+  return plan;
+}
+
 /**
  * New sizes by name. Follows the Deployment controller of Kubernetes: the new set grows by what the
  * surge allows, old ones shrink by what may be unavailable; pods of old sets that are not ready are
@@ -34,29 +56,12 @@ export function planRollout(
   old: readonly SetSize[],
   limits: RolloutLimits,
 ): Map<string, number> {
-  const { desired } = limits;
   const living = old.filter(({ wanted }) => wanted > 0);
-  const plan = new Map<string, number>();
-  if (living.length === 0 && (limits.strategy === 'RollingUpdate' || limits.oldPods === 0)) {
-    return plan.set(next.name, desired);
-  }
   if (limits.strategy === 'Recreate') {
-    for (const { name } of living) plan.set(name, 0);
-    return plan;
+    const isClear = living.length === 0 && limits.oldPods === 0;
+    return new Map(isClear ? [[next.name, limits.desired]] : living.map(({ name }) => [name, 0]));
   }
-  const surge = share(limits.maxSurge, desired, Math.ceil);
-  const given = share(limits.maxUnavailable, desired, Math.floor);
-  const unavailable = surge === 0 && given === 0 ? 1 : given;
-  const total = next.wanted + living.reduce((sum, { wanted }) => sum + wanted, 0);
-  const room = Math.max(0, desired + surge - total);
-  const grown = next.wanted > desired ? desired : Math.min(desired, next.wanted + room);
-  plan.set(next.name, grown);
-  const least = desired - unavailable;
-  let spare = total - least - (next.wanted - next.ready);
-  for (const { name, wanted } of living) {
-    const taken = Math.min(wanted, Math.max(0, spare));
-    spare -= taken;
-    if (taken > 0) plan.set(name, wanted - taken);
-  }
-  return plan;
+  return living.length === 0
+    ? new Map([[next.name, limits.desired]])
+    : rolling(next, living, limits);
 }

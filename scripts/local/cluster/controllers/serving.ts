@@ -9,13 +9,13 @@ import {
   isDict,
   listAt,
   numberAt,
+  omit,
   textAt,
   type Condition,
   type Deployment,
   type Dict,
   type KubeObject,
   type NewObject,
-  type PodSpec,
 } from '../types.ts';
 import { withCondition } from './conditions.ts';
 import { Reconciler, keyOfMeta, refOfKey } from './reconciler.ts';
@@ -61,11 +61,9 @@ const hashOf = (template: unknown): string =>
 function podTemplate(service: KubeObject, revision: string): Dict {
   const name = service.metadata.name;
   const template = at(service, 'spec', 'template');
-  const {
-    containerConcurrency: _concurrency,
-    timeoutSeconds,
-    ...spec
-  } = at(template, 'spec') as Dict;
+  const given = at(template, 'spec') as Dict;
+  const timeoutSeconds = given['timeoutSeconds'];
+  const spec = omit(given, 'containerConcurrency', 'timeoutSeconds');
   const labels = {
     ...(at(template, 'metadata', 'labels') as Record<string, string> | undefined),
     app: revision,
@@ -90,7 +88,47 @@ function podTemplate(service: KubeObject, revision: string): Dict {
   const grace = typeof timeoutSeconds === 'number' ? timeoutSeconds : DEFAULT_TIMEOUT_SECONDS;
   return {
     metadata: { labels, annotations: at(template, 'metadata', 'annotations') ?? {} },
-    spec: { ...spec, containers, terminationGracePeriodSeconds: grace } as unknown as PodSpec,
+    spec: { ...spec, containers, terminationGracePeriodSeconds: grace },
+  };
+}
+
+type Readiness = Pick<Condition, 'status' | 'reason' | 'message'>;
+
+function readiness(report: ServiceReport | undefined): Readiness {
+  if (report?.isReady === true) return { status: 'True' };
+  return {
+    status: report === undefined ? 'Unknown' : 'False',
+    reason: report?.reason ?? 'Deploying',
+    message: report?.message ?? 'not started yet',
+  };
+}
+
+interface ServiceFacts {
+  readonly revision: string;
+  readonly url: string | undefined;
+  readonly ready: Readiness;
+  readonly time: string;
+}
+
+/** The status of a Knative Service; the last revision that was ready stays named while a newer is not. */
+function serviceStatus(live: KubeObject, { revision, url, ready, time }: ServiceFacts): Dict {
+  const before = (at(live, 'status', 'conditions') ?? []) as Condition[];
+  const earlier = textAt(live, 'status', 'latestReadyRevisionName');
+  const latestReadyRevisionName = ready.status === 'True' ? revision : earlier;
+  return {
+    observedGeneration: live.metadata.generation,
+    conditions: ['ConfigurationsReady', 'Ready', 'RoutesReady'].reduce<Condition[]>(
+      (all, type) => withCondition(all, { type, ...ready }, time),
+      before,
+    ),
+    latestCreatedRevisionName: revision,
+    ...(latestReadyRevisionName === ''
+      ? {}
+      : {
+          latestReadyRevisionName,
+          traffic: [{ latestRevision: true, percent: 100, revisionName: latestReadyRevisionName }],
+        }),
+    ...(url === undefined || url === '' ? {} : { url, address: { url } }),
   };
 }
 
@@ -255,49 +293,21 @@ export class ServingController {
   }
 
   #writeStatus(service: KubeObject, revision: string, report: ServiceReport | undefined): void {
-    const ref = service.metadata;
-    const status = report === undefined ? 'Unknown' : report.isReady ? 'True' : 'False';
-    const url =
-      report?.url ?? this.#options.urlOf({ namespace: ref.namespace ?? '', name: ref.name });
-    const detail =
-      status === 'True'
-        ? {}
-        : { reason: report?.reason ?? 'Deploying', message: report?.message ?? 'not started yet' };
-    const change = (live: KubeObject): NewObject => {
-      const before = (isDict(live['status']) ? live['status'] : {}) as {
-        conditions?: Condition[];
-        latestReadyRevisionName?: string;
-      };
-      const conditions = ['ConfigurationsReady', 'Ready', 'RoutesReady'].reduce<Condition[]>(
-        (all, type) => withCondition(all, { type, status, ...detail }, this.#api.nowIso()),
-        before.conditions ?? [],
-      );
-      const readyName = status === 'True' ? revision : before.latestReadyRevisionName;
-      return {
+    const { namespace, name } = service.metadata;
+    const url = report?.url ?? this.#options.urlOf({ namespace: namespace ?? '', name });
+    const ready = readiness(report);
+    this.#api.modify(this.#kind, service.metadata, {
+      manager: MANAGER,
+      subresource: 'status',
+      change: (live) => ({
         ...live,
-        status: {
-          observedGeneration: live.metadata.generation,
-          conditions,
-          latestCreatedRevisionName: revision,
-          ...(readyName === undefined
-            ? {}
-            : {
-                latestReadyRevisionName: readyName,
-                traffic: [{ latestRevision: true, percent: 100, revisionName: readyName }],
-              }),
-          ...(url === undefined || url === '' ? {} : { url, address: { url } }),
-        },
-      };
-    };
-    this.#api.modify(this.#kind, ref, { manager: MANAGER, subresource: 'status', change });
-    this.#writeRevision(ref.namespace, revision, { status, detail });
+        status: serviceStatus(live, { revision, url, ready, time: this.#api.nowIso() }),
+      }),
+    });
+    this.#writeRevision(namespace, revision, ready);
   }
 
-  #writeRevision(
-    namespace: string | undefined,
-    name: string,
-    ready: { status: Condition['status']; detail: object },
-  ): void {
+  #writeRevision(namespace: string | undefined, name: string, ready: Readiness): void {
     const kind = this.#api.kind(GROUP_VERSION, 'Revision');
     this.#api.modify(
       kind,
@@ -311,7 +321,7 @@ export class ServingController {
             observedGeneration: live.metadata.generation,
             conditions: withCondition(
               (at(live, 'status', 'conditions') as Condition[] | undefined) ?? [],
-              { type: 'Ready', status: ready.status, ...ready.detail },
+              { type: 'Ready', ...ready },
               this.#api.nowIso(),
             ),
           },

@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Api } from '../api/api.ts';
 import { ApiError } from '../api/errors.ts';
+import type { Catalogue } from '../kinds/catalogue.ts';
+import type { Resource } from '../kinds/resource.ts';
 import type { Dict } from '../types.ts';
 import {
   AGGREGATED,
@@ -44,14 +46,18 @@ function send(response: ServerResponse, code: number, body: { json: string; type
 
 const HEALTH = new Set(['/healthz', '/livez', '/readyz']);
 
+const FIXED_DOCUMENTS: Record<string, (catalogue: Catalogue) => Dict | undefined> = {
+  '/version': () => VERSION,
+  '/api': coreVersions,
+  '/apis': groupList,
+  '/api/v1': (catalogue) => resourceList(catalogue, 'v1'),
+  '/openapi/v3': openapiIndex,
+};
+
 /** Documents about the API itself; undefined for any other path. */
-function documentAt(api: Api, pathname: string): Dict | undefined {
-  const { catalogue } = api;
-  if (pathname === '/version') return VERSION;
-  if (pathname === '/api') return coreVersions();
-  if (pathname === '/apis') return groupList(catalogue);
-  if (pathname === '/api/v1') return resourceList(catalogue, 'v1');
-  if (pathname === '/openapi/v3') return openapiIndex(catalogue);
+function documentAt({ catalogue }: Api, pathname: string): Dict | undefined {
+  const fixed = FIXED_DOCUMENTS[pathname];
+  if (fixed !== undefined) return fixed(catalogue);
   const openapi = /^\/openapi\/v3\/apis?\/(.+)$/.exec(pathname)?.[1];
   if (openapi !== undefined) return openapiOf(catalogue, openapi);
   const group = /^\/apis\/([^/]+)(\/[^/]+)?$/.exec(pathname);
@@ -124,11 +130,7 @@ export class ApiServer {
     const resource = this.#api.catalogue.byPlural(path.apiVersion, path.plural);
     if (resource === undefined) throw unknownPath();
     if (path.subresource === 'log' && resource.kind === 'Pod') {
-      const lines = url.searchParams.get('tailLines');
-      const pod = this.#api.get(resource, { namespace: path.namespace, name: path.name ?? '' });
-      const ref = { namespace: pod.metadata.namespace ?? '', name: pod.metadata.name };
-      const text = this.#options.readLog(ref, lines === null ? undefined : Number(lines));
-      send(response, 200, { json: text, type: 'text/plain' });
+      this.#sendLog(response, { resource, path, query: url.searchParams });
       return;
     }
     const answer = await serve({
@@ -140,6 +142,18 @@ export class ApiServer {
       response,
     });
     if (answer !== undefined) send(response, answer.code, answer);
+  }
+
+  #sendLog(
+    response: ServerResponse,
+    what: { resource: Resource; path: ApiPath; query: URLSearchParams },
+  ): void {
+    const { namespace, name = '' } = what.path;
+    const { metadata } = this.#api.get(what.resource, { namespace, name });
+    const lines = what.query.get('tailLines');
+    const ref = { namespace: metadata.namespace ?? '', name: metadata.name };
+    const text = this.#options.readLog(ref, lines === null ? undefined : Number(lines));
+    send(response, 200, { json: text, type: 'text/plain' });
   }
 
   #document(request: IncomingMessage, response: ServerResponse, pathname: string): void {

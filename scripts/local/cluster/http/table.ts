@@ -5,18 +5,24 @@ import type { Dict, KubeObject } from '../types.ts';
 
 export type Shape = 'object' | 'table' | 'metadata';
 
-/** The first representation of an Accept header that we have; undefined for none. */
-export function shapeOf(accept: string | undefined): Shape | undefined {
-  for (const entry of (accept ?? '*/*').split(',')) {
-    const [type = '', ...parameters] = entry.split(';').map((part) => part.trim());
-    if (!['*/*', 'application/*', 'application/json'].includes(type)) continue;
-    const as = parameters.find((parameter) => parameter.startsWith('as='))?.slice(3);
-    if (as === undefined) return 'object';
-    if (as === 'Table' && parameters.includes('v=v1')) return 'table';
-    if (as.startsWith('PartialObjectMetadata') && parameters.includes('v=v1')) return 'metadata';
-  }
-  return undefined;
+const TYPES = ['*/*', 'application/*', 'application/json'];
+
+function shapeOfEntry(entry: string): Shape | undefined {
+  const [type = '', ...parameters] = entry.split(';').map((part) => part.trim());
+  if (!TYPES.includes(type)) return undefined;
+  const as = parameters.find((parameter) => parameter.startsWith('as='))?.slice(3);
+  if (as === undefined) return 'object';
+  if (!parameters.includes('v=v1')) return undefined;
+  if (as === 'Table') return 'table';
+  return as.startsWith('PartialObjectMetadata') ? 'metadata' : undefined;
 }
+
+/** The first representation of an Accept header that we have; undefined for none. */
+export const shapeOf = (accept = '*/*'): Shape | undefined =>
+  accept
+    .split(',')
+    .map(shapeOfEntry)
+    .find((shape) => shape !== undefined);
 
 export const bareMetadata = ({ metadata }: KubeObject): Dict => ({
   kind: 'PartialObjectMetadata',

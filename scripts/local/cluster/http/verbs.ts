@@ -1,13 +1,14 @@
 // The verbs on objects: what a method at a path does.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Api, Ref, WriteOptions } from '../api/api.ts';
+import type { DeleteOptions } from '../api/deletion.ts';
 import { ApiError, badRequest } from '../api/errors.ts';
 import { jsonPatch, mergePatch, strategicMerge } from '../api/patch.ts';
 import { scaleOf, withScale } from '../api/scale.ts';
 import { selection } from '../api/selectors.ts';
 import { jsonOf } from '../api/store.ts';
 import { apiVersionOf, subjectOf, type Resource, type ScalePaths } from '../kinds/resource.ts';
-import { isDict, textAt, type Dict, type KubeObject, type NewObject } from '../types.ts';
+import { at, isDict, omit, textAt, type Dict, type KubeObject, type NewObject } from '../types.ts';
 import { asObject, mediaType, readBody } from './body.ts';
 import type { ApiPath } from './path.ts';
 import { bareMetadata, render, shapeOf, tableOf, type Shape } from './table.ts';
@@ -214,40 +215,43 @@ async function patch(call: Call): Promise<Answer> {
 const patched = (run: Patch, target: KubeObject, body: unknown): NewObject =>
   asObject(run(target, body));
 
+const textOrNone = (value: unknown): string | undefined =>
+  value === undefined ? undefined : textAt({ value }, 'value');
+
+function deleteOptions(query: URLSearchParams, body: Dict): DeleteOptions {
+  const asked = query.get('gracePeriodSeconds');
+  const grace = body['gracePeriodSeconds'] ?? (asked === null ? undefined : Number(asked));
+  return {
+    graceSeconds: typeof grace === 'number' ? grace : undefined,
+    preconditions: {
+      uid: textOrNone(at(body, 'preconditions', 'uid')),
+      resourceVersion: textOrNone(at(body, 'preconditions', 'resourceVersion')),
+    },
+    dryRun: query.get('dryRun') === 'All' || body['dryRun'] !== undefined,
+  };
+}
+
+function removeAll({ api, resource, path, query }: Call, options: DeleteOptions): Answer {
+  const selected = api.store.list(resource, path.namespace).filter(selection(query, resource));
+  for (const { metadata } of selected)
+    api.delete(resource, metadata, omit(options, 'preconditions'));
+  return { code: 200, json: JSON.stringify(SUCCESS) };
+}
+
 async function remove(call: Call): Promise<Answer> {
   const { api, resource, request, query, path } = call;
   const body = await readBody(request, OBJECT_TYPES);
-  const options = isDict(body) ? body : {};
-  const grace =
-    options['gracePeriodSeconds'] ??
-    (query.has('gracePeriodSeconds') ? Number(query.get('gracePeriodSeconds')) : undefined);
-  const given = isDict(options['preconditions']) ? options['preconditions'] : {};
-  const how = {
-    graceSeconds: typeof grace === 'number' ? grace : undefined,
-    preconditions: {
-      ...(given['uid'] === undefined ? {} : { uid: textAt(given, 'uid') }),
-      ...(given['resourceVersion'] === undefined
-        ? {}
-        : { resourceVersion: textAt(given, 'resourceVersion') }),
-    },
-    dryRun: query.get('dryRun') === 'All' || options['dryRun'] !== undefined,
-  };
-  if (path.name === undefined) {
-    const selected = api.store.list(resource, path.namespace).filter(selection(query, resource));
-    const { preconditions: _none, ...each } = how;
-    for (const { metadata } of selected) api.delete(resource, metadata, each);
-    return {
-      code: 200,
-      json: JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' }),
-    };
-  }
-  const policy = options['propagationPolicy'] ?? query.get('propagationPolicy');
-  if (policy === 'Orphan' || options['orphanDependents'] === true) orphan(call);
-  const { object, isGone } = api.delete(resource, refOf(call), how);
-  return isGone && resource.kind !== 'Pod'
-    ? { code: 200, json: JSON.stringify(deleted(resource, object)) }
-    : answer(call, object);
+  const given = isDict(body) ? body : {};
+  const options = deleteOptions(query, given);
+  if (path.name === undefined) return removeAll(call, options);
+  const policy = given['propagationPolicy'] ?? query.get('propagationPolicy');
+  if (policy === 'Orphan' || given['orphanDependents'] === true) orphan(call);
+  const { object, isGone } = api.delete(resource, refOf(call), options);
+  if (!isGone || resource.kind === 'Pod') return answer(call, object);
+  return { code: 200, json: JSON.stringify(deleted(resource, object)) };
 }
+
+const SUCCESS = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' };
 
 function deleted(resource: Resource, { metadata }: KubeObject): Dict {
   const { group, plural } = subjectOf(resource, metadata.name);
@@ -257,7 +261,7 @@ function deleted(resource: Resource, { metadata }: KubeObject): Dict {
     kind: plural,
     uid: metadata.uid,
   };
-  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
+  return { ...SUCCESS, details };
 }
 
 /** Takes the owner out of what it owns, so that it outlives its deletion. */

@@ -11,28 +11,9 @@ import {
   type Column,
   type Resource,
 } from './resource.ts';
+import { KNATIVE } from './knative.ts';
+import { kind } from './kind.ts';
 import { DEPLOYMENT, POD, REPLICASET, STATEFULSET } from './workloads.ts';
-
-type Loose = Partial<Resource> & Pick<Resource, 'kind'> & { readonly in: string };
-
-/** Fills in what most kinds have in common: namespaced, plural by `s`, name and age shown. */
-export function kind({ in: groupVersion, ...given }: Loose): Resource {
-  const [first = '', second] = groupVersion.split('/');
-  return {
-    group: second === undefined ? '' : first,
-    version: second ?? first,
-    plural: `${given.kind.toLowerCase()}s`,
-    singular: given.kind.toLowerCase(),
-    shortNames: [],
-    categories: [],
-    namespaced: true,
-    status: false,
-    generation: false,
-    columns: [NAME, AGE],
-    selectable: [],
-    ...given,
-  };
-}
 
 const count = (...path: string[]): Column['value'] => {
   return (object) => {
@@ -251,71 +232,6 @@ const OTHERS: Resource[] = [
       ],
     }),
   ),
-];
-
-/** A kind of Knative: status, generation, and Ready with its reason at the end of its row. */
-const knative = (
-  name: string,
-  groupVersion: string,
-  columns: readonly Column[],
-  more: Partial<Resource> = {},
-): Resource =>
-  kind({
-    kind: name,
-    in: groupVersion,
-    status: true,
-    generation: true,
-    ...more,
-    columns: [
-      NAME,
-      ...columns,
-      pathColumn('Ready', '.status.conditions[?(@.type=="Ready")].status'),
-      pathColumn('Reason', '.status.conditions[?(@.type=="Ready")].reason'),
-    ],
-  });
-
-const KNATIVE: Resource[] = [
-  knative(
-    'Service',
-    'serving.knative.dev/v1',
-    [
-      pathColumn('URL', '.status.url'),
-      pathColumn('LatestCreated', '.status.latestCreatedRevisionName'),
-      pathColumn('LatestReady', '.status.latestReadyRevisionName'),
-    ],
-    { shortNames: ['kservice', 'ksvc'], categories: ['all', 'knative', 'serving'] },
-  ),
-  knative(
-    'Revision',
-    'serving.knative.dev/v1',
-    [
-      pathColumn('Config Name', ".metadata.labels['serving.knative.dev/configuration']"),
-      pathColumn('Generation', ".metadata.labels['serving.knative.dev/configurationGeneration']"),
-    ],
-    { shortNames: ['rev'], categories: ['all', 'knative', 'serving'] },
-  ),
-  knative('Broker', 'eventing.knative.dev/v1', [pathColumn('URL', '.status.address.url'), AGE], {
-    categories: ['all', 'knative', 'eventing'],
-  }),
-  knative(
-    'Trigger',
-    'eventing.knative.dev/v1',
-    [
-      pathColumn('Broker', '.spec.broker'),
-      pathColumn('Subscriber_URI', '.status.subscriberUri'),
-      AGE,
-    ],
-    { categories: ['all', 'knative', 'eventing'] },
-  ),
-  knative(
-    'PingSource',
-    'sources.knative.dev/v1',
-    [pathColumn('Sink', '.status.sinkUri'), pathColumn('Schedule', '.spec.schedule'), AGE],
-    { categories: ['all', 'knative', 'sources'] },
-  ),
-  knative('SinkBinding', 'sources.knative.dev/v1', [pathColumn('Sink', '.status.sinkUri'), AGE], {
-    categories: ['all', 'knative', 'bindings'],
-  }),
 ];
 
 export const BUILT_IN: readonly Resource[] = [

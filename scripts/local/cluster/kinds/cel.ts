@@ -1,25 +1,27 @@
 // Validation rules of custom resources (`x-kubernetes-validations`), in CEL.
 import { Environment } from '@marcbachmann/cel-js';
 import { badValue, type Cause } from '../api/errors.ts';
-import { isDict, type Dict } from '../types.ts';
+import { at, isDict, textAt, type Dict } from '../types.ts';
 
 type Checked = (self: unknown, oldSelf: unknown) => Cause[];
 
 /** CEL tells int from double: the schema says which one a JSON number is. */
+function toCelNumber(value: number, schema: unknown): number | bigint {
+  const type = textAt(schema, 'type');
+  return Number.isInteger(value) && type !== 'number' ? BigInt(value) : value;
+}
+
 function toCel(value: unknown, schema: unknown): unknown {
-  if (typeof value === 'number') {
-    const type = isDict(schema) ? schema['type'] : undefined;
-    const isInt = type === 'integer' || (type !== 'number' && Number.isInteger(value));
-    return isInt && Number.isInteger(value) ? BigInt(value) : value;
+  if (typeof value === 'number') return toCelNumber(value, schema);
+  if (Array.isArray(value)) {
+    return (value as unknown[]).map((item) => toCel(item, at(schema, 'items')));
   }
-  const inner = isDict(schema) ? schema : {};
-  if (Array.isArray(value)) return (value as unknown[]).map((item) => toCel(item, inner['items']));
   if (!isDict(value)) return value;
-  const properties = isDict(inner['properties']) ? inner['properties'] : {};
+  const rest = at(schema, 'additionalProperties');
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       key,
-      toCel(item, properties[key] ?? inner['additionalProperties']),
+      toCel(item, at(schema, 'properties', key) ?? rest),
     ]),
   );
 }
@@ -33,28 +35,28 @@ interface Rule {
   fieldPath?: string;
 }
 
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+
 function compile(rule: Rule, schema: Dict, where: string): (path: string) => Checked {
   const run = environment.parse(rule.rule);
   const explain =
     rule.messageExpression === undefined ? undefined : environment.parse(rule.messageExpression);
   const isTransition = /\boldSelf\b/.test(rule.rule);
+  const verdict = (context: Dict): string | undefined => {
+    try {
+      if (run(context) === true) return undefined;
+      if (explain !== undefined) return String(explain(context) as unknown);
+      return rule.message ?? `failed rule: ${rule.rule}`;
+    } catch (error) {
+      return `rule of ${where} could not be evaluated: ${rule.rule}: ${messageOf(error)}`;
+    }
+  };
   return (path) => (self, oldSelf) => {
     if (isTransition && oldSelf === undefined) return [];
-    const context = {
-      self: toCel(self, schema),
-      ...(oldSelf === undefined ? {} : { oldSelf: toCel(oldSelf, schema) }),
-    };
-    const field = `${path}${rule.fieldPath ?? ''}`;
-    try {
-      if (run(context) === true) return [];
-      const text = explain === undefined ? rule.message : String(explain(context) as unknown);
-      return [badValue(field, self, text ?? `failed rule: ${rule.rule}`)];
-    } catch (error) {
-      const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-      return [
-        badValue(field, self, `rule of ${where} could not be evaluated: ${rule.rule}: ${why}`),
-      ];
-    }
+    const old = oldSelf === undefined ? {} : { oldSelf: toCel(oldSelf, schema) };
+    const problem = verdict({ self: toCel(self, schema), ...old });
+    return problem === undefined ? [] : [badValue(`${path}${rule.fieldPath ?? ''}`, self, problem)];
   };
 }
 

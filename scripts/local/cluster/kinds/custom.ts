@@ -9,7 +9,7 @@ import {
   type KubeObject,
   type NewObject,
 } from '../types.ts';
-import { kind } from './catalogue.ts';
+import { kind } from './kind.ts';
 import { AGE, NAME, pathColumn, type Column, type Resource, type ScalePaths } from './resource.ts';
 import { compileSchema } from './schema.ts';
 

@@ -10,14 +10,16 @@ const TOKEN =
 const field =
   (name: string): Step =>
   (values) =>
-    values.flatMap((value) => (isDict(value) && value[name] !== undefined ? [value[name]] : []));
+    values.flatMap((value): unknown[] =>
+      isDict(value) && value[name] !== undefined ? [value[name]] : [],
+    );
 
 const index =
   (position: string): Step =>
   (values) =>
-    values.flatMap((value) => {
-      if (!Array.isArray(value)) return [];
-      return position === '*' ? (value as unknown[]) : value.slice(Number(position)).slice(0, 1);
+    values.flatMap((value): unknown[] => {
+      const list: unknown[] = Array.isArray(value) ? (value as unknown[]) : [];
+      return position === '*' ? list : list.slice(Number(position)).slice(0, 1);
     });
 
 const filter =
@@ -29,12 +31,16 @@ const filter =
       ),
     );
 
+const firstOf = (...texts: readonly (string | undefined)[]): string =>
+  texts.find((text) => text !== undefined) ?? '';
+
 function step(match: RegExpExecArray): Step {
-  const [, name, path, operator = '==', a, b, c, quoted, doubleQuoted, position] = match;
-  if (path !== undefined)
-    return filter(path.split('.').slice(1), operator, a ?? b ?? c?.trim() ?? '');
+  const [, name, path, operator, a, b, c, quoted, doubleQuoted, position] = match;
+  if (path !== undefined) {
+    return filter(path.split('.').slice(1), firstOf(operator), firstOf(a, b, c?.trim()));
+  }
   if (position !== undefined) return index(position);
-  return field((name ?? quoted ?? doubleQuoted ?? '').replaceAll(/\\(.)/g, '$1'));
+  return field(firstOf(name, quoted, doubleQuoted).replaceAll(/\\(.)/g, '$1'));
 }
 
 /** Compiles a path; throws an Error that names the part which is not supported. */

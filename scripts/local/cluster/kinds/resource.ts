@@ -67,19 +67,31 @@ export const subjectOf = (resource: Resource, name: string): Subject => ({
   name,
 });
 
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86_400;
+
+/** Below `until` seconds an age is told in `unit`, with the rest in `small` where there is one. */
+const AGES: readonly { until: number; unit: [number, string]; small?: [number, string] }[] = [
+  { until: 2 * MINUTE, unit: [1, 's'] },
+  { until: 10 * MINUTE, unit: [MINUTE, 'm'], small: [1, 's'] },
+  { until: 3 * HOUR, unit: [MINUTE, 'm'] },
+  { until: 8 * HOUR, unit: [HOUR, 'h'], small: [MINUTE, 'm'] },
+  { until: 2 * DAY, unit: [HOUR, 'h'] },
+  { until: 8 * DAY, unit: [DAY, 'd'], small: [HOUR, 'h'] },
+  { until: Infinity, unit: [DAY, 'd'] },
+];
+
 /** Age as kubectl writes it: `42s`, `5m3s`, `17h`, `3d4h`. */
 export function ageText(sinceIso: string, nowMs: number): string {
   const seconds = Math.max(0, Math.floor((nowMs - Date.parse(sinceIso)) / 1000));
-  if (Number.isNaN(seconds)) return '<unknown>';
-  if (seconds < 120) return `${seconds}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 10) return seconds % 60 === 0 ? `${minutes}m` : `${minutes}m${seconds % 60}s`;
-  if (minutes < 180) return `${minutes}m`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 8) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
-  if (hours < 48) return `${hours}h`;
-  const days = Math.floor(hours / 24);
-  return days < 8 && hours % 24 !== 0 ? `${days}d${hours % 24}h` : `${days}d`;
+  const scale = AGES.find(({ until }) => seconds < until);
+  if (scale === undefined) return '<unknown>'; // no date
+  const [size, name] = scale.unit;
+  const whole = `${Math.floor(seconds / size)}${name}`;
+  if (scale.small === undefined) return whole;
+  const rest = Math.floor((seconds % size) / scale.small[0]);
+  return rest === 0 ? whole : `${whole}${rest}${scale.small[1]}`;
 }
 
 type Value = Column['value'];

@@ -1,7 +1,7 @@
 // A structural schema at work: defaults, pruning and validation as the API server does them.
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { badValue, missingValue, type Cause } from '../api/errors.ts';
-import { isDict, type Dict, type NewObject } from '../types.ts';
+import { at, isDict, type Dict, type NewObject } from '../types.ts';
 import { compileRules } from './cel.ts';
 import type { Schema } from './resource.ts';
 
@@ -23,27 +23,44 @@ for (const format of ['byte', 'password', 'uri', 'duration', 'hostname', 'uuid',
   ajv.addFormat(format, true);
 } // prettier-ignore
 
+/** Words of JSON schema that mean something else there, or nothing. */
+const LEFT_OUT = new Set(['default', 'description', 'exclusiveMinimum', 'exclusiveMaximum']);
+
+/** In OpenAPI 3.0 `exclusiveMinimum` is a flag of `minimum`; in JSON schema it is the limit itself. */
+function limits(schema: Dict): Dict {
+  const pairs = [
+    ['exclusiveMinimum', 'minimum'],
+    ['exclusiveMaximum', 'maximum'],
+  ] as const;
+  return Object.fromEntries(
+    pairs.flatMap(([flag, limit]) =>
+      schema[flag] === true
+        ? [
+            [flag, schema[limit]],
+            [limit, undefined],
+          ]
+        : [],
+    ),
+  );
+}
+
+function word(key: string, value: unknown, schema: Dict): unknown {
+  if (key === 'properties') return mapValues(value, toJsonSchema);
+  if (key === 'enum') return schema['nullable'] === true ? [...(value as unknown[]), null] : value;
+  return toJsonSchema(value);
+}
+
 /** OpenAPI 3.0 as Kubernetes uses it, in the words of JSON schema. */
 function toJsonSchema(schema: unknown): unknown {
   if (Array.isArray(schema)) return (schema as unknown[]).map(toJsonSchema);
   if (!isDict(schema)) return schema;
-  const result: Dict = {};
-  for (const [key, value] of Object.entries(schema)) {
-    if (key.startsWith('x-kubernetes-') || key === 'default' || key === 'description') continue;
-    if (key === 'enum')
-      result[key] = schema['nullable'] === true ? [...(value as unknown[]), null] : value;
-    else if (key === 'properties') result[key] = mapValues(value, toJsonSchema);
-    else result[key] = toJsonSchema(value);
-  }
-  for (const [flag, limit] of [['exclusiveMinimum', 'minimum'], ['exclusiveMaximum', 'maximum']] as const) {
-    if (schema[flag] === undefined) continue;
-    Reflect.deleteProperty(result, flag);
-    if (schema[flag] !== true) continue;
-    result[flag] = schema[limit];
-    Reflect.deleteProperty(result, limit);
-  } // prettier-ignore
-  if (schema['x-kubernetes-int-or-string'] === true) result['type'] = ['integer', 'string'];
-  return result;
+  const words = Object.entries(schema)
+    .filter(([key]) => !key.startsWith('x-kubernetes-') && !LEFT_OUT.has(key))
+    .map(([key, value]) => [key, word(key, value, schema)]);
+  const isEither = schema['x-kubernetes-int-or-string'] === true;
+  const type = isEither ? { type: ['integer', 'string'] } : {};
+  const all: Dict = { ...(Object.fromEntries(words) as Dict), ...limits(schema), ...type };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
 const mapValues = (value: unknown, change: (inner: unknown) => unknown): Dict =>
@@ -54,36 +71,49 @@ const mapValues = (value: unknown, change: (inner: unknown) => unknown): Dict =>
 /** Fields every object has, whatever its schema says; their own rules are elsewhere. */
 const ROOT_FIELDS = new Set(['apiVersion', 'kind', 'metadata']);
 
-function prepareFields(value: Dict, schema: Dict, at: { path: string; dropped: string[] }): void {
-  const properties = isDict(schema['properties']) ? schema['properties'] : {};
-  const free = schema['x-kubernetes-preserve-unknown-fields'] === true;
-  for (const key of Object.keys(value)) {
-    if (at.path === '' && ROOT_FIELDS.has(key)) continue;
-    const inner = properties[key] ?? schema['additionalProperties'];
-    const path = at.path === '' ? key : `${at.path}.${key}`;
-    if (isDict(inner)) {
-      if (value[key] === null && inner['nullable'] !== true) Reflect.deleteProperty(value, key);
-      else prepare(value[key], inner, { ...at, path });
-    } else if (!free && inner !== true) {
-      Reflect.deleteProperty(value, key);
-      at.dropped.push(path);
-    }
-  }
-  for (const [key, inner] of Object.entries(properties)) {
-    if (value[key] !== undefined || !isDict(inner) || inner['default'] === undefined) continue;
-    value[key] = structuredClone(inner['default']);
-    prepare(value[key], inner, { ...at, path: `${at.path}.${key}` });
+interface Place {
+  readonly path: string;
+  readonly dropped: string[];
+}
+
+const inside = ({ path, dropped }: Place, key: string): Place => ({
+  path: path === '' ? key : `${path}.${key}`,
+  dropped,
+});
+
+function prepareField(value: Dict, key: string, how: { schema: Dict; place: Place }): void {
+  const { schema, place } = how;
+  const inner = at(schema, 'properties', key) ?? schema['additionalProperties'];
+  if (isDict(inner)) {
+    const isMissing = value[key] === null && inner['nullable'] !== true;
+    if (isMissing) Reflect.deleteProperty(value, key);
+    else prepare(value[key], inner, inside(place, key));
+  } else if (schema['x-kubernetes-preserve-unknown-fields'] !== true && inner !== true) {
+    Reflect.deleteProperty(value, key);
+    place.dropped.push(inside(place, key).path);
   }
 }
 
-function prepare(value: unknown, schema: Dict, at: { path: string; dropped: string[] }): void {
-  if (Array.isArray(value) && isDict(schema['items'])) {
-    const items = schema['items'];
+function prepareFields(value: Dict, schema: Dict, place: Place): void {
+  for (const key of Object.keys(value)) {
+    if (place.path !== '' || !ROOT_FIELDS.has(key)) prepareField(value, key, { schema, place });
+  }
+  const properties = isDict(schema['properties']) ? schema['properties'] : {};
+  for (const [key, inner] of Object.entries(properties)) {
+    if (value[key] !== undefined || !isDict(inner) || inner['default'] === undefined) continue;
+    value[key] = structuredClone(inner['default']);
+    prepare(value[key], inner, inside(place, key));
+  }
+}
+
+function prepare(value: unknown, schema: Dict, place: Place): void {
+  const items = schema['items'];
+  if (Array.isArray(value) && isDict(items)) {
     (value as unknown[]).forEach((item, i) =>
-      prepare(item, items, { ...at, path: `${at.path}[${i}]` }),
+      prepare(item, items, { ...place, path: `${place.path}[${i}]` }),
     );
   } else if (isDict(value)) {
-    prepareFields(value, schema, at);
+    prepareFields(value, schema, place);
   }
 }
 

@@ -1,6 +1,14 @@
 // Environment of a container: its template's, with references to ConfigMaps and Secrets looked up.
 import type { Api } from '../api/api.ts';
-import { at, textAt, type Container, type EnvVar, type KeyRef, type Pod } from '../types.ts';
+import {
+  at,
+  textAt,
+  type Container,
+  type EnvFrom,
+  type EnvVar,
+  type KeyRef,
+  type Pod,
+} from '../types.ts';
 
 /** A container cannot be made as its template is: says what is missing. */
 export class ContainerConfigError extends Error {
@@ -61,24 +69,26 @@ const expand = (text: string, env: Readonly<Record<string, string>>): string =>
     name === undefined ? '$' : (env[name] ?? whole),
   );
 
-function fromWhole(api: Api, pod: Pod, container: Container): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const { prefix = '', configMapRef, secretRef } of container.envFrom ?? []) {
-    const ref = configMapRef ?? secretRef;
-    if (ref === undefined) continue;
-    const kind = configMapRef === undefined ? 'Secret' : 'ConfigMap';
-    const data = dataOf(api, kind, { namespace: pod.metadata.namespace ?? '', name: ref.name });
-    if (data === undefined && ref.optional !== true) {
-      throw new ContainerConfigError(`${kind.toLowerCase()} "${ref.name}" not found`);
-    }
-    for (const [key, value] of Object.entries(data ?? {})) env[prefix + key] = value;
+function fromOne(
+  api: Api,
+  pod: Pod,
+  { prefix = '', configMapRef, secretRef }: EnvFrom,
+): [string, string][] {
+  const kind = configMapRef === undefined ? 'Secret' : 'ConfigMap';
+  const ref = configMapRef ?? secretRef;
+  if (ref === undefined) return [];
+  const data = dataOf(api, kind, { namespace: pod.metadata.namespace ?? '', name: ref.name });
+  if (data === undefined && ref.optional !== true) {
+    throw new ContainerConfigError(`${kind.toLowerCase()} "${ref.name}" not found`);
   }
-  return env;
+  return Object.entries(data ?? {}).map(([key, value]) => [prefix + key, value]);
 }
 
 /** Throws ContainerConfigError where something that is not optional is missing. */
 export function containerEnv(api: Api, pod: Pod, container: Container): Record<string, string> {
-  const env = fromWhole(api, pod, container);
+  const env: Record<string, string> = Object.fromEntries(
+    (container.envFrom ?? []).flatMap((source) => fromOne(api, pod, source)),
+  );
   for (const variable of container.env ?? []) {
     const value = valueOf(api, pod, variable);
     if (value === undefined) continue;

@@ -6,7 +6,7 @@ import { resourceId } from '../kinds/resource.ts';
 import { keyOfMeta, Reconciler, refOfKey } from '../controllers/reconciler.ts';
 import { withCondition } from '../controllers/conditions.ts';
 import { portFrom } from '../../processes.ts';
-import type { Pod } from '../types.ts';
+import type { Condition, Pod } from '../types.ts';
 import { PodRunner, type RunnerDeps } from './runner.ts';
 
 /** Below the ports that the system hands out by itself, so that no connection takes a pod's. */
@@ -38,8 +38,10 @@ export class Kubelet {
       onError: options.onError,
     });
     this.#announceNode();
-    for (const { metadata } of this.#api.store.list(this.#kind))
-      this.#queue.enqueue(keyOfMeta(metadata));
+    for (const pod of this.#api.store.list(this.#kind) as Pod[]) {
+      this.#unready(pod);
+      this.#queue.enqueue(keyOfMeta(pod.metadata));
+    }
     this.#unsubscribe = this.#api.store.subscribe(({ type, resource, object }) => {
       if (resourceId(resource) !== 'pods') return;
       if (type === 'DELETED') this.#onDeleted(object as Pod);
@@ -53,6 +55,25 @@ export class Kubelet {
 
   #needsLook({ metadata }: Pod): boolean {
     return !this.#runners.has(metadata.uid) || metadata.deletionTimestamp !== undefined;
+  }
+
+  /** Pods of an earlier run have no process: nobody may send them requests. */
+  #unready({ metadata, status }: Pod): void {
+    const time = this.#api.nowIso();
+    const no = {
+      status: 'False',
+      reason: 'NodeRestarted',
+      message: 'the node was restarted',
+    } as const;
+    const conditions = ['Ready', 'ContainersReady'].reduce<Condition[]>(
+      (all, type) => withCondition(all, { type, ...no }, time),
+      status?.conditions ?? [],
+    );
+    this.#api.modify(this.#kind, metadata, {
+      manager: 'kubelet',
+      subresource: 'status',
+      change: (live) => ({ ...live, status: { ...(live as Pod).status, conditions } }),
+    });
   }
 
   /** Stops all processes; the pods stay in the API and start again with the next run. */
