@@ -1,0 +1,168 @@
+import type { DecisionRecord } from '../view.ts';
+import { get } from './api.ts';
+import { detail } from './detail.ts';
+import { fill, h, part } from './dom.ts';
+import { clock, percent, pods, signed, utc } from './format.ts';
+import type { Store } from './store.ts';
+
+const PAGE = 40;
+
+const OUTCOME: Readonly<Record<string, string>> = {
+  needed: 'was needed',
+  spare: 'was spare',
+  'too-late': 'came too late',
+  steady: 'fitted',
+};
+
+/** "needed", "spare", "too late": what became of a decision, in words. */
+export const outcomeOf = (record: DecisionRecord): string | undefined => {
+  const { outcome } = record;
+  if (outcome === null) return undefined;
+  if (outcome.score !== null) return OUTCOME[outcome.score.outcome];
+  const late = outcome.matured?.lateRatio ?? null;
+  return late === null ? undefined : `${percent(late)} late`;
+};
+
+const badgeOf = ({ from, to }: DecisionRecord): HTMLElement => {
+  const change = to - from;
+  if (change === 0) return h('span', { class: 'badge hold' }, 'hold');
+  return h('span', { class: `badge ${change > 0 ? 'up' : 'down'}` }, signed(change));
+};
+
+const tags = (record: DecisionRecord): HTMLElement[] => {
+  const bit = record.constraints.map((each) =>
+    h('span', { class: 'tag', title: each.detail }, each.name),
+  );
+  const { hpa } = record.counterfactual;
+  const outcome = outcomeOf(record);
+  const held = record.action?.outcome === 'held' && record.from !== record.to;
+  return [
+    ...bit,
+    ...(held
+      ? [h('span', { class: 'tag harm' }, `not applied: ${record.action?.reason ?? ''}`)]
+      : []),
+    ...(hpa === null ? [] : [h('span', { class: 'tag hpa' }, `HPA ${String(hpa)}`)]),
+    ...(outcome === undefined ? [] : [h('span', { class: 'tag' }, outcome)]),
+    ...(record.holdsSince > 0
+      ? [h('span', { class: 'tag quiet' }, `${String(record.holdsSince)} holds before`)]
+      : []),
+  ];
+};
+
+function rowOf(record: DecisionRecord, open: (id: string) => void): HTMLLIElement {
+  return h(
+    'li',
+    {},
+    h(
+      'button',
+      { type: 'button', 'data-id': record.id, click: () => open(record.id) },
+      h('time', { datetime: utc(record.atMs), title: utc(record.atMs) }, clock(record.atMs)),
+      badgeOf(record),
+      h('span', { class: 'says' }, record.sentence),
+      h('span', { class: 'tags' }, ...tags(record)),
+    ),
+  );
+}
+
+const spoken = (record: DecisionRecord): string =>
+  `${record.from === record.to ? 'Hold' : `${pods(record.from)} to ${pods(record.to)}`}. ${record.sentence}`;
+
+/** Rows by record, so that what did not change keeps its element and with it the focus. */
+class Rows {
+  #rows = new Map<string, { record: DecisionRecord; element: HTMLLIElement }>();
+  readonly list = h('ol', { class: 'decision-list' });
+  readonly #open: (id: string) => void;
+
+  constructor(open: (id: string) => void) {
+    this.#open = open;
+  }
+
+  update(records: readonly DecisionRecord[], selected: string | undefined): void {
+    const focused = document.activeElement?.getAttribute('data-id');
+    const next = new Map<string, { record: DecisionRecord; element: HTMLLIElement }>();
+    for (const record of records) {
+      const known = this.#rows.get(record.id);
+      const kept =
+        known?.record === record ? known : { record, element: rowOf(record, this.#open) };
+      next.set(record.id, kept);
+    }
+    this.#rows = next;
+    this.list.replaceChildren(...[...next.values()].map(({ element }) => element));
+    for (const button of this.list.querySelectorAll('button')) {
+      const id = button.getAttribute('data-id');
+      button.setAttribute('aria-current', String(id === selected));
+      if (focused !== null && focused !== undefined && id === focused) button.focus();
+    }
+  }
+}
+
+function announce(store: Store): () => void {
+  let newest = Infinity;
+  return () => {
+    const record = store.decisions[0];
+    if (record === undefined || record.atMs <= newest) {
+      newest = Math.min(newest, record?.atMs ?? Infinity);
+      return;
+    }
+    newest = record.atMs;
+    if (record.from !== record.to) part('live').textContent = spoken(record);
+  };
+}
+
+/** The newest decisions, and the open one with why it is what it is. */
+export function decisions(store: Store, failed: (error: unknown) => void): void {
+  const open = (id: string): void => {
+    store.go({ decision: id });
+    store.tell('selection');
+    if (innerWidth < 900) part('detail').scrollIntoView({ block: 'start' });
+  };
+  const rows = new Rows(open);
+  const panel = h('article', { id: 'detail', 'aria-label': 'The open decision', tabindex: -1 });
+  const empty = h('p', { class: 'muted' }, 'No decision yet. The first comes with the first beat.');
+  const only = h('input', { type: 'checkbox', id: 'changes' });
+  const more = h('button', { type: 'button', class: 'quiet' }, 'Older decisions');
+  more.addEventListener('click', () => {
+    const before = store.decisions.at(-1)?.atMs;
+    if (before === undefined) return;
+    const query = { target: store.url.target, limit: String(PAGE), before: String(before) };
+    get<DecisionRecord[]>('/api/decisions', query).then((records) => {
+      store.addDecisions(records);
+      more.hidden = records.length < PAGE;
+      store.tell('decisions');
+    }, failed);
+  });
+  const list = h(
+    'div',
+    { class: 'list' },
+    empty,
+    h(
+      'div',
+      { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Decisions, newest first' },
+      rows.list,
+      more,
+    ),
+  );
+  const head = h(
+    'div',
+    { class: 'row' },
+    h('h2', { id: 'decisions-title' }, 'Decisions'),
+    h('label', { class: 'check' }, only, 'changes only'),
+  );
+  fill(part('decisions'), head, h('div', { class: 'master-detail' }, list, panel));
+
+  const say = announce(store);
+  let shown: DecisionRecord | undefined;
+  const update = (): void => {
+    const { selected } = store;
+    const visible = store.decisions.filter((record) => !only.checked || record.from !== record.to);
+    rows.update(visible, selected?.id);
+    empty.hidden = visible.length > 0;
+    say();
+    if (selected === shown) return;
+    shown = selected;
+    if (selected === undefined) fill(panel);
+    else fill(panel, ...detail(selected));
+  };
+  only.addEventListener('change', update);
+  store.on(['decisions', 'selection'], update);
+}

@@ -1,0 +1,68 @@
+import type { DecisionRecord } from '../view.ts';
+import { h, s } from './dom.ts';
+import { rate, seconds } from './format.ts';
+
+const WIDTH = 600;
+const HEIGHT = 74;
+const AXIS_Y = 46;
+
+const rect = (x: number, width: number, height: number, name: string): SVGElement =>
+  s('rect', {
+    x,
+    y: AXIS_Y - height / 2 - 8,
+    width: Math.max(0, width),
+    height,
+    rx: 3,
+    class: name,
+  });
+
+const label = (x: number, y: number, name: string, text: string): SVGElement =>
+  s(
+    'text',
+    { x: Math.min(WIDTH - 22, Math.max(22, x)), y, 'text-anchor': 'middle', class: name },
+    text,
+  );
+
+/** The demand that was expected as bands, and what n − 1, n and n + 1 pods carry. */
+export function demandStrip(record: DecisionRecord): HTMLElement | null {
+  const { forecast, inputs, to } = record;
+  if (forecast === null || inputs === null) return null;
+  const { up } = forecast;
+  const perPod = inputs.capacityPerPod.value * inputs.knee.value;
+  const counts = [to - 1, to, to + 1].filter((n) => n > 0);
+  const high = Math.max(up.q98, ...counts.map((n) => n * perPod)) * 1.06;
+  const low = Math.min(up.q02, ...counts.map((n) => n * perPod)) * 0.9;
+  const x = (demand: number): number => ((demand - low) / (high - low)) * WIDTH;
+  const ticks = counts.flatMap((n) => {
+    const name = n === to ? 'tick chosen' : 'tick';
+    const left = x(n * perPod);
+    return [
+      s('line', { x1: left, x2: left, y1: 16, y2: AXIS_Y + 8, class: name }),
+      label(left, 11, name, n === to ? `${String(n)} pods` : String(n)),
+    ];
+  });
+  const words = `Demand in ${seconds(forecast.horizonSeconds)}: ${rate(up.q50)}, with 80 % between ${rate(up.q10)} and ${rate(up.q90)}, at most ${rate(up.q98)} with 98 %. ${String(to)} pods carry ${rate(to * perPod)}.`;
+  const picture = s(
+    'svg',
+    {
+      viewBox: `0 0 ${String(WIDTH)} ${String(HEIGHT)}`,
+      class: 'strip',
+      role: 'img',
+      'aria-label': words,
+    },
+    rect(x(up.q02), x(up.q98) - x(up.q02), 16, 'band98'),
+    rect(x(up.q10), x(up.q90) - x(up.q10), 16, 'band80'),
+    s('line', { x1: x(up.q50), x2: x(up.q50), y1: AXIS_Y - 18, y2: AXIS_Y + 2, class: 'median' }),
+    ...ticks,
+    label(x(up.q02), HEIGHT - 8, 'axis', up.q02.toFixed(0)),
+    label(x(up.q50), HEIGHT - 8, 'axis', up.q50.toFixed(0)),
+    label(x(up.q98), HEIGHT - 8, 'axis', up.q98.toFixed(0)),
+  );
+  return h(
+    'div',
+    {},
+    h('h4', {}, 'The demand it expected'),
+    picture,
+    h('p', { class: 'muted' }, words),
+  );
+}

@@ -1,0 +1,153 @@
+import type { State, TargetView } from '../view.ts';
+import { fill, h, part } from './dom.ts';
+import { age, count, ms, percent, podHours, rate, utc } from './format.ts';
+import type { Store } from './store.ts';
+
+const STATE_NAME: Readonly<Record<State, string>> = {
+  waiting: 'Waiting',
+  healthy: 'Healthy',
+  acting: 'Acting',
+  violating: 'SLO violated',
+  learning: 'Learning',
+  stale: 'Data stale',
+  stopped: 'Stopped',
+};
+
+const MODE_MEANING: Readonly<Record<string, string>> = {
+  off: 'decides nothing',
+  shadow: 'decides, writes nothing, tells nobody',
+  advise: 'decides and says so, writes nothing',
+  floor: 'raises the minimum of the autoscaler that is there',
+  act: 'owns the replicas',
+};
+
+const figure = (label: string, value: string, more: string, tone = ''): HTMLElement =>
+  h(
+    'div',
+    { class: `figure ${tone}` },
+    h('dt', {}, label),
+    h('dd', {}, h('b', {}, value), more === '' ? null : h('small', {}, more)),
+  );
+
+const podsFigure = ({ now }: TargetView): HTMLElement => {
+  const { replicas } = now;
+  const parts = [
+    (replicas?.starting ?? 0) > 0 ? `+${count(replicas?.starting)} starting` : '',
+    (replicas?.draining ?? 0) > 0 ? `${count(replicas?.draining)} leaving` : '',
+  ].filter((text) => text !== '');
+  return figure('Pods ready', count(replicas?.ready), parts.join(', '));
+};
+
+const costFigure = ({ versusHpa }: TargetView): HTMLElement => {
+  if (versusHpa === null || versusHpa.hpa === 0) return figure('Pod time against HPA', '–', '');
+  const difference = versusHpa.ours - versusHpa.hpa;
+  const share = `${difference < 0 ? 'saved' : 'spent'} ${percent(Math.abs(difference) / versusHpa.hpa)}`;
+  return figure('Pod time against HPA', podHours(difference), share);
+};
+
+const figures = (target: TargetView): HTMLElement[] => {
+  const { now, slo, counterfactual } = target;
+  const late = now.lateRatio ?? 0;
+  return [
+    figure('Demand', rate(now.requestsPerSecond), ''),
+    podsFigure(target),
+    figure(
+      'HPA would have',
+      count(counterfactual.hpa),
+      counterfactual.hpa === null ? '' : 'pods',
+      'hpa',
+    ),
+    figure('Latency p95', ms(now.latencyP95Ms), `SLO ${ms(slo.latencyMilliseconds)}`),
+    figure('Late requests', percent(now.lateRatio), '', late > 0.01 ? 'harm' : ''),
+    costFigure(target),
+  ];
+};
+
+/** Nothing observed yet: what is missing, and what to do. */
+const empty = (store: Store): HTMLElement[] => {
+  const history = store.about?.history;
+  return [
+    h('p', { class: 'chips' }, h('span', { class: 'state waiting' }, STATE_NAME.waiting)),
+    h('h1', {}, 'No target has been observed yet.'),
+    h(
+      'p',
+      { class: 'why' },
+      'Apply a ScalingPolicy that names a workload; the observer looks at it on the next beat. If there is one, see whether the chain runs: ',
+      h('code', {}, 'make status'),
+      '.',
+    ),
+    history === undefined ? h('p') : h('p', { class: 'muted' }, history.message),
+  ];
+};
+
+const known = (target: TargetView, nowMs: number): HTMLElement[] => {
+  const silentMs = target.observedAtMs === null ? null : nowMs - target.observedAtMs;
+  const chips = h(
+    'p',
+    { class: 'chips' },
+    h('span', { class: `state ${target.state}` }, STATE_NAME[target.state]),
+    h('span', { class: 'chip', title: MODE_MEANING[target.mode] }, `mode ${target.mode}`),
+    silentMs === null
+      ? null
+      : h(
+          'span',
+          { class: 'muted', id: 'observed', title: utc(target.observedAtMs ?? 0) },
+          `observed ${age(silentMs)} ago`,
+        ),
+  );
+  return [
+    chips,
+    h('h1', {}, target.sentence),
+    h(
+      'p',
+      { class: 'why' },
+      target.why ?? 'No decision yet: the first one comes with the next beat.',
+    ),
+    target.hpaSentence === null ? h('p') : h('p', { class: 'hpa-says' }, target.hpaSentence),
+    target.remedy === null ? h('p') : h('p', { class: 'remedy' }, target.remedy),
+    h('dl', { class: 'figures' }, ...figures(target)),
+  ];
+};
+
+/** One sentence and one state: is everything all right, what is it doing, why, and what would HPA do. */
+export function headline(store: Store): void {
+  const root = part('headline');
+  const update = (): void => {
+    const { target } = store;
+    document.body.classList.toggle('stale', target?.state === 'stale');
+    if (target === undefined) {
+      fill(root, ...empty(store));
+      return;
+    }
+    fill(root, ...known(target, store.nowMs()));
+    document.title = `${STATE_NAME[target.state]} · ${target.id} · NimbusGuard`;
+  };
+  store.on(['target', 'about'], update);
+  setInterval(() => {
+    const observedAtMs = store.target?.observedAtMs;
+    const shown = document.getElementById('observed');
+    if (observedAtMs === null || observedAtMs === undefined || shown === null) return;
+    shown.textContent = `observed ${age(store.nowMs() - observedAtMs)} ago`;
+  }, 1000);
+  update();
+}
+
+/** Which target the page is about. */
+export function picker(store: Store, reload: () => void): void {
+  const select = h('select', { id: 'target', 'aria-label': 'Target' });
+  const root = part('picker');
+  fill(root, select);
+  select.addEventListener('change', () => {
+    store.go({ target: select.value, decision: '' });
+    reload();
+  });
+  store.on(['target'], () => {
+    const ids = store.targets.map((view) => view.id).sort();
+    const shown = [...select.options].map((option) => option.value);
+    root.hidden = ids.length === 0;
+    if (ids.join('\n') !== shown.join('\n')) {
+      fill(select, ...ids.map((id) => h('option', { value: id }, id)));
+    }
+    select.value = store.url.target;
+  });
+}

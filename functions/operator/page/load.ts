@@ -1,0 +1,229 @@
+import uPlot from 'uplot';
+import { get, post } from './api.ts';
+import { fit, optionsOf, readTheme } from './chart-kit.ts';
+import { fill, h, part } from './dom.ts';
+import { count, ms, percent, rate, seconds } from './format.ts';
+import type { Store } from './store.ts';
+
+const PATTERNS = ['constant', 'ramp', 'step', 'spike', 'sine', 'poisson', 'daily'];
+const POLL_MS = 1000;
+const PREVIEW_DELAY_MS = 200;
+
+interface Preview {
+  readonly durationSeconds: number;
+  readonly requests: number;
+  readonly peakPerSecond: number;
+  readonly series: readonly { readonly tSeconds: number; readonly perSecond: number }[];
+}
+
+interface Status {
+  readonly state: string;
+  readonly pattern?: string;
+  readonly elapsedSeconds?: number;
+  readonly durationSeconds?: number;
+  readonly offeredPerSecond?: number;
+  readonly achievedPerSecond?: number;
+  readonly offered?: number;
+  readonly late?: number;
+  readonly failed?: number;
+  readonly dropped?: number;
+  readonly latencyMs?: { readonly p50: number | null; readonly p99: number | null };
+  readonly generatorSaturated?: boolean;
+}
+
+const isRunning = (status: Status | undefined): boolean =>
+  status !== undefined && ['running', 'draining', 'starting'].includes(status.state);
+
+const share = (part: number | undefined, whole: number | undefined): number | null =>
+  part === undefined || whole === undefined || whole === 0 ? null : part / whole;
+
+const statusLines = (status: Status): HTMLElement[] => {
+  if (status.offered === undefined) return [h('p', { class: 'muted' }, 'No load is running.')];
+  const cells: [string, string][] = [
+    [
+      'State',
+      `${status.state}, ${seconds(status.elapsedSeconds)} of ${seconds(status.durationSeconds)}`,
+    ],
+    ['Offered', rate(status.offeredPerSecond)],
+    ['Achieved', rate(status.achievedPerSecond)],
+    ['Requests', count(status.offered)],
+    ['Late', percent(share(status.late, status.offered))],
+    ['Failed', percent(share((status.failed ?? 0) + (status.dropped ?? 0), status.offered))],
+    ['Latency p50', ms(status.latencyMs?.p50)],
+    ['Latency p99', ms(status.latencyMs?.p99)],
+  ];
+  const saturated = status.generatorSaturated === true;
+  return [
+    h(
+      'dl',
+      { class: 'pairs' },
+      ...cells.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))),
+    ),
+    saturated
+      ? h(
+          'p',
+          { class: 'remedy' },
+          'The generator itself is the bottleneck: read these figures with care.',
+        )
+      : h('p'),
+  ];
+};
+
+/** The planned load as a curve, before it starts. */
+function previewChart(box: HTMLElement): (preview: Preview) => void {
+  let chart: uPlot | undefined;
+  let unfit = (): void => undefined;
+  return (preview) => {
+    const theme = readTheme();
+    unfit();
+    chart?.destroy();
+    fill(box);
+    const options = optionsOf({
+      theme,
+      window: { zoom: [0, preview.durationSeconds], live: () => [0, preview.durationSeconds] },
+      lines: [{ label: 'Planned', stroke: theme.ink, fill: theme.oursSoft, show: rate }],
+      height: 130,
+      yValue: (value) => value.toFixed(0),
+      yRange: (_u, _min, max) => [0, Math.max(10, max) * 1.1],
+      onZoom: () => undefined,
+    });
+    const [time, value] = options.axes ?? [];
+    const axes = [
+      { ...time, values: (_u: uPlot, at: number[]) => at.map((t) => `${String(Math.round(t))} s`) },
+      { ...value },
+    ];
+    const scales = {
+      ...options.scales,
+      x: { time: false, range: (): [number, number] => [0, preview.durationSeconds] },
+    };
+    const cursor = { show: false };
+    const data: uPlot.AlignedData = [
+      preview.series.map((point) => point.tSeconds),
+      preview.series.map((point) => point.perSecond),
+    ];
+    chart = new uPlot({ ...options, axes, scales, cursor, hooks: {} }, data, box);
+    unfit = fit(chart, box, 130);
+  };
+}
+
+interface Form {
+  readonly element: HTMLElement;
+  readonly value: () => { pattern: string; duration: number; target: string; intensity: number };
+  readonly start: HTMLButtonElement;
+  readonly stop: HTMLButtonElement;
+}
+
+function form(): Form {
+  const pattern = h(
+    'select',
+    { id: 'load-pattern' },
+    ...PATTERNS.map((name) => h('option', { value: name, selected: name === 'spike' }, name)),
+  );
+  const duration = h('input', {
+    id: 'load-duration',
+    type: 'number',
+    min: 10,
+    max: 86_400,
+    value: 120,
+  });
+  const intensity = h('input', {
+    id: 'load-intensity',
+    type: 'range',
+    min: 1,
+    max: 100,
+    value: 75,
+  });
+  const shown = h('output', { for: 'load-intensity' }, '75 %');
+  intensity.addEventListener('input', () => (shown.textContent = `${intensity.value} %`));
+  const start = h('button', { type: 'button', class: 'primary' }, 'Start load');
+  const stop = h('button', { type: 'button', class: 'quiet' }, 'Stop load');
+  const field = (id: string, name: string, ...controls: HTMLElement[]): HTMLElement =>
+    h('div', { class: 'field' }, h('label', { for: id }, name), ...controls);
+  const element = h(
+    'div',
+    { class: 'form' },
+    field('load-pattern', 'Pattern', pattern),
+    field('load-duration', 'Seconds', duration),
+    field('load-intensity', 'Intensity', intensity, shown),
+    h('div', { class: 'actions' }, start, stop),
+  );
+  return {
+    element,
+    start,
+    stop,
+    value: () => ({
+      pattern: pattern.value,
+      duration: Number(duration.value),
+      target: 'http',
+      intensity: Number(intensity.value),
+    }),
+  };
+}
+
+/** Demo only: the pattern is drawn before it starts. */
+export function load(store: Store, failed: (error: unknown) => void): void {
+  const root = part('load');
+  const settings = form();
+  const box = h('div', { class: 'plot small' });
+  const summary = h('p', { class: 'muted', role: 'status' });
+  const status = h('div');
+  const drawPreview = previewChart(box);
+  let last: Status | undefined;
+
+  const preview = async (): Promise<void> => {
+    try {
+      const plan = await post<Preview>('/api/load/preview', settings.value());
+      drawPreview(plan);
+      fill(
+        summary,
+        `${count(plan.requests)} requests in ${seconds(plan.durationSeconds)}, at most ${rate(plan.peakPerSecond)}.`,
+      );
+    } catch (error) {
+      fill(summary, error instanceof Error ? error.message : String(error));
+    }
+  };
+  const poll = async (): Promise<void> => {
+    try {
+      last = await get<Status>('/api/load/status');
+      fill(status, ...statusLines(last));
+    } catch (error) {
+      fill(
+        status,
+        h('p', { class: 'muted' }, error instanceof Error ? error.message : String(error)),
+      );
+    }
+    settings.start.disabled = isRunning(last);
+    settings.stop.disabled = !isRunning(last);
+  };
+  const act = (path: string, body: object): void => {
+    post(path, body).then(poll, failed);
+  };
+  settings.start.addEventListener('click', () => act('/api/load/generate', settings.value()));
+  settings.stop.addEventListener('click', () => act('/api/load/stop', {}));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  settings.element.addEventListener('input', () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void preview(), PREVIEW_DELAY_MS);
+  });
+  fill(
+    root,
+    h('h2', { id: 'load-title' }, 'Load on the demo'),
+    h(
+      'div',
+      { class: 'halves' },
+      h('div', {}, settings.element, status),
+      h('div', {}, box, summary),
+    ),
+  );
+  let begun = false;
+  store.on(['about'], () => {
+    if (begun || store.about?.loadGenerator !== true) return;
+    begun = true;
+    root.hidden = false;
+    void preview();
+    void poll();
+    setInterval(() => {
+      if (!document.hidden) void poll();
+    }, POLL_MS);
+  });
+}

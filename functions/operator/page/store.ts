@@ -1,0 +1,147 @@
+// What the page knows, and what its URL says. Everything here is bounded.
+import type {
+  About,
+  Batch,
+  ChainView,
+  DeadLetter,
+  DecisionRecord,
+  Series,
+  TargetView,
+} from '../view.ts';
+import { append } from './columns.ts';
+
+const MAX_DECISIONS = 400;
+const MAX_DEAD_LETTERS = 100;
+
+export const RANGES = ['5m', '15m', '1h', '6h', 'all'] as const;
+
+/** Parts that may have changed; each view listens to its own. */
+export type Topic =
+  'target' | 'series' | 'decisions' | 'selection' | 'chain' | 'about' | 'connection';
+
+interface Knowledge {
+  about: About | undefined;
+  targets: TargetView[];
+  series: Series | undefined;
+  decisions: DecisionRecord[];
+  chain: ChainView | undefined;
+  deadLetters: DeadLetter[];
+  connected: boolean;
+}
+
+const fromUrl = (): { target: string; range: string; decision: string } => {
+  const query = new URLSearchParams(location.search);
+  const range = query.get('range') ?? '';
+  return {
+    target: query.get('target') ?? '',
+    range: (RANGES as readonly string[]).includes(range) ? range : '15m',
+    decision: query.get('decision') ?? '',
+  };
+};
+
+/** One per page. Views read it and are told when their topic changed. */
+export class Store implements Knowledge {
+  about: About | undefined;
+  targets: TargetView[] = [];
+  series: Series | undefined;
+  decisions: DecisionRecord[] = [];
+  chain: ChainView | undefined;
+  deadLetters: DeadLetter[] = [];
+  connected = true;
+  /** Difference of the operator's clock to ours, so that ages are those of its data. */
+  clockOffsetMs = 0;
+  url = fromUrl();
+  readonly #listeners = new Map<Topic, (() => void)[]>();
+
+  on(topics: readonly Topic[], listener: () => void): void {
+    for (const topic of topics) this.#listeners.set(topic, [...this.#of(topic), listener]);
+  }
+
+  tell(...topics: readonly Topic[]): void {
+    for (const listener of new Set(topics.flatMap((topic) => this.#of(topic)))) listener();
+  }
+
+  nowMs(): number {
+    return Date.now() + this.clockOffsetMs;
+  }
+
+  get target(): TargetView | undefined {
+    return this.targets.find((view) => view.id === this.url.target);
+  }
+
+  /** The decision that is open: the one of the URL, else the newest that changed something. */
+  get selected(): DecisionRecord | undefined {
+    if (this.url.decision !== '') {
+      return this.decisions.find((record) => record.id === this.url.decision);
+    }
+    return this.decisions.find((record) => record.from !== record.to) ?? this.decisions[0];
+  }
+
+  /** Remembers in the address bar, so that a link shows the same thing. */
+  go(change: Partial<Store['url']>, history: 'push' | 'replace' = 'push'): void {
+    this.url = { ...this.url, ...change };
+    const query = new URLSearchParams(Object.entries(this.url).filter(([, value]) => value !== ''));
+    const address = `?${query.toString()}`;
+    if (history === 'push') window.history.pushState(null, '', address);
+    else window.history.replaceState(null, '', address);
+  }
+
+  reread(): void {
+    this.url = fromUrl();
+  }
+
+  apply(batch: Batch): void {
+    this.clockOffsetMs = batch.nowMs - Date.now();
+    const topics: Topic[] = [];
+    for (const view of batch.targets ?? []) this.#target(view);
+    if (batch.targets !== undefined) topics.push('target');
+    if (batch.points !== undefined) topics.push('series');
+    for (const { target, series } of batch.points ?? []) this.#points(target, series);
+    if (batch.decisions !== undefined) {
+      this.addDecisions(batch.decisions);
+      topics.push('decisions', 'series');
+    }
+    if (batch.chain !== undefined) this.chain = batch.chain;
+    if (batch.deadLetters !== undefined) {
+      this.deadLetters = [...batch.deadLetters.toReversed(), ...this.deadLetters];
+      this.deadLetters.length = Math.min(this.deadLetters.length, MAX_DEAD_LETTERS);
+    }
+    if (batch.chain !== undefined || batch.deadLetters !== undefined) topics.push('chain');
+    this.tell(...topics);
+  }
+
+  /** Newer or older records, or newer versions of known ones; kept newest first. */
+  addDecisions(records: readonly DecisionRecord[]): void {
+    const byId = new Map(this.decisions.map((record) => [record.id, record]));
+    for (const record of records) {
+      const known = byId.has(record.id);
+      byId.set(record.id, record);
+      if (!known) this.#mark(record);
+    }
+    this.decisions = [...byId.values()]
+      .sort((a, b) => b.atMs - a.atMs || b.sequence - a.sequence)
+      .slice(0, MAX_DECISIONS);
+  }
+
+  #mark({ id, atMs, from, to }: DecisionRecord): void {
+    const changes = this.series?.changes;
+    if (changes === undefined || from === to || atMs < (changes.at(-1)?.atMs ?? 0)) return;
+    if (!changes.some((change) => change.id === id)) changes.push({ id, atMs, from, to });
+  }
+
+  #target(view: TargetView): void {
+    const at = this.targets.findIndex((each) => each.id === view.id);
+    if (at === -1) this.targets.push(view);
+    else this.targets[at] = view;
+  }
+
+  #points(target: string, points: Series): void {
+    if (this.series?.target === target) {
+      append(this.series, points, this.url.range === 'all');
+    }
+  }
+
+  #of(topic: Topic): (() => void)[] {
+    return this.#listeners.get(topic) ?? [];
+  }
+}

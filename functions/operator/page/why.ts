@@ -1,0 +1,132 @@
+// "Why 8 and not 7 or 9": for each number of pods what it costs and what it risks.
+import type { DecisionRecord } from '../view.ts';
+import { h, styled } from './dom.ts';
+import { number, percent, pods } from './format.ts';
+
+type Option = DecisionRecord['options'][number];
+
+const NEIGHBOURS = 4;
+
+const around = (record: DecisionRecord): Option[] => {
+  const sorted = record.options.toSorted((a, b) => a.replicas - b.replicas);
+  const wanted = bestOf(sorted)?.replicas ?? record.to;
+  const low = Math.min(record.to, wanted) - NEIGHBOURS;
+  const high = Math.max(record.to, wanted) + NEIGHBOURS;
+  const near = sorted.filter(({ replicas }) => replicas >= low && replicas <= high);
+  return near.length > 14
+    ? near.filter(({ replicas }) => Math.abs(replicas - record.to) <= 6)
+    : near;
+};
+
+const bestOf = (options: readonly Option[]): Option | undefined =>
+  options.reduce<Option | undefined>(
+    (best, each) => (best === undefined || each.total < best.total ? each : best),
+    undefined,
+  );
+
+const bar = (name: string, share: number): HTMLElement =>
+  styled(h('i', { class: name }), { width: `${(Math.min(1, share) * 100).toFixed(2)}%` });
+
+const rowOf = (option: Option, record: DecisionRecord, scale: number): HTMLElement => {
+  const marks = [
+    option.replicas === record.to ? 'chosen' : '',
+    option.replicas === record.from && record.from !== record.to ? 'before' : '',
+  ].filter((mark) => mark !== '');
+  const note = option.replicas === record.to ? 'chosen' : marks.includes('before') ? 'was' : '';
+  return h(
+    'tr',
+    { class: marks.join(' ') },
+    h('th', { scope: 'row' }, String(option.replicas), note === '' ? null : h('small', {}, note)),
+    h(
+      'td',
+      { class: 'bars', 'aria-hidden': 'true' },
+      h(
+        'span',
+        { class: 'stack' },
+        bar('cost', option.cost / scale),
+        bar('risk', option.risk / scale),
+      ),
+    ),
+    h('td', {}, number(option.cost)),
+    h('td', {}, number(option.risk)),
+    h('td', {}, number(option.total)),
+    h('td', {}, percent(option.overloadProbability)),
+  );
+};
+
+/** One sentence: what one pod fewer and one more would have changed. */
+function comparison(record: DecisionRecord): string {
+  const at = (n: number): Option | undefined =>
+    record.options.find(({ replicas }) => replicas === n);
+  const chosen = at(record.to);
+  if (chosen === undefined)
+    return 'The chosen number was set by a limit, not by the price: see what bit below.';
+  const fewer = at(record.to - 1);
+  const more = at(record.to + 1);
+  const parts = [
+    fewer === undefined
+      ? ''
+      : `${pods(record.to - 1)} would save ${number(chosen.cost - fewer.cost)} of cost and add ${number(fewer.risk - chosen.risk)} of risk.`,
+    more === undefined
+      ? ''
+      : `${pods(record.to + 1)} would cost ${number(more.cost - chosen.cost)} more and take away ${number(chosen.risk - more.risk)} of risk.`,
+  ];
+  const best = bestOf(record.options);
+  const limited =
+    best !== undefined && best.replicas !== record.to
+      ? ` The cheapest sum is at ${String(best.replicas)}; what bit below kept it from being chosen.`
+      : '';
+  return parts.filter((text) => text !== '').join(' ') + limited;
+}
+
+const titleOf = ({ to, options }: DecisionRecord): string => {
+  const numbers = options.map(({ replicas }) => replicas);
+  const others = [to - 1, to + 1].filter((n) => numbers.includes(n));
+  return others.length === 0
+    ? `Why ${String(to)}`
+    : `Why ${String(to)} and not ${others.join(' or ')}`;
+};
+
+/** The candidates of a decision as bars of cost and risk, and their numbers. */
+export function why(record: DecisionRecord): HTMLElement[] {
+  if (record.options.length === 0) {
+    return [
+      h(
+        'p',
+        { class: 'muted' },
+        'No candidates were weighed: there was no forecast to weigh them by.',
+      ),
+    ];
+  }
+  const options = around(record);
+  const interesting = options.filter(({ replicas }) => Math.abs(replicas - record.to) <= 2);
+  const scale =
+    Math.max(...interesting.map(({ total }) => total), ...options.map(({ cost }) => cost)) * 1.15;
+  const head = ['Pods', '', 'Cost', 'Risk', 'Sum', 'Overload'].map((name) =>
+    h('th', { scope: 'col' }, name),
+  );
+  const table = h(
+    'table',
+    { class: 'why-table' },
+    h('caption', { class: 'hidden' }, 'Cost and risk of each number of pods'),
+    h('thead', {}, h('tr', {}, ...head)),
+    h('tbody', {}, ...options.map((option) => rowOf(option, record, scale))),
+  );
+  const key = h(
+    'ul',
+    { class: 'keys' },
+    h(
+      'li',
+      {},
+      h('i', { class: 'swatch cost', 'aria-hidden': 'true' }),
+      'cost: pods over the usual fleet',
+    ),
+    h(
+      'li',
+      {},
+      h('i', { class: 'swatch risk', 'aria-hidden': 'true' }),
+      'risk: chance of overload × its price',
+    ),
+  );
+  return [h('h4', {}, titleOf(record)), h('p', {}, comparison(record)), key, table];
+}
