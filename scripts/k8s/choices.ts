@@ -5,10 +5,7 @@ import { Failure } from './command.ts';
 import type { BrokerKind } from './manifests.ts';
 
 /** BROKER=kafka|mt; class Kafka unless it is said otherwise. */
-export function chooseBroker(
-  cluster: Pick<Cluster, 'kafkaBroker' | 'mtBroker'>,
-  wish: string | undefined = process.env['BROKER'],
-): BrokerKind {
+export function chooseBroker(wish: string | undefined = process.env['BROKER']): BrokerKind {
   if (wish === 'kafka' || wish === 'mt') return wish;
   if (wish !== undefined && wish !== '') {
     throw new Failure(`BROKER=${wish} is not known`, {

@@ -86,7 +86,7 @@ async function dev(): Promise<void> {
   const progress = createProgress();
   const cluster = await progress.step('look at the cluster', readCluster);
   await refuseForeignContext(cluster);
-  const broker = chooseBroker(cluster);
+  const broker = chooseBroker();
   const manifests = clusterManifests(broker);
   await check(cluster, manifests, broker, progress);
 

@@ -8,6 +8,7 @@ import { ROOT } from './manifests.ts';
 const DOCKERFILES = join(ROOT, 'scripts/docker');
 const STAGING = join(ROOT, '.nimbusguard/images');
 const BUILDS_AT_ONCE = 4;
+const LOADS_AT_ONCE = 3; // the shared base is written once, the rest is small
 const BUILD_TIMEOUT_MS = 300_000;
 
 const docker = (): string => process.env['DOCKER'] ?? 'docker';
@@ -127,18 +128,16 @@ const shell = (command: string, image: string): [string, readonly string[]] =>
 /** One program call per image. */
 const each = (how: string, command: (image: string) => [string, readonly string[]]): Loader => ({
   how,
-  async load(images) {
-    for (const image of images) {
+  load: (images) =>
+    inParallel(images, LOADS_AT_ONCE, async (image) => {
       const [program, args] = command(image);
       const ran = await run(program, args, { timeoutMs: BUILD_TIMEOUT_MS });
-      if (ran.code !== 0) {
-        throw new Failure(`cannot load ${image} by ${how}`, {
-          why: complaint(ran),
-          remedy: 'Mend what is named above, or set IMAGE_LOAD_CMD to a command that loads images.',
-        });
-      }
-    }
-  },
+      if (ran.code === 0) return;
+      throw new Failure(`cannot load ${image} by ${how}`, {
+        why: complaint(ran),
+        remedy: 'Mend what is named above, or set IMAGE_LOAD_CMD to a command that loads images.',
+      });
+    }),
 });
 
 /** Finds how images reach the nodes: IMAGE_LOAD_CMD, IMAGE_REGISTRY, or by the kind of cluster. */

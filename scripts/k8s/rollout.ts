@@ -9,44 +9,58 @@ const READY_TIMEOUT_MS = 240_000;
 
 interface Phase {
   readonly title: string;
-  readonly kinds: readonly string[];
-  /** Resource to wait for; kinds that are ready once they are stored have none. */
+  takes(object: KubeObject, bound: ReadonlySet<string>): boolean;
+  /** What to wait for; kinds that are ready once they are stored have none. */
   readonly resource?: string;
   readonly condition?: string;
 }
 
+const ofKinds =
+  (...kinds: string[]) =>
+  ({ kind }: KubeObject): boolean =>
+    kinds.includes(kind);
+
+const KSVC = 'services.serving.knative.dev';
+const BROKER = 'brokers.eventing.knative.dev';
+
 /**
- * The Broker first, so that a SinkBinding knows its address before the Services are made: each gets
- * one revision and not two. Triggers before the beat: a Trigger sees only what comes after it is ready.
+ * A Broker is ready only when its dead letter sink has an address: Services come before it. Those
+ * that a SinkBinding gives the Broker's address come after: each gets one revision and not two.
+ * Triggers before the beat: a Trigger sees only what comes after it is ready.
  */
 const PHASES: readonly Phase[] = [
   {
     title: 'custom resource definition',
-    kinds: ['CustomResourceDefinition'],
+    takes: ofKinds('CustomResourceDefinition'),
     resource: 'customresourcedefinitions',
     condition: 'Established',
   },
   {
     title: 'accounts, rights and settings',
-    kinds: [
-      'ServiceAccount',
-      'ClusterRole',
-      'ClusterRoleBinding',
-      'Role',
-      'RoleBinding',
-      'ConfigMap',
-      'CronJob',
-    ],
+    takes: ofKinds(
+      ...['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'],
+      ...['ConfigMap', 'CronJob'],
+    ),
   },
-  { title: 'Broker', kinds: ['Broker'], resource: 'brokers.eventing.knative.dev' },
-  { title: 'sink bindings', kinds: ['SinkBinding'] },
-  { title: 'functions', kinds: ['Service'], resource: 'services.serving.knative.dev' },
-  { title: 'Triggers', kinds: ['Trigger'], resource: 'triggers.eventing.knative.dev' },
-  { title: 'policies', kinds: ['ScalingPolicy'] },
-  { title: 'beat', kinds: ['PingSource'], resource: 'pingsources.sources.knative.dev' },
+  {
+    title: 'functions that need no Broker',
+    takes: ({ kind, metadata }, bound) => kind === 'Service' && !bound.has(metadata.name),
+  },
+  { title: 'Broker', takes: ofKinds('Broker'), resource: BROKER },
+  { title: 'sink bindings', takes: ofKinds('SinkBinding') },
+  { title: 'functions', takes: ofKinds('Service'), resource: KSVC },
+  { title: 'Triggers', takes: ofKinds('Trigger'), resource: 'triggers.eventing.knative.dev' },
+  { title: 'policies', takes: ofKinds('ScalingPolicy') },
+  { title: 'beat', takes: ofKinds('PingSource'), resource: 'pingsources.sources.knative.dev' },
 ];
 
-const ignored = new Set(['Namespace']);
+/** Services whose environment a SinkBinding completes. */
+const boundServices = (objects: readonly KubeObject[]): Set<string> =>
+  new Set(
+    objects
+      .filter(({ kind }) => kind === 'SinkBinding')
+      .map(({ spec }) => (spec as { subject: { name: string } }).subject.name),
+  );
 
 function wantedOf(phase: Phase, objects: readonly KubeObject[]): Wanted | undefined {
   if (phase.resource === undefined) return undefined;
@@ -80,13 +94,15 @@ export async function rollOut(
 ): Promise<void> {
   const versions = configVersions(manifests).set('Secret openai', openAiKey);
   const rendered = render(manifests, images, versions);
-  const known = new Set(PHASES.flatMap(({ kinds }) => kinds));
-  const strange = rendered.filter(({ kind }) => !known.has(kind) && !ignored.has(kind));
-  for (const { kind, metadata } of strange)
+  const bound = boundServices(rendered);
+  const strange = rendered.filter(
+    (object) => object.kind !== 'Namespace' && !PHASES.some((phase) => phase.takes(object, bound)),
+  );
+  for (const { kind, metadata } of strange) {
     progress.say(`not applied: ${kind} ${metadata.name}`, 'warn');
-
+  }
   for (const phase of PHASES) {
-    const objects = rendered.filter(({ kind }) => phase.kinds.includes(kind));
+    const objects = rendered.filter((object) => phase.takes(object, bound));
     if (objects.length === 0) continue;
     await progress.step(phase.title, async (note) => {
       const [broker] = objects.filter(({ kind }) => kind === 'Broker');

@@ -3,6 +3,7 @@ import { Failure } from './command.ts';
 import { readCluster, type Cluster, type Installed } from './cluster.ts';
 import { conditionOf, isReady, list, type KubeObject } from './kubectl.ts';
 import { NAMESPACE } from './manifests.ts';
+import { explain } from './progress.ts';
 
 interface Line {
   readonly well: boolean;
@@ -131,7 +132,7 @@ const missingKind = (kind: string, found: readonly KubeObject[]): Line[] =>
  * Prints the state of the installation on the current context. False when something is not well; the
  * last line then is the command to type next. Throws a Failure when there is no cluster to ask.
  */
-export async function reportCluster(say: Say, nowMs: number): Promise<boolean> {
+async function reportCluster(say: Say, nowMs: number): Promise<boolean> {
   const scope = ['-n', NAMESPACE];
   const cluster = await readCluster();
   const [brokers, triggers, services, pings, policies] = await Promise.all([
@@ -159,13 +160,13 @@ export async function reportCluster(say: Say, nowMs: number): Promise<boolean> {
   return bad.length === 0;
 }
 
-/** True where the current context has an installation: `make status` then reports on it. */
-export async function installedOnCluster(): Promise<boolean> {
+/** `make status` for a cluster: prints the report; false when something is not well or unreachable. */
+export async function clusterStatus(): Promise<boolean> {
   try {
-    const found = await list('services.serving.knative.dev', ['-n', NAMESPACE]);
-    return found.length > 0;
+    return await reportCluster((text) => void process.stdout.write(`${text}\n`), Date.now());
   } catch (error) {
-    if (error instanceof Failure) return false;
-    throw error;
+    if (!(error instanceof Failure)) throw error;
+    process.stdout.write(`${explain(error)}\n`);
+    return false;
   }
 }

@@ -4,6 +4,8 @@ import { Failure } from './command.ts';
 import { conditionOf, describe, isReady, kubectl, list, type KubeObject } from './kubectl.ts';
 
 const POLL_MS = 700;
+/** A kubelet that is only slow names the same troubles for a moment. */
+const TROUBLE_LASTS_MS = 20_000;
 
 export interface Wanted {
   /** Full resource name, such as `services.serving.knative.dev`. */
@@ -86,13 +88,15 @@ export async function waitReady(
 ): Promise<void> {
   if (wanted.names.length === 0) return;
   const deadline = performance.now() + timeoutMs;
+  let wellAt = performance.now();
   for (;;) {
     const scope = ['-n', wanted.namespace];
     const waiting = notReady(wanted, await list(wanted.resource, scope));
     if (waiting.length === 0) return;
     note(waiting.map(({ name }) => name).join(', '));
     const trouble = hopeless(await list('pods', scope));
-    if (trouble !== undefined) {
+    if (trouble === undefined) wellAt = performance.now();
+    else if (performance.now() - wellAt > TROUBLE_LASTS_MS) {
       throw new Failure(`${waiting.map(({ name }) => name).join(', ')} cannot become ready`, {
         why: trouble.what,
         remedy: trouble.remedy,
