@@ -4,8 +4,10 @@ export interface OracleSettings {
   /** Utilisation that no window may exceed. */
   readonly maxUtilization: number;
   readonly windowSeconds: number;
-  /** A pod is launched this long before it is needed. */
-  readonly leadSeconds: number;
+  /** Nominal start-up: what a relaunch costs. */
+  readonly startupSeconds: number;
+  /** Start-up seconds of the k-th pod launched; the clairvoyant knows them. */
+  readonly startup: (launch: number) => number;
   readonly drainSeconds: number;
   readonly minReplicas: number;
   readonly maxReplicas: number;
@@ -23,6 +25,25 @@ function spansOf(needs: readonly number[], level: number, bridge: number): [numb
   return spans;
 }
 
+interface Need {
+  /** First and last second, exclusive, that a pod is needed. */
+  readonly from: number;
+  readonly to: number;
+  start: number;
+}
+
+const PASSES = 3; // launches change order when their start-ups differ; this settles it
+
+/** Gives each need its launch time, so that its pod is ready in time. */
+function schedule(needs: Need[], startup: OracleSettings['startup']): void {
+  for (let pass = 0; pass < PASSES; pass += 1) {
+    needs.sort((a, b) => a.start - b.start);
+    needs.forEach((need, launch) => {
+      need.start = Math.max(0, need.from - startup(launch));
+    });
+  }
+}
+
 /**
  * The clairvoyant plan: the fewest replica-seconds that keep every window's utilisation at or
  * below the limit, each pod launched its start-up time early. Level by level, a pod is kept over
@@ -32,19 +53,23 @@ function spansOf(needs: readonly number[], level: number, bridge: number): [numb
  * @returns replicas to ask for at every second
  */
 export function oraclePlan(demand: readonly number[], settings: OracleSettings): Uint16Array {
-  const { windowSeconds, leadSeconds, drainSeconds, minReplicas, maxReplicas } = settings;
+  const { windowSeconds, startupSeconds, drainSeconds, minReplicas, maxReplicas } = settings;
   const perPod = settings.capacityPerPod * settings.maxUtilization;
-  const needs = demand.map((rate) =>
+  const pods = demand.map((rate) =>
     Math.min(maxReplicas, Math.max(minReplicas, Math.ceil(rate / perPod - 1e-9))),
   );
-  const seconds = demand.length * windowSeconds;
-  const plan = new Uint16Array(seconds).fill(minReplicas);
-  const bridge = Math.floor((leadSeconds + drainSeconds) / windowSeconds);
+  const bridge = Math.floor((startupSeconds + drainSeconds) / windowSeconds);
+  const needs: Need[] = [];
   for (let level = minReplicas + 1; level <= maxReplicas; level += 1) {
-    for (const [from, to] of spansOf(needs, level, bridge)) {
-      const start = Math.max(0, from * windowSeconds - leadSeconds);
-      for (let t = start; t < to * windowSeconds; t += 1) plan[t] = (plan[t] ?? 0) + 1;
+    for (const [first, last] of spansOf(pods, level, bridge)) {
+      const from = first * windowSeconds;
+      needs.push({ from, to: last * windowSeconds, start: from });
     }
+  }
+  schedule(needs, settings.startup);
+  const plan = new Uint16Array(demand.length * windowSeconds).fill(minReplicas);
+  for (const { start, to } of needs) {
+    for (let t = start; t < to; t += 1) plan[t] = (plan[t] ?? 0) + 1;
   }
   return plan;
 }

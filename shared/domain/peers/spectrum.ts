@@ -11,23 +11,35 @@ function smallestFactor(n: number): number {
   return n;
 }
 
-/** Adds `size` points of transform `part`, turned by the twiddles of residue `r`. */
-function combine(out: Spectrum, part: Spectrum, r: number, sign: number): void {
+/** e^(±2πi·k/n) for every k: a transform of n points and all its parts turn by nothing else. */
+function rootsOf(n: number, sign: number): Spectrum {
+  const angle = (k: number): number => (sign * 2 * Math.PI * k) / n;
+  return {
+    re: Float64Array.from({ length: n }, (_, k) => Math.cos(angle(k))),
+    im: Float64Array.from({ length: n }, (_, k) => Math.sin(angle(k))),
+  };
+}
+
+/** Adds the points of transform `part`, turned by the roots of residue `r`. */
+function combine(out: Spectrum, part: Spectrum, r: number, roots: Spectrum): void {
   const n = out.re.length;
   const size = part.re.length;
+  const stride = roots.re.length / n;
+  let turn = 0;
   for (let k = 0; k < n; k += 1) {
-    const angle = (sign * 2 * Math.PI * ((r * k) % n)) / n;
-    const c = Math.cos(angle);
-    const s = Math.sin(angle);
+    const c = at(roots.re, turn * stride);
+    const s = at(roots.im, turn * stride);
     const re = at(part.re, k % size);
     const im = at(part.im, k % size);
     out.re[k] = at(out.re, k) + re * c - im * s;
     out.im[k] = at(out.im, k) + re * s + im * c;
+    turn += r;
+    if (turn >= n) turn -= n;
   }
 }
 
 /** Mixed-radix Cooley–Tukey: any length, fast where its prime factors are small. */
-function transform(input: Spectrum, sign: 1 | -1): Spectrum {
+function transform(input: Spectrum, roots: Spectrum): Spectrum {
   const n = input.re.length;
   if (n === 1) return input;
   const radix = smallestFactor(n);
@@ -39,17 +51,17 @@ function transform(input: Spectrum, sign: 1 | -1): Spectrum {
       part.re[i] = at(input.re, i * radix + r);
       part.im[i] = at(input.im, i * radix + r);
     }
-    combine(out, transform(part, sign), r, sign);
+    combine(out, transform(part, roots), r, roots);
   }
   return out;
 }
 
 /** Forward transform of a real series. */
 export const spectrumOf = (series: Float64Array): Spectrum =>
-  transform({ re: series, im: new Float64Array(series.length) }, -1);
+  transform({ re: series, im: new Float64Array(series.length) }, rootsOf(series.length, -1));
 
 /** Inverse transform, real part. */
 export function seriesOf(spectrum: Spectrum): Float64Array {
   const n = spectrum.re.length;
-  return transform(spectrum, 1).re.map((value) => value / n);
+  return transform(spectrum, rootsOf(n, 1)).re.map((value) => value / n);
 }

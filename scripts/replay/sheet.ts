@@ -1,0 +1,73 @@
+import { at } from './numbers.ts';
+import type { Random } from './random.ts';
+import type { Day } from './tally.ts';
+
+/** Results of one contender: `days[trace][block]`, a block being one day of one seed. */
+export interface Sheet {
+  readonly name: string;
+  readonly k0: number | null;
+  readonly days: readonly (readonly Day[])[];
+}
+
+/** How often each block counts: `weights[trace][block]`. */
+export type Weights = readonly (readonly number[])[];
+
+/** One contender on one trace. Percent, and cost relative to the oracle's. */
+export interface Mark {
+  readonly cost: number;
+  readonly violatingPct: number;
+  readonly latePct: number;
+}
+
+export const METRICS = ['violatingMinutes', 'lateRequests'] as const;
+export type Metric = (typeof METRICS)[number];
+
+export const valueOf = (mark: Mark, metric: Metric): number =>
+  metric === 'violatingMinutes' ? mark.violatingPct : mark.latePct;
+
+type Summed = Pick<Day, 'minutes' | 'violating' | 'arrivals' | 'late' | 'podSeconds'>;
+
+function sumBlocks(days: readonly Day[], weights: readonly number[] | undefined): Summed {
+  const total = { minutes: 0, violating: 0, arrivals: 0, late: 0, podSeconds: 0 };
+  days.forEach((day, i) => {
+    const weight = weights === undefined ? 1 : at(weights, i);
+    if (weight === 0) return;
+    total.minutes += weight * day.minutes;
+    total.violating += weight * day.violating;
+    total.arrivals += weight * day.arrivals;
+    total.late += weight * day.late;
+    total.podSeconds += weight * day.podSeconds;
+  });
+  return total;
+}
+
+/** Marks of one contender on every trace, with each block counted as often as its weight says. */
+export function marksOf(sheet: Sheet, oracle: Sheet, weights?: Weights): Mark[] {
+  return sheet.days.map((days, trace) => {
+    const sums = sumBlocks(days, weights?.[trace]);
+    const base = sumBlocks(oracle.days[trace] ?? [], weights?.[trace]);
+    return {
+      cost: sums.podSeconds / base.podSeconds,
+      violatingPct: (100 * sums.violating) / Math.max(1, sums.minutes),
+      latePct: (100 * sums.late) / Math.max(1, sums.arrivals),
+    };
+  });
+}
+
+/** A bootstrap draw: blocks of each trace with replacement, the same ones for every contender. */
+export const drawWeights = (sheet: Sheet, random: Random): Weights =>
+  sheet.days.map((days) => {
+    const weights = new Array<number>(days.length).fill(0);
+    for (let i = 0; i < days.length; i += 1) {
+      const drawn = Math.floor(random.next() * days.length);
+      weights[drawn] = at(weights, drawn) + 1;
+    }
+    return weights;
+  });
+
+/** Changes of the wanted replicas per day, per trace. */
+export const changesPerDay = (sheet: Sheet): number[] =>
+  sheet.days.map((days) => {
+    const minutes = days.reduce((total, day) => total + day.minutes, 0);
+    return (1440 * days.reduce((total, day) => total + day.changes, 0)) / Math.max(1, minutes);
+  });
