@@ -92,7 +92,7 @@ export class Recorder {
   readonly #maxMs: Float64Array;
   readonly #codes = new Map<string, number>();
   readonly #sloMs: number;
-  /** Seconds before this one are left out of latencies and SLO. */
+  /** Seconds before this one are left out of times and SLO. */
   readonly #measuredFrom: number;
   #inFlight = 0;
 
@@ -123,7 +123,7 @@ export class Recorder {
   send(intendedMs: number, sentMs: number): void {
     this.#count('offered', intendedMs);
     this.#inFlight += 1;
-    record(this.#lag, sentMs - intendedMs);
+    if (intendedMs >= this.#measuredFrom * 1000) record(this.#lag, sentMs - intendedMs);
   }
 
   finish(answer: Answer, at: { intendedMs: number; sentMs: number; endedMs: number }): void {

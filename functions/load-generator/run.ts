@@ -1,5 +1,6 @@
 import { createArrivals } from './arrivals.ts';
 import { rateAt, totalSecondsOf, type Plan } from './pattern.ts';
+import { pollClock } from './poll-clock.ts';
 import { Recorder } from './recorder.ts';
 import { startSchedule } from './scheduler.ts';
 import type { Sender } from './sender.ts';
@@ -31,6 +32,7 @@ export class Run {
   /** Resolves when the last answer is in, or the wait for it was given up. */
   readonly finished: Promise<void>;
   readonly #startedMs: number;
+  readonly #arrivedMs: () => number;
   readonly #stopSchedule: () => void;
   readonly #finish: () => void;
   #endedMs: number | undefined;
@@ -50,6 +52,7 @@ export class Run {
       sloMs,
       startupSeconds: plan.startupSeconds,
     });
+    this.#arrivedMs = pollClock(nowMs);
     this.#startedMs = nowMs();
     this.#stopSchedule = startSchedule({
       arrivals: createArrivals(plan),
@@ -129,7 +132,7 @@ export class Run {
     const sentMs = nowMs() - this.#startedMs;
     this.recorder.send(intendedMs, sentMs);
     sender.send(this.#sequence, (answer) => {
-      const endedMs = nowMs() - this.#startedMs;
+      const endedMs = Math.max(sentMs, this.#arrivedMs() - this.#startedMs);
       this.recorder.finish(answer, { intendedMs, sentMs, endedMs });
       if (this.#state === 'draining') this.#settle();
     });

@@ -5,8 +5,7 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 
 const STALL_MS = 500;
@@ -21,17 +20,28 @@ const listen = async (server: Server): Promise<number> => {
   return (server.address() as AddressInfo).port;
 };
 
-/** The stub, in a process of its own: answers at once, but holds everything during one stall. */
+const ANSWER = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+
+/**
+ * The stub, in a process of its own: answers at once, but holds everything during one stall. Plain
+ * sockets, one request on each at a time, so that its own work does not add to what is measured.
+ */
 async function serveStub(): Promise<void> {
+  const held: Socket[] = [];
   let firstMs: number | undefined;
   let stallAtMs = Infinity;
-  const server = createServer((_request, response) => {
-    const nowMs = performance.now();
-    firstMs ??= nowMs;
-    const sinceMs = nowMs - firstMs;
-    const held = sinceMs >= stallAtMs && sinceMs < stallAtMs + STALL_MS;
-    if (held) setTimeout(() => response.end(), stallAtMs + STALL_MS - sinceMs);
-    else response.end();
+  const release = (): void => {
+    for (const socket of held.splice(0)) socket.write(ANSWER);
+  };
+  const server = createServer({ noDelay: true }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.on('data', () => {
+      const nowMs = performance.now();
+      firstMs ??= nowMs;
+      const intoMs = nowMs - firstMs - stallAtMs;
+      if (intoMs < 0 || intoMs >= STALL_MS) socket.write(ANSWER);
+      else if (held.push(socket) === 1) setTimeout(release, STALL_MS - intoMs);
+    });
   });
   process.on('message', (stallAt: number) => {
     firstMs = undefined;
@@ -42,7 +52,7 @@ async function serveStub(): Promise<void> {
 }
 
 const freePort = async (): Promise<number> => {
-  const server = createTcpServer();
+  const server = createServer();
   const port = await listen(server);
   server.close();
   return port;
