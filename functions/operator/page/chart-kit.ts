@@ -180,9 +180,14 @@ export function rowOf(u: uPlot): number {
   return u.data[0].length - 1;
 }
 
-/** Left and right move the cursor from row to row; Escape leaves the zoom. */
-export function keyboard(u: uPlot, frame: HTMLElement, unzoom: () => void, open: () => void): void {
-  frame.addEventListener('keydown', (event) => {
+/** Left and right move the cursor from row to row; Escape leaves the zoom. Call the result to stop. */
+export function keyboard(
+  u: uPlot,
+  frame: HTMLElement,
+  unzoom: () => void,
+  open: () => void,
+): () => void {
+  const press = (event: KeyboardEvent): void => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (step !== undefined) {
       const rows = u.data[0];
@@ -192,7 +197,9 @@ export function keyboard(u: uPlot, frame: HTMLElement, unzoom: () => void, open:
     }
     if (event.key === 'Escape') unzoom();
     if (event.key === 'Enter') open();
-  });
+  };
+  frame.addEventListener('keydown', press);
+  return () => frame.removeEventListener('keydown', press);
 }
 
 /** Keeps the chart as wide as its box; call the result to stop. */

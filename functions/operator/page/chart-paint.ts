@@ -19,6 +19,7 @@ const at = (u: uPlot, atMs: number, value: number): [number, number] => [
 const clipped = (u: uPlot, paint: (ctx: CanvasRenderingContext2D) => void): void => {
   const { ctx, bbox } = u;
   ctx.save();
+  ctx.setLineDash([]); // the lines before may have been dashed
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();

@@ -37,7 +37,7 @@ const fromZero =
   (_u: uPlot, _min: number, max: number): [number, number] => [0, Math.max(least, max) * 1.15];
 
 const shortMs = (value: number): string =>
-  value >= 1000 ? `${String(value / 1000)} s` : `${value.toFixed(0)}`;
+  value >= 1000 ? `${String(value / 1000)} s` : value.toFixed(0);
 
 const KINDS: readonly Kind[] = [
   {
@@ -82,7 +82,7 @@ const KINDS: readonly Kind[] = [
       { label: 'Spent (+) or saved (−)', stroke: theme.ours, fill: theme.oursSoft, show: podHours },
     ],
     columns: (series) => [series.versusHpaPodSeconds],
-    yValue: (value) => `${(value / 60).toFixed(0)}`,
+    yValue: (value) => (value / 60).toFixed(0),
     yRange: (_u, min, max) => [Math.min(-60, min) * 1.15, Math.max(60, max) * 1.15],
   },
 ];

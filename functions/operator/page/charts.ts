@@ -8,6 +8,7 @@ import {
   readTheme,
   rowOf,
   type Line,
+  type Theme,
   type Window,
 } from './chart-kit.ts';
 import {
@@ -90,16 +91,15 @@ const forecastText = (store: Store): string => {
   return `${rate(q50)} in ${seconds(forecast.horizonSeconds)} (80 %: ${q10.toFixed(0)}–${q90.toFixed(0)}), made ${age(store.nowMs() - madeMs)} ago`;
 };
 
-function mainChart(frame: Frame, box: HTMLElement, keysBox: HTMLElement): Drawn {
-  const { store, window } = frame;
-  const theme = readTheme();
-  const height = innerWidth < 700 ? 250 : 330;
-  const lines: Line[] = [
-    { label: 'Demand', stroke: theme.ink, show: rate, width: 2 },
-    { label: 'Ready', stroke: theme.ours, fill: theme.oursSoft, stepped: true, show: rate },
-    { label: 'Starting', stroke: 'transparent', stepped: true, show: rate },
-    { label: 'HPA', stroke: theme.hpa, dash: [6, 4], stepped: true, show: rate, width: 1.5 },
-  ];
+const linesOf = (theme: Theme): Line[] => [
+  { label: 'Demand', stroke: theme.ink, show: rate, width: 2 },
+  { label: 'Ready', stroke: theme.ours, fill: theme.oursSoft, stepped: true, show: rate },
+  { label: 'Starting', stroke: 'transparent', stepped: true, show: rate },
+  { label: 'HPA', stroke: theme.hpa, dash: [6, 4], stepped: true, show: rate, width: 1.5 },
+];
+
+/** The keys above the main chart; the result writes the values under the cursor into them. */
+function keysOf(store: Store, theme: Theme, box: HTMLElement): (u: uPlot) => void {
   const keys = {
     demand: keyOf('Demand', { color: theme.ink, kind: 'line' }),
     ready: keyOf('Capacity ready', { color: theme.ours, kind: 'area' }),
@@ -108,8 +108,8 @@ function mainChart(frame: Frame, box: HTMLElement, keysBox: HTMLElement): Drawn 
     forecast: keyOf('Forecast', { color: theme.forecast, kind: 'dotted' }),
     harm: keyOf('SLO violated', { color: theme.harm, kind: 'bar' }),
   };
-  fill(keysBox, ...Object.values(keys).map((key) => key.element));
-  const readout = (u: uPlot): void => {
+  fill(box, ...Object.values(keys).map((key) => key.element));
+  return (u) => {
     const { series } = store;
     if (series === undefined) return;
     const row = rowOf(u);
@@ -120,54 +120,59 @@ function mainChart(frame: Frame, box: HTMLElement, keysBox: HTMLElement): Drawn 
     keys.forecast.set(forecastText(store));
     keys.harm.set(seconds(Math.round(total(series.violatingSeconds))));
   };
+}
+
+/** What is painted under the axes' lines, and over them. */
+function layersOf(store: Store, theme: Theme): Pick<uPlot.Hooks.Arrays, 'drawAxes' | 'draw'> {
   const path = (): ReturnType<typeof forecastPath> => forecastPath(store.target, store.nowMs());
-  const options = optionsOf({
-    theme,
-    window,
-    lines,
-    height,
-    yValue: (value) => value.toFixed(0),
-    yRange: (_u, _min, max) => [0, Math.max(10, max, ...path().map((point) => point.q98)) * 1.12],
-    onZoom: frame.onZoom,
-  });
   const layer = (paint: (u: uPlot, series: Series) => void) => (u: uPlot) => {
     if (store.series !== undefined) paint(u, store.series);
   };
-  const chart = new uPlot(
-    {
-      ...options,
-      hooks: {
-        ...options.hooks,
-        drawAxes: [
-          (u) => paintBands(u, path(), theme),
-          layer((u, series) => paintStarting(u, series, theme)),
-        ],
-        draw: [
-          layer((u, series) => paintViolations(u, series, theme)),
-          (u) => paintMedian(u, path(), theme),
-          (u) => paintNow(u, store.nowMs(), theme),
-          layer((u, series) => paintDecisions(u, series, theme, store.selected?.id ?? '')),
-        ],
-        setCursor: [readout],
-      },
-    },
-    EMPTY,
-    box,
-  );
+  return {
+    drawAxes: [
+      (u) => paintBands(u, path(), theme),
+      layer((u, series) => paintStarting(u, series, theme)),
+    ],
+    draw: [
+      layer((u, series) => paintViolations(u, series, theme)),
+      (u) => paintMedian(u, path(), theme),
+      (u) => paintNow(u, store.nowMs(), theme),
+      layer((u, series) => paintDecisions(u, series, theme, store.selected?.id ?? '')),
+    ],
+  };
+}
+
+const highest = (store: Store): number =>
+  Math.max(10, ...forecastPath(store.target, store.nowMs()).map((point) => point.q98));
+
+function mainChart(frame: Frame, box: HTMLElement, keysBox: HTMLElement): Drawn {
+  const { store, window, onZoom } = frame;
+  const theme = readTheme();
+  const height = innerWidth < 700 ? 250 : 330;
+  const readout = keysOf(store, theme, keysBox);
+  const options = optionsOf({
+    theme,
+    window,
+    lines: linesOf(theme),
+    height,
+    yValue: (value) => value.toFixed(0),
+    yRange: (_u, _min, max) => [0, Math.max(max, highest(store)) * 1.12],
+    onZoom,
+  });
+  const hooks = { ...options.hooks, ...layersOf(store, theme), setCursor: [readout] };
+  const chart = new uPlot({ ...options, hooks }, EMPTY, box);
   const unfit = fit(chart, box, height);
-  openDecisions(chart, store, box);
-  keyboard(
-    chart,
-    box,
-    () => frame.onZoom(undefined),
-    () => openAt(chart, store, chart.cursor.left ?? -1),
-  );
+  const open = (): void => openAt(chart, store, chart.cursor.left ?? -1);
+  pointAtDecisions(chart, store, box);
+  chart.over.addEventListener('click', open);
+  const unlisten = keyboard(chart, box, () => onZoom(undefined), open);
   return {
     update() {
       chart.setData(store.series === undefined ? EMPTY : dataOf(store.series));
       readout(chart);
     },
     destroy() {
+      unlisten();
       unfit();
       chart.destroy();
     },
@@ -181,8 +186,7 @@ const openAt = (chart: uPlot, store: Store, left: number): void => {
   store.tell('selection');
 };
 
-function openDecisions(chart: uPlot, store: Store, box: HTMLElement): void {
-  chart.over.addEventListener('click', () => openAt(chart, store, chart.cursor.left ?? -1));
+function pointAtDecisions(chart: uPlot, store: Store, box: HTMLElement): void {
   chart.over.addEventListener('mousemove', () => {
     const { series } = store;
     const near =

@@ -88,31 +88,34 @@ const OUTCOME_TEXT: Readonly<Record<string, string>> = {
   steady: 'Fitting: nothing had to change.',
 };
 
-const outcomeOf = ({ outcome, action }: DecisionRecord): HTMLElement => {
-  const done =
-    action === null
-      ? 'The executor has not answered yet.'
-      : `${action.outcome === 'applied' ? 'Applied' : `Held (${action.reason})`}: ${action.message} ${action.field ?? ''}`;
-  const matured = outcome?.matured;
-  const demand =
-    matured === null || matured === undefined
-      ? 'What it led to is known once its pods have had time to matter.'
-      : `Demand then: ${rate(matured.demandPerSecond)}, late ${percent(matured.lateRatio)}.`;
-  const score = outcome?.score;
-  return h(
+const doneOf = (action: DecisionRecord['action']): string => {
+  if (action === null) return 'The executor has not answered yet.';
+  const outcome = action.outcome === 'applied' ? 'Applied' : `Held (${action.reason})`;
+  return `${outcome}: ${action.message}`;
+};
+
+type Outcome = NonNullable<DecisionRecord['outcome']>;
+
+const maturedOf = (matured: Outcome['matured']): string =>
+  matured === null
+    ? 'What it led to is known once its pods have had time to matter.'
+    : `Demand then: ${rate(matured.demandPerSecond)}, late ${percent(matured.lateRatio)}.`;
+
+const scoreOf = (score: Outcome['score']): HTMLElement | null => {
+  if (score === null) return null;
+  const parts = `efficiency ${number(score.efficiency)} + SLA ${number(score.sla)} + stability ${number(score.stability)}`;
+  const text = OUTCOME_TEXT[score.outcome] ?? score.outcome;
+  return h('li', {}, `${text} Reward ${number(score.reward)} = −(${parts}).`);
+};
+
+const outcomeOf = ({ outcome, action }: DecisionRecord): HTMLElement =>
+  h(
     'ul',
     { class: 'plain' },
-    h('li', {}, done),
-    h('li', {}, demand),
-    score === null || score === undefined
-      ? null
-      : h(
-          'li',
-          {},
-          `${OUTCOME_TEXT[score.outcome] ?? score.outcome} Reward ${number(score.reward)} = −(efficiency ${number(score.efficiency)} + SLA ${number(score.sla)} + stability ${number(score.stability)}).`,
-        ),
+    h('li', {}, doneOf(action)),
+    h('li', {}, maturedOf(outcome?.matured ?? null)),
+    scoreOf(outcome?.score ?? null),
   );
-};
 
 const adviceOf = ({ advice }: DecisionRecord): HTMLElement[] =>
   advice === null

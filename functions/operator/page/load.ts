@@ -160,37 +160,39 @@ function form(): Form {
   };
 }
 
-/** Demo only: the pattern is drawn before it starts. */
-export function load(store: Store, failed: (error: unknown) => void): void {
-  const root = part('load');
-  const settings = form();
-  const box = h('div', { class: 'plot small' });
-  const summary = h('p', { class: 'muted', role: 'status' });
-  const status = h('div');
-  const drawPreview = previewChart(box);
-  let last: Status | undefined;
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
 
-  const preview = async (): Promise<void> => {
+/** Draws what the form's settings would send; the result asks again, a moment after the last change. */
+function preview(settings: Form, box: HTMLElement, summary: HTMLElement): () => void {
+  const draw = previewChart(box);
+  const ask = async (): Promise<void> => {
     try {
       const plan = await post<Preview>('/api/load/preview', settings.value());
-      drawPreview(plan);
-      fill(
-        summary,
-        `${count(plan.requests)} requests in ${seconds(plan.durationSeconds)}, at most ${rate(plan.peakPerSecond)}.`,
-      );
+      draw(plan);
+      const { requests, durationSeconds, peakPerSecond } = plan;
+      const length = seconds(durationSeconds);
+      fill(summary, `${count(requests)} requests in ${length}, at most ${rate(peakPerSecond)}.`);
     } catch (error) {
-      fill(summary, error instanceof Error ? error.message : String(error));
+      fill(summary, messageOf(error));
     }
   };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void ask(), PREVIEW_DELAY_MS);
+  };
+}
+
+/** Start, stop, and what the load generator says; the result asks it now. */
+function controls(settings: Form, box: HTMLElement, failed: (error: unknown) => void): () => void {
   const poll = async (): Promise<void> => {
+    let last: Status | undefined;
     try {
       last = await get<Status>('/api/load/status');
-      fill(status, ...statusLines(last));
+      fill(box, ...statusLines(last));
     } catch (error) {
-      fill(
-        status,
-        h('p', { class: 'muted' }, error instanceof Error ? error.message : String(error)),
-      );
+      fill(box, h('p', { class: 'muted' }, messageOf(error)));
     }
     settings.start.disabled = isRunning(last);
     settings.stop.disabled = !isRunning(last);
@@ -200,30 +202,35 @@ export function load(store: Store, failed: (error: unknown) => void): void {
   };
   settings.start.addEventListener('click', () => act('/api/load/generate', settings.value()));
   settings.stop.addEventListener('click', () => act('/api/load/stop', {}));
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  settings.element.addEventListener('input', () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => void preview(), PREVIEW_DELAY_MS);
-  });
+  return () => void poll();
+}
+
+/** Demo only: the pattern is drawn before it starts. */
+export function load(store: Store, failed: (error: unknown) => void): void {
+  const root = part('load');
+  const settings = form();
+  const box = h('div', { class: 'plot small' });
+  const summary = h('p', { class: 'muted', role: 'status' });
+  const status = h('div');
+  const draw = preview(settings, box, summary);
+  const poll = controls(settings, status, failed);
+  settings.element.addEventListener('input', draw);
+  const left = h('div', {}, settings.element, status);
+  const right = h('div', {}, box, summary);
   fill(
     root,
     h('h2', { id: 'load-title' }, 'Load on the demo'),
-    h(
-      'div',
-      { class: 'halves' },
-      h('div', {}, settings.element, status),
-      h('div', {}, box, summary),
-    ),
+    h('div', { class: 'halves' }, left, right),
   );
   let begun = false;
   store.on(['about'], () => {
     if (begun || store.about?.loadGenerator !== true) return;
     begun = true;
     root.hidden = false;
-    void preview();
-    void poll();
+    draw();
+    poll();
     setInterval(() => {
-      if (!document.hidden) void poll();
+      if (!document.hidden) poll();
     }, POLL_MS);
   });
 }

@@ -92,22 +92,23 @@ export class Store implements Knowledge {
 
   apply(batch: Batch): void {
     this.clockOffsetMs = batch.nowMs - Date.now();
-    const topics: Topic[] = [];
-    for (const view of batch.targets ?? []) this.#target(view);
-    if (batch.targets !== undefined) topics.push('target');
-    if (batch.points !== undefined) topics.push('series');
-    for (const { target, series } of batch.points ?? []) this.#points(target, series);
-    if (batch.decisions !== undefined) {
-      this.addDecisions(batch.decisions);
-      topics.push('decisions', 'series');
-    }
-    if (batch.chain !== undefined) this.chain = batch.chain;
-    if (batch.deadLetters !== undefined) {
-      this.deadLetters = [...batch.deadLetters.toReversed(), ...this.deadLetters];
-      this.deadLetters.length = Math.min(this.deadLetters.length, MAX_DEAD_LETTERS);
-    }
-    if (batch.chain !== undefined || batch.deadLetters !== undefined) topics.push('chain');
-    this.tell(...topics);
+    const { targets = [], points = [], decisions = [], chain, deadLetters = [] } = batch;
+    for (const view of targets) this.#target(view);
+    for (const { target, series } of points) this.#points(target, series);
+    if (decisions.length > 0) this.addDecisions(decisions);
+    this.chain = chain ?? this.chain;
+    this.deadLetters = [...deadLetters.toReversed(), ...this.deadLetters].slice(
+      0,
+      MAX_DEAD_LETTERS,
+    );
+    const changed: Readonly<Record<string, readonly Topic[]>> = {
+      targets: ['target'],
+      points: ['series'],
+      decisions: ['decisions', 'series'],
+      chain: ['chain'],
+      deadLetters: ['chain'],
+    };
+    this.tell(...Object.keys(batch).flatMap((name) => changed[name] ?? []));
   }
 
   /** Newer or older records, or newer versions of known ones; kept newest first. */
