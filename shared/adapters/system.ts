@@ -20,3 +20,6 @@ export function seededRandom(seed: string): Random {
     return ((mixed ^ (mixed >>> 15)) >>> 0) / 4_294_967_296;
   };
 }
+
+/** Milliseconds on a clock that never goes back, for measuring how long something took. */
+export const monotonicMs = (): number => performance.now();

@@ -1,0 +1,54 @@
+// The advisor's graph: brief → ask (only with a model) → check. Wiring only.
+import { Annotation, END, START, StateGraph } from '@langchain/langgraph';
+import type { Decision } from '#shared/events/index.ts';
+import type { LanguageModel } from '#shared/ports.ts';
+import { check, type Opinion } from './opinion.ts';
+import { ModelAnswer, promptFor } from './prompt.ts';
+import { explainByRule } from './rules.ts';
+
+const State = Annotation.Root({
+  decision: Annotation<Decision>(),
+  /** Aborted when the time is over. */
+  signal: Annotation<AbortSignal>(),
+  byRule: Annotation<string>(),
+  answer: Annotation<ModelAnswer | null>(),
+  failure: Annotation<string | null>(),
+  opinion: Annotation<Opinion>(),
+});
+type Values = typeof State.State;
+
+const MAX_REASON_CHARS = 300;
+
+export function adviceGraph(model: LanguageModel | undefined) {
+  const brief = ({ decision }: Values): Partial<Values> => ({
+    byRule: explainByRule(decision),
+    answer: null,
+    failure: null,
+  });
+
+  const ask = async ({ decision, signal }: Values): Promise<Partial<Values>> => {
+    if (model === undefined) return {};
+    try {
+      return { answer: await model.answer(promptFor(decision), ModelAnswer, signal) };
+    } catch (error) {
+      const reason = signal.aborted
+        ? 'the model did not answer in time'
+        : `the model failed: ${error instanceof Error ? error.message : String(error)}`;
+      return { failure: reason.slice(0, MAX_REASON_CHARS) };
+    }
+  };
+
+  const weigh = ({ decision, byRule, answer, failure }: Values): Partial<Values> => ({
+    opinion: check({ decision, byRule, answer, failure }),
+  });
+
+  return new StateGraph(State)
+    .addNode('brief', brief)
+    .addNode('ask', ask)
+    .addNode('check', weigh)
+    .addEdge(START, 'brief')
+    .addConditionalEdges('brief', () => (model === undefined ? 'check' : 'ask'), ['ask', 'check'])
+    .addEdge('ask', 'check')
+    .addEdge('check', END)
+    .compile();
+}

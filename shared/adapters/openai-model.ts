@@ -1,0 +1,49 @@
+import type { ChatOpenAI } from '@langchain/openai';
+import type { LanguageModel } from '../ports.ts';
+
+export interface OpenAiOptions {
+  readonly apiKey: string;
+  /** Base URL of any OpenAI-compatible server; OpenAI's own unless given. */
+  readonly baseUrl: string | undefined;
+  readonly name: string;
+}
+
+const MAX_TOKENS = 400;
+
+/**
+ * A chat model behind an OpenAI-compatible API. The client is loaded at the first question: a function
+ * that is never asked does not pay for it. One try: the caller has a fallback and a time-out.
+ */
+export function openAiModel({ apiKey, baseUrl, name }: OpenAiOptions): LanguageModel {
+  let client: Promise<ChatOpenAI> | undefined;
+  const connect = async (): Promise<ChatOpenAI> => {
+    const { ChatOpenAI } = await import('@langchain/openai');
+    return new ChatOpenAI({
+      apiKey,
+      model: name,
+      maxTokens: MAX_TOKENS,
+      maxRetries: 0,
+      temperature: 0,
+      ...(baseUrl === undefined ? {} : { configuration: { baseURL: baseUrl } }),
+    });
+  };
+  return {
+    name,
+    async answer({ system, user }, schema, signal) {
+      const chat = await (client ??= connect());
+      const structured = chat.withStructuredOutput(schema, {
+        name: 'answer',
+        method: 'jsonSchema',
+        strict: true,
+      });
+      const answer: unknown = await structured.invoke(
+        [
+          { role: 'system', content: system },
+          { role: 'user', content: user },
+        ],
+        { signal },
+      );
+      return schema.parse(answer); // a server that ignores the schema is not believed
+    },
+  };
+}
