@@ -198,7 +198,8 @@ export class Api {
     const { asked, options } = from;
     const next = settle(resource, live, { next: asked, subresource: options.subresource ?? '' });
     this.#admit(resource, next, { previous: live, options });
-    if (resource.generation && wantsOther(live, next)) {
+    const isWanted = resource.generation && options.subresource !== 'status';
+    if (isWanted && wantsOther(resource, live, next)) {
       next.metadata.generation = (live.metadata.generation ?? 0) + 1;
     }
     return next;
@@ -213,9 +214,8 @@ export class Api {
     const { object: config, force } = how;
     this.#checkPlace(resource, config, ref.namespace);
     const writer = this.#writer(how, 'Apply');
-    const subject = subjectOf(resource, ref.name);
     const live = this.find(resource, ref);
-    const applied = apply(live, config, { writer, force, subject });
+    const applied = apply(live, config, { writer, force });
     if (live === undefined) {
       const named = { ...config, metadata: { ...config.metadata, name: ref.name } };
       const created = this.create(resource, named, {
@@ -241,7 +241,7 @@ export class Api {
     const { deletionTimestamp, finalizers, deletionGracePeriodSeconds } = next.metadata;
     const isReleased = deletionTimestamp !== undefined && (finalizers ?? []).length === 0;
     // A pod and a namespace go when what they hold is gone, which their controllers see to.
-    const isHeld = deletionGracePeriodSeconds !== undefined || resource.kind === 'Namespace';
+    const isHeld = (deletionGracePeriodSeconds ?? 0) > 0 || resource.kind === 'Namespace';
     return isReleased && !isHeld
       ? this.store.remove(resource, next)
       : this.store.put(resource, next);

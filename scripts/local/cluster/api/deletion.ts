@@ -2,7 +2,7 @@
 import { resourceId, subjectOf, type Resource } from '../kinds/resource.ts';
 import type { KubeObject } from '../types.ts';
 import { conflict } from './errors.ts';
-import { checkWrite, isoSeconds, type Preconditions } from './metadata.ts';
+import { isoSeconds, type Preconditions } from './metadata.ts';
 
 export interface DeleteOptions {
   readonly graceSeconds?: number | undefined;
@@ -18,13 +18,18 @@ function graceOf(resource: Resource, live: KubeObject, asked: number | undefined
 }
 
 function checkDelete(resource: Resource, live: KubeObject, preconditions: Preconditions): void {
-  const { resourceVersion, uid } = preconditions;
-  checkWrite(resource, live, { uid });
-  if (resourceVersion === undefined || resourceVersion === live.metadata.resourceVersion) return;
-  throw conflict(
-    subjectOf(resource, live.metadata.name),
-    `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${live.metadata.resourceVersion}`,
-  );
+  for (const [field, word, what] of [
+    ['uid', 'UID', 'deleted and then recreated'],
+    ['resourceVersion', 'ResourceVersion', 'modified'],
+  ] as const) {
+    const asked = preconditions[field];
+    const found = live.metadata[field];
+    if (asked === undefined || asked === found) continue;
+    throw conflict(
+      subjectOf(resource, live.metadata.name),
+      `the ${word} in the precondition (${asked}) does not match the ${word} in record (${found}). The object might have been ${what}`,
+    );
+  }
 }
 
 export type Deletion =
@@ -42,10 +47,12 @@ export function planDeletion(
   const waits = graceSeconds > 0 || (live.metadata.finalizers ?? []).length > 0 || isNamespace;
   if (!waits) return { isNow: true };
   if (live.metadata.deletionTimestamp !== undefined) return { isNow: false, marked: live };
+  const { generation } = live.metadata;
   const metadata = {
     ...live.metadata,
     deletionTimestamp: isoSeconds(how.nowMs + graceSeconds * 1000),
-    ...(resourceId(resource) === 'pods' ? { deletionGracePeriodSeconds: graceSeconds } : {}),
+    ...(isNamespace ? {} : { deletionGracePeriodSeconds: graceSeconds }),
+    ...(generation === undefined ? {} : { generation: generation + 1 }),
   };
   const status = isNamespace ? { status: { phase: 'Terminating' } } : {};
   return { isNow: false, marked: { ...live, metadata, ...status } };

@@ -1,7 +1,7 @@
 // What of an object belongs to the server, and what its writer may not change.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { subjectOf, type Resource } from '../kinds/resource.ts';
+import { resourceId, subjectOf, type Resource } from '../kinds/resource.ts';
 import { omit, type KubeObject, type NewObject, type ObjectMeta } from '../types.ts';
 import { conflict, staleVersion } from './errors.ts';
 
@@ -14,9 +14,11 @@ const comparable = (object: KubeObject): unknown => ({
 export const isNoChange = (a: KubeObject, b: KubeObject): boolean =>
   isDeepStrictEqual(comparable(a), comparable(b));
 
-/** Whether the wanted state differs: everything but metadata and status. */
-export const wantsOther = (a: KubeObject, b: KubeObject): boolean =>
-  !isDeepStrictEqual(omit(a, 'metadata', 'status'), omit(b, 'metadata', 'status'));
+/** Whether the wanted state differs: all but metadata and status; of a Deployment, annotations too. */
+export const wantsOther = (resource: Resource, a: KubeObject, b: KubeObject): boolean =>
+  !isDeepStrictEqual(omit(a, 'metadata', 'status'), omit(b, 'metadata', 'status')) ||
+  (resourceId(resource) === 'deployments.apps' &&
+    !isDeepStrictEqual(a.metadata.annotations, b.metadata.annotations));
 
 /** Five characters that make no words, as Kubernetes puts behind generateName. */
 const suffix = (): string =>
@@ -100,7 +102,11 @@ export function settle(
   const { next, subresource } = change;
   checkWrite(resource, live, next.metadata);
   if (subresource === 'status') {
-    return { ...live, metadata: { ...live.metadata }, status: next['status'] };
+    // The status of a Deployment has an annotation with it: its revision.
+    const { annotations } = next.metadata;
+    const isDeployment = resourceId(resource) === 'deployments.apps' && annotations !== undefined;
+    const metadata = { ...live.metadata, ...(isDeployment ? { annotations } : {}) };
+    return { ...live, metadata, status: next['status'] };
   }
   const { apiVersion, kind } = live;
   const result: KubeObject = {

@@ -10,7 +10,7 @@ import {
   type ManagedFields,
   type NewObject,
 } from '../types.ts';
-import { conflict, type Cause, type Subject } from './errors.ts';
+import { ApiError, type Cause } from './errors.ts';
 import { isSet, keyed, mergeKey } from './lists.ts';
 
 const SEPARATOR = '\u0001';
@@ -211,19 +211,15 @@ function keysLast(paths: readonly string[]): string[] {
   return [...paths.filter((path) => !isKey(path)), ...paths.filter(isKey)];
 }
 
-function refuseConflicts(
-  subject: Subject,
-  found: readonly { entry: ManagedFields; path: string }[],
-): void {
+function refuseConflicts(found: readonly { entry: ManagedFields; path: string }[]): void {
   const causes = found.map(({ entry, path }): Cause => ({
     reason: 'FieldManagerConflict',
     field: readable(path),
-    message: `conflict with "${entry.manager}" using ${entry.apiVersion}`,
+    message: `conflict with "${entry.manager}"${entry.operation === 'Apply' ? '' : ` using ${entry.apiVersion}`}`,
   }));
   const list = causes.map((cause) => `${cause.message}: ${cause.field}`).join('\n');
-  const error = conflict(subject, '', causes);
-  error.message = `Apply failed with ${causes.length} conflict${causes.length === 1 ? '' : 's'}: ${list}`;
-  throw error;
+  const count = `${causes.length} conflict${causes.length === 1 ? '' : 's'}`;
+  throw new ApiError(409, `Apply failed with ${count}: ${list}`, { details: { causes } });
 }
 
 export interface Applied {
@@ -235,7 +231,7 @@ export interface Applied {
 export function apply(
   live: KubeObject | undefined,
   config: NewObject,
-  how: { writer: Writer; force: boolean; subject: Subject },
+  how: { writer: Writer; force: boolean },
 ): Applied {
   const { writer } = how;
   const wanted = leaves(config);
@@ -250,7 +246,7 @@ export function apply(
       .filter((path) => wanted.has(path) && !isDeepStrictEqual(wanted.get(path), has.get(path)))
       .map((path) => ({ entry, path })),
   );
-  if (conflicts.length > 0 && !how.force) refuseConflicts(how.subject, conflicts);
+  if (conflicts.length > 0 && !how.force) refuseConflicts(conflicts);
   const lost = new Set(conflicts.map(({ path }) => path));
   const kept = others.flatMap((entry) => without(entry, (path) => lost.has(path)));
   const stillOwned = new Set(kept.flatMap((entry) => [...toPaths(entry.fieldsV1)]));

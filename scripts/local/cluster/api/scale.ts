@@ -7,6 +7,7 @@ import { asSelector, selectorText } from './selectors.ts';
 /** The Scale of an object. */
 export function scaleOf(object: KubeObject, paths: ScalePaths): KubeObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const replicas = numberAt(object, ...paths.specReplicas) ?? 0;
   const selector = paths.selector === null ? undefined : at(object, ...paths.selector);
   const text = isDict(selector)
     ? selectorText(asSelector(selector))
@@ -21,7 +22,8 @@ export function scaleOf(object: KubeObject, paths: ScalePaths): KubeObject {
       resourceVersion,
       creationTimestamp,
     },
-    spec: { replicas: numberAt(object, ...paths.specReplicas) ?? 0 },
+    // As the API server writes it: no replicas is no field.
+    spec: replicas === 0 ? {} : { replicas },
     status: {
       replicas: numberAt(object, ...paths.statusReplicas) ?? 0,
       ...(text === '' ? {} : { selector: text }),
@@ -39,7 +41,7 @@ export function withScale(
   if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0) {
     throw invalid(
       { ...subjectOf(how.resource, live.metadata.name), group: 'autoscaling', kind: 'Scale' },
-      [badValue('spec.replicas', replicas, 'must be an integer greater than or equal to 0')],
+      [badValue('spec.replicas', replicas, 'must be greater than or equal to 0')],
     );
   }
   const next = structuredClone(live) as NewObject;

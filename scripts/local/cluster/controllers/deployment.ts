@@ -101,6 +101,7 @@ export class DeploymentController {
     const revision = String(1 + Math.max(0, ...sets.map(revisionOf)));
     this.#api.modify(this.#kind, deployment.metadata, {
       manager: MANAGER,
+      subresource: 'status',
       change: (live) => {
         live.metadata.annotations = { ...live.metadata.annotations, [REVISION]: revision };
         return live;

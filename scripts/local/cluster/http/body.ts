@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'yaml';
 import { ApiError, badRequest } from '../api/errors.ts';
-import { isDict, type NewObject } from '../types.ts';
+import { isDict, type Dict, type NewObject } from '../types.ts';
 
 const LIMIT_BYTES = 3 * 1024 * 1024;
 
@@ -45,8 +45,9 @@ export async function readBody(
   }
 }
 
-/** The body as an object of the API. */
-export function asObject(body: unknown): NewObject {
+/** The body as an object of the API; `defaults` stand in for what it leaves out. */
+export function asObject(given: unknown, defaults: Dict = {}): NewObject {
+  const body = isDict(given) ? { ...defaults, ...given } : given;
   if (!isDict(body) || typeof body['apiVersion'] !== 'string' || typeof body['kind'] !== 'string') {
     throw badRequest("Object 'Kind' is missing: apiVersion and kind must be set");
   }

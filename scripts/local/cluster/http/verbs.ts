@@ -2,13 +2,29 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Api, Ref, WriteOptions } from '../api/api.ts';
 import type { DeleteOptions } from '../api/deletion.ts';
-import { ApiError, badRequest } from '../api/errors.ts';
+import {
+  ApiError,
+  badRequest,
+  badValue,
+  invalid,
+  missingValue,
+  type Cause,
+} from '../api/errors.ts';
 import { jsonPatch, mergePatch, strategicMerge } from '../api/patch.ts';
 import { scaleOf, withScale } from '../api/scale.ts';
 import { selection } from '../api/selectors.ts';
 import { jsonOf } from '../api/store.ts';
 import { apiVersionOf, subjectOf, type Resource, type ScalePaths } from '../kinds/resource.ts';
-import { at, isDict, omit, textAt, type Dict, type KubeObject, type NewObject } from '../types.ts';
+import {
+  at,
+  isDict,
+  listAt,
+  omit,
+  textAt,
+  type Dict,
+  type KubeObject,
+  type NewObject,
+} from '../types.ts';
 import { asObject, mediaType, readBody } from './body.ts';
 import type { ApiPath } from './path.ts';
 import { bareMetadata, render, shapeOf, tableOf, type Shape } from './table.ts';
@@ -38,19 +54,29 @@ const refOf = ({ path }: Call): Ref => ({ namespace: path.namespace, name: path.
 const hasStrategicMerge = ({ schema, group }: Resource): boolean =>
   schema === undefined && !group.endsWith('knative.dev');
 
+const invalidOptions = (kind: string, cause: Cause): ApiError =>
+  invalid({ group: 'meta.k8s.io', plural: kind, kind, name: '' }, [cause]);
+
+function isDryRun(query: URLSearchParams, more: readonly string[] = []): boolean {
+  const asked = [...query.getAll('dryRun'), ...more].filter((value) => value !== '');
+  if (asked.every((value) => value === 'All')) return asked.length > 0;
+  throw invalidOptions('Options', {
+    reason: 'FieldValueNotSupported',
+    field: 'dryRun',
+    message: `Unsupported value: ${JSON.stringify(asked)}: supported values: "All"`,
+  });
+}
+
 function writeOptions(call: Call): WriteOptions {
   const { query, request, response } = call;
   const agent = (request.headers['user-agent'] ?? 'unknown').split('/')[0] ?? '';
-  const dryRun = query.getAll('dryRun');
-  if (dryRun.some((value) => value !== '' && value !== 'All'))
-    throw badRequest(`invalid dryRun: must be All (got ${dryRun.join()})`);
   return {
     manager: (query.get('fieldManager') ?? '') || agent.slice(0, 128) || 'unknown',
     subresource:
       call.path.subresource === 'status' || call.path.subresource === 'scale'
         ? call.path.subresource
         : '',
-    dryRun: dryRun.includes('All'),
+    dryRun: isDryRun(query),
     strict: query.get('fieldValidation') === 'Strict',
     warn: (message) => {
       if (query.get('fieldValidation') !== 'Ignore')
@@ -108,7 +134,14 @@ function list(call: Call): Answer {
       details: { retryAfterSeconds: 1 },
     });
   }
-  const found = api.store.list(resource, path.namespace).filter(selection(query, resource));
+  return listAnswer(
+    call,
+    api.store.list(resource, path.namespace).filter(selection(query, resource)),
+  );
+}
+
+function listAnswer(call: Call, found: readonly KubeObject[]): Answer {
+  const { api, resource, query } = call;
   const cut = page(found, query);
   const metadata = { ...cut.metadata, resourceVersion: String(api.store.version) };
   if (call.shape === 'table') {
@@ -144,10 +177,14 @@ function get(call: Call): Answer | undefined {
   return undefined;
 }
 
+/** Built-in kinds are told by the path; a body may leave its own out. */
+const builtInKind = (resource: Resource): Dict =>
+  resource.schema === undefined ? { apiVersion: apiVersionOf(resource), kind: resource.kind } : {};
+
 async function post(call: Call): Promise<Answer> {
   const { api, resource, path, request } = call;
   if (path.name !== undefined) throw notAllowed(call);
-  const object = asObject(await readBody(request, OBJECT_TYPES));
+  const object = asObject(await readBody(request, OBJECT_TYPES), builtInKind(resource));
   return answer(
     call,
     api.create(resource, object, { ...writeOptions(call), namespace: path.namespace }),
@@ -190,8 +227,12 @@ async function patch(call: Call): Promise<Answer> {
   const options = writeOptions(call);
   const type = mediaType(request);
   if (APPLY.includes(type)) {
-    if (query.get('fieldManager') === null)
-      throw badRequest('fieldManager: Required value: is required for apply patch');
+    if (query.get('fieldManager') === null) {
+      throw invalidOptions(
+        'PatchOptions',
+        missingValue('fieldManager', 'is required for apply patch'),
+      );
+    }
     const isNew = api.find(resource, refOf(call)) === undefined;
     const force = query.get('force') === 'true';
     return answer(
@@ -204,12 +245,21 @@ async function patch(call: Call): Promise<Answer> {
   if (run === undefined || !(isDict(body) || Array.isArray(body)))
     throw badRequest('the patch must be an object or a list');
   const change = (live: KubeObject): NewObject => {
-    if (path.subresource !== 'scale') return patched(run, live, body);
+    if (path.subresource !== 'scale') return sameUid(resource, live, patched(run, live, body));
     const paths = scalePaths(resource);
     const scale = patched(run, scaleOf(live, paths), body);
     return withScale(live, scale, { resource, paths });
   };
   return answer(call, api.modify(resource, refOf(call), { ...options, change }));
+}
+
+/** A patch cannot make an object another one. (PUT and `/scale` take the uid as a precondition: 409.) */
+function sameUid(resource: Resource, live: KubeObject, next: NewObject): NewObject {
+  const { uid } = next.metadata;
+  if (uid === undefined || uid === live.metadata.uid) return next;
+  throw invalid(subjectOf(resource, live.metadata.name), [
+    badValue('metadata.uid', uid, 'field is immutable'),
+  ]);
 }
 
 const patched = (run: Patch, target: KubeObject, body: unknown): NewObject =>
@@ -227,15 +277,16 @@ function deleteOptions(query: URLSearchParams, body: Dict): DeleteOptions {
       uid: textOrNone(at(body, 'preconditions', 'uid')),
       resourceVersion: textOrNone(at(body, 'preconditions', 'resourceVersion')),
     },
-    dryRun: query.get('dryRun') === 'All' || body['dryRun'] !== undefined,
+    dryRun: isDryRun(query, listAt(body, 'dryRun').map(String)),
   };
 }
 
-function removeAll({ api, resource, path, query }: Call, options: DeleteOptions): Answer {
+function removeAll(call: Call, options: DeleteOptions): Answer {
+  const { api, resource, path, query } = call;
   const selected = api.store.list(resource, path.namespace).filter(selection(query, resource));
   for (const { metadata } of selected)
     api.delete(resource, metadata, omit(options, 'preconditions'));
-  return { code: 200, json: JSON.stringify(SUCCESS) };
+  return listAnswer(call, selected);
 }
 
 async function remove(call: Call): Promise<Answer> {

@@ -1,7 +1,7 @@
 // Watches: a stream of changes from a version on, one JSON document per line.
 import type { ServerResponse } from 'node:http';
 import type { Api } from '../api/api.ts';
-import { ApiError } from '../api/errors.ts';
+import { ApiError, badRequest } from '../api/errors.ts';
 import { selection, type Matches } from '../api/selectors.ts';
 import type { Change } from '../api/store.ts';
 import { resourceId, apiVersionOf, type Resource } from '../kinds/resource.ts';
@@ -51,13 +51,16 @@ export class Watch {
 
   start(): void {
     const { query, resource } = this.#request;
+    const from = query.get('resourceVersion') ?? '';
+    if (!/^\d*$/.test(from))
+      throw badRequest(`resourceVersion: Invalid value: "${from}": must be a number`);
     this.#response.writeHead(200, {
       'content-type': 'application/json',
       'cache-control': 'no-cache, private',
     });
     this.#response.flushHeaders();
     try {
-      this.#catchUp(query.get('resourceVersion') ?? '');
+      this.#catchUp(from);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#line('ERROR', JSON.stringify(error.toStatus()));
@@ -88,9 +91,6 @@ export class Watch {
       return;
     }
     const version = Number(from);
-    if (!Number.isInteger(version) || version < 0) {
-      throw new ApiError(400, `invalid resource version: ${from}`);
-    }
     for (const change of this.#api.store.since(resource, version)) this.#show(change);
   }
 

@@ -38,6 +38,9 @@ interface Rule {
 const messageOf = (error: unknown): string =>
   error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
 
+/** Rules are about whole objects: the API server shows the type of one, not all of it. */
+const typeName = (value: unknown): string => (Array.isArray(value) ? 'array' : typeof value);
+
 function compile(rule: Rule, schema: Dict, where: string): (path: string) => Checked {
   const run = environment.parse(rule.rule);
   const explain =
@@ -56,7 +59,9 @@ function compile(rule: Rule, schema: Dict, where: string): (path: string) => Che
     if (isTransition && oldSelf === undefined) return [];
     const old = oldSelf === undefined ? {} : { oldSelf: toCel(oldSelf, schema) };
     const problem = verdict({ self: toCel(self, schema), ...old });
-    return problem === undefined ? [] : [badValue(`${path}${rule.fieldPath ?? ''}`, self, problem)];
+    return problem === undefined
+      ? []
+      : [badValue(`${path}${rule.fieldPath ?? ''}`, typeName(self), problem)];
   };
 }
 

@@ -153,6 +153,11 @@ function cause(error: ErrorObject): Cause {
       message: `Unsupported value: ${JSON.stringify(error.data)}: supported values: ${allowed}`,
     };
   }
+  if (error.keyword === 'type') {
+    const found = Array.isArray(error.data) ? 'array' : typeof error.data;
+    const wanted = `${field} in body must be of type ${String(params['type'])}: "${found}"`;
+    return badValue(field, found, wanted);
+  }
   const limit = LIMITS[String(params['comparison'])];
   if (limit !== undefined) {
     return badValue(
