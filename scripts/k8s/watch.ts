@@ -1,6 +1,6 @@
 // `make k8s-watch NAMESPACE=shop`: lets NimbusGuard watch and act in one namespace of the user's.
 // What it gives is two RoleBindings in that namespace: the observer may read targets and their pods,
-// the executor may write the one field of each. `--remove` takes them away again.
+// the executor, and the CronJob that releases expired floors, may write the one field of each. `--remove` takes them away again.
 import { parseArgs } from 'node:util';
 import { Failure } from './command.ts';
 import { apply, get, kubectl, list, type KubeObject } from './kubectl.ts';
@@ -13,16 +13,16 @@ const { values: flags, positionals } = parseArgs({
 });
 
 const GRANTS = [
-  { role: 'nimbusguard-observe', account: 'observer' },
-  { role: 'nimbusguard-act', account: 'executor' },
+  { role: 'nimbusguard-observe', accounts: ['observer'] },
+  { role: 'nimbusguard-act', accounts: ['executor', 'release'] },
 ] as const;
 
-const binding = (namespace: string, { role, account }: (typeof GRANTS)[number]): KubeObject => ({
+const binding = (namespace: string, { role, accounts }: (typeof GRANTS)[number]): KubeObject => ({
   apiVersion: 'rbac.authorization.k8s.io/v1',
   kind: 'RoleBinding',
   metadata: { name: role, namespace, labels: { [PART_OF]: 'nimbusguard' } },
   roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
-  subjects: [{ kind: 'ServiceAccount', name: account, namespace: NAMESPACE }],
+  subjects: accounts.map((name) => ({ kind: 'ServiceAccount', name, namespace: NAMESPACE })),
 });
 
 async function checked(namespace: string | undefined): Promise<string> {

@@ -1,0 +1,9 @@
+import { z } from 'zod';
+import { commonEnvironment, parseEnv } from '#shared/runtime/config.ts';
+
+const Environment = z.object({
+  LOG_LEVEL: commonEnvironment.LOG_LEVEL,
+  API_TIMEOUT_MS: z.coerce.number().int().positive().max(60_000).default(10_000),
+});
+
+export const loadConfig = (env: NodeJS.ProcessEnv) => parseEnv(Environment, env);

@@ -1,0 +1,19 @@
+// release: puts back floors that expired. Run by a CronJob; needs neither Broker nor other functions.
+import { kubernetesApi } from '#shared/adapters/kubernetes-api.ts';
+import { kubernetesCluster } from '#shared/adapters/kubernetes-cluster.ts';
+import { kubernetesControl } from '#shared/adapters/kubernetes-control.ts';
+import { systemClock } from '#shared/adapters/system.ts';
+import { createLogger } from '#shared/runtime/logger.ts';
+import { loadConfig } from './config.ts';
+import { sweep } from './sweep.ts';
+
+const config = loadConfig(process.env);
+const log = createLogger({ name: 'release', level: config.LOG_LEVEL });
+const api = kubernetesApi({ timeoutMs: config.API_TIMEOUT_MS });
+const cluster = kubernetesCluster(api, { watchNamespaces: ['*'] });
+const control = kubernetesControl(api);
+
+const swept = await sweep({ cluster, control, clock: systemClock }, { everything: false });
+for (const one of swept) log[one.failed ? 'error' : 'info'](one, one.message);
+api.close();
+if (swept.some(({ failed }) => failed)) process.exitCode = 1;

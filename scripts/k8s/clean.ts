@@ -1,0 +1,145 @@
+// `make k8s-clean`: restores what NimbusGuard changed, then removes what it installed and nothing else.
+// Order: the beat stops, originals are put back, policies go, then functions, rights, CRD, and last
+// the prerequisites that `make k8s-dev` itself installed. Running it again continues.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sweep } from '#functions/release/sweep.ts';
+import { kubernetesApi } from '#shared/adapters/kubernetes-api.ts';
+import { kubernetesCluster } from '#shared/adapters/kubernetes-cluster.ts';
+import { kubernetesControl } from '#shared/adapters/kubernetes-control.ts';
+import { systemClock } from '#shared/adapters/system.ts';
+import { endForwarder } from './background.ts';
+import { readCluster } from './cluster.ts';
+import { Failure, run } from './command.ts';
+import { get, kubectl, list } from './kubectl.ts';
+import { NAMESPACE, PART_OF } from './manifests.ts';
+import { createProgress, main, type Progress } from './progress.ts';
+import { readRecord, type InstallRecord } from './record.ts';
+import { waitGone } from './wait.ts';
+
+const POLICIES = 'scalingpolicies.nimbusguard.io';
+const OURS = ['-l', `${PART_OF}=nimbusguard`];
+const GONE_TIMEOUT_MS = 180_000;
+
+const remove = (resource: string, scope: readonly string[]): Promise<unknown> =>
+  run('kubectl', ['delete', resource, ...scope, '--ignore-not-found', '--wait=false']);
+
+/** Puts every original back with the rights of whoever runs this command. */
+async function restore(): Promise<string> {
+  const api = kubernetesApi({ timeoutMs: 20_000 });
+  try {
+    const cluster = kubernetesCluster(api, { watchNamespaces: ['*'] });
+    const ports = { cluster, control: kubernetesControl(api), clock: systemClock };
+    const swept = await sweep(ports, { everything: true });
+    const failed = swept.filter((one) => one.failed);
+    if (failed.length > 0) {
+      throw new Failure('not every original could be put back; nothing was removed yet', {
+        why: failed.map(({ policy, message }) => `${policy}: ${message}`).join('\n'),
+        remedy: 'Mend what is named above and type make k8s-clean again.',
+      });
+    }
+    return swept.map(({ message }) => message).join('; ');
+  } finally {
+    api.close();
+  }
+}
+
+/** Nobody acts any more: without the executor no floor comes back while originals are restored. */
+async function stopActing(): Promise<void> {
+  const scope = ['-n', NAMESPACE];
+  await remove('pingsources.sources.knative.dev', [...scope, '--all']);
+  await remove('triggers.eventing.knative.dev', [...scope, 'decider', 'executor']);
+  await remove('services.serving.knative.dev', [...scope, 'executor']);
+  const executor = [...scope, '-l', 'serving.knative.dev/service=executor'];
+  await run('kubectl', ['delete', 'pods', ...executor, '--grace-period=2', '--ignore-not-found']);
+  await waitGone('pods', executor, 60_000);
+}
+
+async function removePolicies(): Promise<string> {
+  const policies = await list(POLICIES, ['-A']);
+  await Promise.all(
+    policies.map(({ metadata }) =>
+      remove(POLICIES, ['-n', metadata.namespace ?? '', metadata.name]),
+    ),
+  );
+  if (await waitGone(POLICIES, ['-A'], 30_000)) return `${policies.length}`;
+  throw new Failure('a policy does not go', {
+    why: 'a finalizer that is not ours holds it',
+    remedy: 'kubectl get scalingpolicies -A -o yaml | grep -A2 finalizers',
+  });
+}
+
+/** Functions get 30 s and more to end in good order; their work is over, so they get two. */
+async function removeFunctions(note: (text: string) => void): Promise<void> {
+  const scope = ['-n', NAMESPACE];
+  for (const resource of [
+    'cronjobs',
+    'triggers.eventing.knative.dev',
+    'sinkbindings.sources.knative.dev',
+    'services.serving.knative.dev',
+  ]) {
+    await remove(resource, [...scope, '--all']);
+  }
+  const deadline = performance.now() + GONE_TIMEOUT_MS;
+  for (;;) {
+    const pods = await list('pods', scope);
+    const services = await list('services.serving.knative.dev', scope);
+    if (pods.length === 0 && services.length === 0) break;
+    if (performance.now() > deadline) break; // deleting the namespace waits for the rest
+    note(`${pods.length} pods left`);
+    await run('kubectl', ['delete', 'pods', ...scope, '--all', '--grace-period=2', '--wait=false']);
+    await sleep(1_500);
+  }
+  await remove('brokers.eventing.knative.dev', [...scope, '--all']);
+  await waitGone('brokers.eventing.knative.dev', scope, GONE_TIMEOUT_MS);
+}
+
+async function removeRights(): Promise<void> {
+  for (const { metadata } of await list('rolebindings', ['-A', ...OURS])) {
+    await remove('rolebinding', ['-n', metadata.namespace ?? '', metadata.name]);
+  }
+  await remove('clusterrolebindings', OURS);
+  await remove('clusterroles', OURS);
+}
+
+async function removeNamespace(): Promise<string> {
+  const found = await get('namespace', NAMESPACE);
+  if (found === undefined) return 'was gone';
+  if (found.metadata.labels?.[PART_OF] !== 'nimbusguard') return 'is not ours, kept';
+  await kubectl(['delete', 'namespace', NAMESPACE, '--timeout=240s'], { timeoutMs: 250_000 });
+  return '';
+}
+
+async function removePrerequisites(record: InstallRecord, progress: Progress): Promise<void> {
+  for (const { name, files } of record.prerequisites.toReversed()) {
+    await progress.step(`remove ${name}, which make k8s-dev had installed`, async () => {
+      for (const file of files.toReversed()) {
+        await kubectl(['delete', '-f', file, '--ignore-not-found', '--timeout=240s'], {
+          timeoutMs: 300_000,
+        });
+      }
+    });
+  }
+}
+
+async function clean(): Promise<void> {
+  const progress = createProgress();
+  await endForwarder();
+  const { context, server } = await readCluster();
+  progress.say(`context ${context} (${server})`);
+  const record = await readRecord();
+  if ((await get('crd', POLICIES)) !== undefined) {
+    await progress.step('stop the beat and the executor', stopActing);
+    await progress.step('put originals back', restore);
+    await progress.step('remove policies', removePolicies);
+  }
+  await progress.step('remove functions, Triggers and Broker', removeFunctions);
+  await progress.step('remove rights', removeRights);
+  await progress.step(`remove namespace ${NAMESPACE}`, removeNamespace);
+  await progress.step('remove the custom resource definition', async () => {
+    await kubectl(['delete', 'crd', POLICIES, '--ignore-not-found', '--timeout=60s']);
+  });
+  await removePrerequisites(record, progress);
+  progress.say('clean', 'ok');
+}
+
+await main(clean);
