@@ -121,33 +121,59 @@ export interface Metrics {
   read(requests: readonly ReadingsRequest[]): Promise<NonNullable<ObservedState['readings']>[]>;
 }
 
+/** One object of several that share a value, such as the Revisions that serve a Knative Service. */
+export interface FieldPart {
+  readonly name: string;
+  readonly resourceVersion: string;
+  /** Null where it is not set. */
+  readonly stored: number | null;
+  readonly value: number;
+  /** Share of the whole, 0…1. */
+  readonly share: number;
+  readonly high: number;
+  readonly note: FieldNote | null;
+}
+
 /** The one field of a target that a policy lets us write, as it stands now. */
 export interface ControlledField {
   readonly target: Target;
   readonly resourceVersion: string;
+  /** `replicas` are owned (mode `act`), a `floor` is raised under an autoscaler (mode `floor`). */
+  readonly kind: 'replicas' | 'floor';
   /** Path of the field, such as `spec.replicas` or `spec.minReplicas`. */
-  readonly field: string;
+  readonly path: string;
+  /** Null where the field is not set. */
+  readonly stored: number | null;
+  /** What the field means now, its default included. */
   readonly value: number;
-  /** Bounds the owner gave: a floor is never below `low` nor above `high`. */
-  readonly low: number;
+  /** Most that the owner allows. */
   readonly high: number;
   /** Field manager that wrote the value last; null where the API server does not say. */
   readonly owner: string | null;
-  /** What was there before us; null while we have not touched it. */
-  readonly original: FieldNote | null;
+  /** Our note; null while we have not touched the field. */
+  readonly note: FieldNote | null;
+  /** Autoscaler that writes the replicas of a plain workload: it cannot be owned beside it. */
+  readonly rival: string | null;
+  readonly parts?: readonly FieldPart[];
 }
 
 /** Kept as an annotation on the target until the original is put back. */
 export interface FieldNote {
-  readonly field: string;
+  readonly path: string;
   /** Null where the field was not set. */
   readonly original: number | null;
   readonly owner: string | null;
-  /** What we wrote last. */
-  readonly value: number;
+  /** What we wrote last; null between taking the note and the first write. */
+  readonly value: number | null;
   readonly policyUid: string;
-  /** RFC 3339; null for a target whose replicas we own. */
+  /** RFC 3339; null for replicas that we own. A floor past it is released by whoever sees it. */
   readonly expiresAt: string | null;
+}
+
+/** Why there is no field to write. */
+export interface Refusal {
+  readonly reason: 'target-missing' | 'conflict' | 'forbidden' | 'no-autoscaler';
+  readonly message: string;
 }
 
 export interface Occurrence {
@@ -163,9 +189,8 @@ export interface Control {
   /** Merges into the status if the policy is still the one that was read; else `target.conflict`. */
   patchStatus(policy: PolicyObject, status: PolicyStatus): Promise<PolicyObject>;
   setFinalizers(policy: PolicyObject, finalizers: readonly string[]): Promise<PolicyObject>;
-  /** The field that `mode` may write, or why there is none. */
-  field(locator: TargetLocator, mode: 'floor' | 'act'): Promise<Found<ControlledField>>;
-  /** Writes value and note together if the object is still the one that was read. */
+  field(locator: TargetLocator): Promise<{ found: ControlledField } | { refusal: Refusal }>;
+  /** Writes value and note if the object is still the one that was read; else `target.conflict`. */
   write(field: ControlledField, value: number, note: FieldNote): Promise<void>;
   /** Puts the original back where the field still holds our value, and takes the note away. */
   release(field: ControlledField): Promise<void>;

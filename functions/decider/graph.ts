@@ -61,7 +61,7 @@ export function decisionGraph(sessions: Sessions, core: CoreOptions) {
       kind: 'decide',
       n: ledger.n + 1,
       id,
-      sequence: ledger.sequence + 1,
+      sequence: Math.max(ledger.sequence, state.policy.appliedSequence ?? 0) + 1,
       sample: isBlocked(state) ? null : packSample(sample),
       startups: [...startups],
       holdUntilMs: ledger.holdUntilMs > state.observedAtMs ? ledger.holdUntilMs : 0,

@@ -136,13 +136,21 @@ export function observation(
   found: Found<TargetState>,
   readings: ObservedState['readings'],
 ): ObservedState {
-  const { namespace, name, uid, generation } = policy;
+  const { namespace, name, uid, generation, status } = policy;
+  const applied = status.lastAppliedSequence ?? null;
   return {
     tick: look.tick,
     cause: look.cause,
     ...(look.alert === undefined ? {} : { alert: look.alert }),
     observedAtMs: look.nowMs,
-    policy: { namespace, name, uid, generation, spec },
+    policy: {
+      namespace,
+      name,
+      uid,
+      generation,
+      spec,
+      ...(applied === null ? {} : { appliedSequence: applied }),
+    },
     ...('found' in found ? ofTarget(found.found, look.nowMs) : NO_TARGET),
     readings,
     problem: problemOf(found, readings, look.nowMs),

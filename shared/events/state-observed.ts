@@ -72,6 +72,8 @@ export const ObservedState = z.object({
     uid: z.string().min(1),
     generation: z.int().nonnegative(),
     spec: PolicySpec,
+    /** Newest sequence the executor has looked at: a decider that lost its ledger goes on from there. */
+    appliedSequence: z.int().nonnegative().optional(),
   }),
   /** Null only where a problem says why. */
   target: Target.nullable(),

@@ -1,0 +1,129 @@
+// What a decision may do under the policy as it stands now. Pure: an event can ask for nothing that the
+// policy does not permit at this moment.
+import { PolicySpec, type Action, type Decision } from '#shared/events/index.ts';
+import type { ControlledField, PolicyObject, Refusal } from '#shared/ports.ts';
+
+export const FINALIZER = 'nimbusguard.io/release';
+const EXPIRED_AFTER_MS = 300_000; // clocks may differ; order is the sequence's business, not time's
+
+export type Reason = Action['reason'];
+
+export interface Stop {
+  readonly reason: Reason;
+  readonly message: string;
+  /** What we took is given back: the mode was left, or the kill switch says so. */
+  readonly release: boolean;
+}
+
+const stop = (reason: Reason, message: string, release = false): Stop => ({
+  reason,
+  message,
+  release,
+});
+
+/** The policy's spec as it is now, or undefined where it is no valid one. */
+export const specOf = (policy: PolicyObject): PolicySpec | undefined =>
+  PolicySpec.safeParse(policy.spec).data;
+
+/** The mode that counts: a policy that is being deleted only gives back. */
+export const modeOf = (policy: PolicyObject, spec: PolicySpec | undefined): PolicySpec['mode'] =>
+  spec === undefined || policy.deleting ? 'off' : spec.mode;
+
+/** Sequence before anything else: what is not newer was answered already. */
+export function supersededBy(policy: PolicyObject, decision: Decision): string | null {
+  const newest = policy.status.lastAppliedSequence ?? -1;
+  return decision.sequence <= newest
+    ? `decision ${decision.sequence} came after ${newest} was looked at`
+    : null;
+}
+
+/** Switches of the policy that stand above every decision. */
+export function stoppedByPolicy(policy: PolicyObject, spec: PolicySpec | undefined): Stop | null {
+  if (spec === undefined) return stop('mode', 'the policy is not valid: nothing is done', true);
+  if (policy.deleting) return stop('mode', 'the policy is being deleted', true);
+  if (spec.suspend === 'release') return stop('suspended', 'suspended: originals are back', true);
+  if (spec.suspend === 'freeze') return stop('suspended', 'suspended: nothing changes');
+  if (spec.mode === 'floor' || spec.mode === 'act') return null;
+  return stop('mode', `mode ${spec.mode} changes nothing`, true);
+}
+
+const isFresh = (decidedAtMs: number, nowMs: number): boolean =>
+  nowMs - decidedAtMs <= EXPIRED_AFTER_MS;
+
+/** Whether somebody else wrote the field after us. */
+export function secondWriter(
+  { note, owner, value }: ControlledField,
+  manager: string,
+): string | null {
+  if (note?.value == null || owner === null || owner === manager) return null;
+  return value === note.value ? null : owner;
+}
+
+/** Conflict, once found, lasts until the user edits the policy: that is the remedy, and no fight. */
+export const standingConflict = ({ status, generation }: PolicyObject): string | null => {
+  const found = status.conditions?.find(({ type }) => type === 'Conflict');
+  return found?.status === 'True' && found.observedGeneration === generation
+    ? (found.message ?? 'a second writer')
+    : null;
+};
+
+/** What stands against this field in this mode. */
+export function stoppedByField(
+  spec: PolicySpec,
+  field: { found: ControlledField } | { refusal: Refusal },
+): Stop | null {
+  if ('refusal' in field) return stop(field.refusal.reason, field.refusal.message);
+  const { kind, rival, target } = field.found;
+  if (spec.mode === 'floor' && kind === 'replicas') {
+    const remedy = `kubectl autoscale ${target.kind.toLowerCase()} ${target.name} -n ${target.namespace} --cpu=${spec.targetCPUUtilizationPercentage}% --min=${Math.max(1, spec.minReplicas)} --max=${spec.maxReplicas}`;
+    return stop(
+      'no-autoscaler',
+      rival === null
+        ? `mode floor needs an autoscaler: \`${remedy}\` makes one; then name it as the target, or use mode act`
+        : `mode floor needs the autoscaler as its target: name ${rival}`,
+    );
+  }
+  if (spec.mode === 'act' && kind === 'floor') {
+    return stop('conflict', `mode act cannot own what a ${target.kind} scales: use mode floor`);
+  }
+  if (spec.mode === 'act' && rival !== null) {
+    return stop(
+      'conflict',
+      `${rival} scales this ${target.kind}: name it as the target, in mode floor`,
+    );
+  }
+  return null;
+}
+
+/** What stands against this decision, given the field. */
+export function stoppedByDecision(
+  policy: PolicyObject,
+  decision: Decision,
+  field: ControlledField,
+  now: { readonly decidedAtMs: number; readonly nowMs: number; readonly manager: string },
+): Stop | null {
+  if (decision.target !== null && decision.target.uid !== field.target.uid) {
+    return stop('target-replaced', 'the target was deleted and created anew since the decision');
+  }
+  if (!isFresh(now.decidedAtMs, now.nowMs)) {
+    return stop('expired', `decided ${Math.round((now.nowMs - now.decidedAtMs) / 1000)} s ago`);
+  }
+  const other = secondWriter(field, now.manager);
+  if (other !== null) {
+    const { value, path, note } = field;
+    return stop(
+      'conflict',
+      `${other} set ${path} to ${value} after we set it to ${note?.value ?? value}: one of the two has to stop; edit the policy to try again`,
+    );
+  }
+  const standing = standingConflict(policy);
+  return standing === null ? null : stop('conflict', standing.slice(0, 500));
+}
+
+/** The value that goes into the field: never outside of what policy and owner allow. */
+export function allowed(decision: Decision, spec: PolicySpec, field: ControlledField): number {
+  const wanted = Math.max(spec.minReplicas, Math.min(spec.maxReplicas, decision.to));
+  const low =
+    field.kind === 'floor' ? (field.note?.original ?? (field.note === null ? field.value : 0)) : 0;
+  return Math.max(Math.min(wanted, field.high), Math.min(low, field.high));
+}

@@ -1,0 +1,124 @@
+import { NimbusError } from '../errors.ts';
+import type { Control, ControlledField, FieldNote, FieldPart } from '../ports.ts';
+import { MIN_SCALE } from './fields.ts';
+import { HPA, objectPath, REVISION, targetKind } from './kinds.ts';
+import type { Json, KubernetesApi } from './kubernetes-api.ts';
+import { FIELD_MANAGER, metadata, NOTE_ANNOTATION, text } from './objects.ts';
+
+export type Patch = (path: string, body: unknown) => Promise<Json>;
+
+/** Merge patches under our field manager; an object that is gone is a conflict. */
+export const mergePatch =
+  (api: KubernetesApi): Patch =>
+  async (path, body) => {
+    const query = { fieldManager: FIELD_MANAGER };
+    const answer = await api.request({ method: 'PATCH', path, patch: 'merge', query, body });
+    if (answer === undefined) throw new NimbusError('target.conflict', `${path} is gone`);
+    return answer;
+  };
+
+const preconditions = (field: Pick<ControlledField, 'target' | 'resourceVersion'>) => ({
+  uid: field.target.uid,
+  resourceVersion: field.resourceVersion,
+});
+
+const noteText = (note: FieldNote | null): { [NOTE_ANNOTATION]: string | null } => ({
+  [NOTE_ANNOTATION]: note === null ? null : JSON.stringify(note),
+});
+
+/** Whether the value that stands there is ours to take back. */
+const isOurs = ({ owner, note, value }: ControlledField): boolean =>
+  owner === FIELD_MANAGER || (owner === null && value === note?.value);
+
+const pathOf = ({ target }: ControlledField): string =>
+  objectPath(targetKind(target) ?? HPA, target.namespace, target.name);
+
+const specName = ({ path }: ControlledField): string => path.slice('spec.'.length);
+
+/** Replicas of a workload go through /scale; the note is taken before the first write. */
+function replicasWriter(patch: Patch) {
+  return async (field: ControlledField, value: number | null, note: FieldNote | null) => {
+    const path = pathOf(field);
+    const first = note !== null && (field.note?.value ?? null) === null;
+    const noted = first
+      ? await patch(path, {
+          metadata: { ...preconditions(field), annotations: noteText({ ...note, value: null }) },
+        })
+      : undefined;
+    const resourceVersion = text(metadata(noted ?? {})['resourceVersion']) ?? field.resourceVersion;
+    if (value !== null) {
+      const identity = { uid: field.target.uid, resourceVersion };
+      await patch(`${path}/scale`, { metadata: identity, spec: { replicas: value } });
+    }
+    const { uid } = field.target;
+    if (first || note === null)
+      await patch(path, { metadata: { uid, annotations: noteText(note) } });
+  };
+}
+
+/** Min-scale of the Revisions that serve traffic, each its share rounded up, never above its maximum. */
+function partsWriter(patch: Patch) {
+  const writePart = (
+    namespace: string,
+    part: FieldPart,
+    value: number | null,
+    note: FieldNote | null,
+  ) =>
+    patch(objectPath(REVISION, namespace, part.name), {
+      metadata: {
+        resourceVersion: part.resourceVersion,
+        annotations: { [MIN_SCALE]: value === null ? null : String(value), ...noteText(note) },
+      },
+    });
+
+  const releasePart = async (field: ControlledField, part: FieldPart): Promise<void> => {
+    if (part.note === null) return;
+    const ours = part.value === part.note.value;
+    await writePart(field.target.namespace, part, ours ? part.note.original : part.value, null);
+  };
+
+  const writeParts = async (field: ControlledField, value: number, note: FieldNote) => {
+    for (const part of field.parts ?? []) {
+      if (part.share === 0) await releasePart(field, part);
+      else {
+        const original = part.note === null ? part.stored : part.note.original;
+        const own = Math.min(
+          part.high,
+          Math.max(original ?? 0, Math.ceil(value * part.share - 1e-9)),
+        );
+        await writePart(field.target.namespace, part, own, { ...note, original, value: own });
+      }
+    }
+  };
+
+  return { write: writeParts, release: releasePart };
+}
+
+/** Writes the value with its note, or puts the original back where the field still holds our value. */
+export function fieldWriter(api: KubernetesApi): Pick<Control, 'write' | 'release'> {
+  const patch = mergePatch(api);
+  const replicas = replicasWriter(patch);
+  const parts = partsWriter(patch);
+  return {
+    async write(field, value, note) {
+      if (field.parts !== undefined) return parts.write(field, value, note);
+      if (field.kind === 'replicas') return replicas(field, value, note);
+      await patch(pathOf(field), {
+        metadata: { ...preconditions(field), annotations: noteText(note) },
+        spec: { [specName(field)]: value },
+      });
+    },
+    async release(field) {
+      if (field.note === null) return;
+      for (const part of field.parts ?? []) await parts.release(field, part);
+      if (field.parts !== undefined) return;
+      const { original } = field.note;
+      const ours = isOurs(field);
+      if (field.kind === 'replicas') return replicas(field, ours ? (original ?? 1) : null, null);
+      await patch(pathOf(field), {
+        metadata: { ...preconditions(field), annotations: noteText(null) },
+        ...(ours ? { spec: { [specName(field)]: original } } : {}),
+      });
+    },
+  };
+}

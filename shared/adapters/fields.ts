@@ -1,0 +1,165 @@
+// The one field of each kind of target, read from the object. What is written, and how, is in
+// kubernetes-control.ts.
+import { z } from 'zod';
+import type { ControlledField, FieldNote, FieldPart } from '../ports.ts';
+import {
+  DEPLOYMENT,
+  HPA,
+  KNATIVE_SERVICE,
+  SCALED_OBJECT,
+  STATEFUL_SET,
+  type Kind,
+} from './kinds.ts';
+import { servingRevisions } from './kubernetes-cluster.ts';
+import type { Json } from './kubernetes-api.ts';
+import {
+  annotation,
+  count,
+  list,
+  metadata,
+  NOTE_ANNOTATION,
+  ownerOf,
+  record,
+  text,
+} from './objects.ts';
+
+export const MIN_SCALE = 'autoscaling.knative.dev/min-scale';
+const MAX_SCALE = 'autoscaling.knative.dev/max-scale';
+const UNBOUNDED = 10_000;
+
+const Note = z.object({
+  path: z.string(),
+  original: z.int().nullable(),
+  owner: z.string().nullable(),
+  value: z.int().nullable(),
+  policyUid: z.string(),
+  expiresAt: z.string().nullable(),
+});
+
+/** Our note on an object, or null: somebody may have written nonsense there. */
+export function noteOf(object: Json): FieldNote | null {
+  const stored = annotation(object, NOTE_ANNOTATION);
+  if (stored === undefined) return null;
+  try {
+    return Note.parse(JSON.parse(stored));
+  } catch {
+    return null;
+  }
+}
+
+interface Field {
+  readonly kind: ControlledField['kind'];
+  readonly name: string;
+  /** What the field means where it is not set. */
+  readonly unset: number;
+  readonly maximum: { readonly name: string; readonly unset: number } | null;
+}
+
+const REPLICAS: Field = { kind: 'replicas', name: 'replicas', unset: 1, maximum: null };
+const FIELDS = new Map<Kind, Field>([
+  [DEPLOYMENT, REPLICAS],
+  [STATEFUL_SET, REPLICAS],
+  [
+    HPA,
+    { kind: 'floor', name: 'minReplicas', unset: 1, maximum: { name: 'maxReplicas', unset: 1 } },
+  ],
+  [
+    SCALED_OBJECT,
+    {
+      kind: 'floor',
+      name: 'minReplicaCount',
+      unset: 0,
+      maximum: { name: 'maxReplicaCount', unset: 100 },
+    },
+  ],
+]);
+
+const targetOf = (kind: Kind, object: Json): ControlledField['target'] => ({
+  apiVersion: kind.apiVersion,
+  kind: kind.kind,
+  namespace: text(metadata(object)['namespace']) ?? '',
+  name: text(metadata(object)['name']) ?? '',
+  uid: text(metadata(object)['uid']) ?? '',
+});
+
+/** The field of a kind that holds one number in its spec. */
+export function plainField(kind: Kind, object: Json, rival: string | null): ControlledField {
+  const field = FIELDS.get(kind) ?? REPLICAS;
+  const spec = record(object['spec']);
+  const stored = count(spec[field.name]) ?? null;
+  const { maximum } = field;
+  return {
+    target: targetOf(kind, object),
+    resourceVersion: text(metadata(object)['resourceVersion']) ?? '',
+    kind: field.kind,
+    path: `spec.${field.name}`,
+    stored,
+    value: stored ?? field.unset,
+    high: maximum === null ? UNBOUNDED : (count(spec[maximum.name]) ?? maximum.unset),
+    owner: ownerOf(object, ['f:spec', `f:${field.name}`]),
+    note: noteOf(object),
+    rival,
+  };
+}
+
+const annotated = (object: Json, name: string): number | null => {
+  const value = annotation(object, name);
+  return value === undefined ? null : (count(Number(value)) ?? null);
+};
+
+function partOf(revision: Json, share: number): FieldPart {
+  const highest = annotated(revision, MAX_SCALE) ?? 0;
+  return {
+    name: text(metadata(revision)['name']) ?? '',
+    resourceVersion: text(metadata(revision)['resourceVersion']) ?? '',
+    stored: annotated(revision, MIN_SCALE),
+    value: annotated(revision, MIN_SCALE) ?? 0,
+    share,
+    high: highest === 0 ? UNBOUNDED : highest, // Knative's 0 is no limit
+    note: noteOf(revision),
+  };
+}
+
+const OWNER_PATH = ['f:metadata', 'f:annotations', `f:${MIN_SCALE}`];
+
+/**
+ * The floor of a Knative Service: min-scale on the Revisions that serve traffic. On the Service it would
+ * make a new Revision, and on the PodAutoscaler Knative takes it away again.
+ */
+export function knativeField(service: Json, revisions: readonly Json[]): ControlledField {
+  const routes = list(record(service['status'])['traffic']);
+  const shareOf = (name: unknown): number =>
+    routes
+      .filter((route) => route['revisionName'] === name)
+      .reduce((sum, route) => sum + Number(route['percent'] ?? 0) / 100, 0);
+  const serving = servingRevisions(service, revisions);
+  const own = revisions.filter((r) => serving.includes(r) || noteOf(r) !== null);
+  const parts = own.map((revision) =>
+    partOf(revision, serving.includes(revision) ? shareOf(metadata(revision)['name']) : 0),
+  );
+  const owners = own.map((revision) => ownerOf(revision, OWNER_PATH));
+  const value = parts.reduce((sum, part) => sum + part.value, 0);
+  const written = parts.filter(({ note }) => note !== null);
+  return {
+    target: targetOf(KNATIVE_SERVICE, service),
+    resourceVersion: text(metadata(service)['resourceVersion']) ?? '',
+    kind: 'floor',
+    path: `metadata.annotations[${MIN_SCALE}]`,
+    stored: value,
+    value,
+    high: parts.reduce((sum, part) => sum + (part.share > 0 ? part.high : 0), 0),
+    owner: owners.find((owner) => owner !== null) ?? null,
+    note: wholeNote(written),
+    rival: null,
+    parts,
+  };
+}
+
+/** The notes of all parts as one: what we hold in sum, and what stood there before. */
+function wholeNote(written: readonly FieldPart[]): FieldNote | null {
+  const first = written[0]?.note ?? null;
+  if (first === null) return null;
+  const sum = (pick: (note: FieldNote) => number | null): number =>
+    written.reduce((total, { note }) => total + (note === null ? 0 : (pick(note) ?? 0)), 0);
+  return { ...first, original: sum(({ original }) => original), value: sum(({ value }) => value) };
+}

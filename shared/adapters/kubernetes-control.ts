@@ -1,0 +1,62 @@
+import type { Control, PolicyObject } from '../ports.ts';
+import { fieldLocator } from './field-locator.ts';
+import { fieldWriter, mergePatch } from './field-writer.ts';
+import type { KubernetesApi } from './kubernetes-api.ts';
+import { FIELD_MANAGER, policyObject } from './objects.ts';
+
+const POLICIES = '/apis/nimbusguard.io/v1alpha1/namespaces';
+const QUERY = { fieldManager: FIELD_MANAGER };
+
+const policyPath = ({ namespace, name }: Pick<PolicyObject, 'namespace' | 'name'>): string =>
+  `${POLICIES}/${namespace}/scalingpolicies/${name}`;
+
+/** Policies, their status, and the one field of each target, through the Kubernetes API. */
+export function kubernetesControl(api: KubernetesApi): Control {
+  const patch = mergePatch(api);
+  return {
+    async policy(namespace, name) {
+      const object = await api.request({ method: 'GET', path: policyPath({ namespace, name }) });
+      return object && policyObject(object);
+    },
+    async patchStatus(policy, status) {
+      const identity = { uid: policy.uid, resourceVersion: policy.resourceVersion };
+      return policyObject(
+        await patch(`${policyPath(policy)}/status`, { metadata: identity, status }),
+      );
+    },
+    async setFinalizers(policy, finalizers) {
+      const { uid, resourceVersion } = policy;
+      return policyObject(
+        await patch(policyPath(policy), { metadata: { uid, resourceVersion, finalizers } }),
+      );
+    },
+    field: fieldLocator(api),
+    ...fieldWriter(api),
+    async record(policy, { type, reason, message, atMs }) {
+      const { namespace, name, uid } = policy;
+      const at = new Date(atMs).toISOString();
+      const body = {
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: { namespace, generateName: `${name}.` },
+        involvedObject: {
+          apiVersion: 'nimbusguard.io/v1alpha1',
+          kind: 'ScalingPolicy',
+          namespace,
+          name,
+          uid,
+        },
+        type,
+        reason,
+        message: message.slice(0, 1000),
+        source: { component: FIELD_MANAGER },
+        reportingComponent: FIELD_MANAGER,
+        firstTimestamp: at,
+        lastTimestamp: at,
+        count: 1,
+      };
+      const path = `/api/v1/namespaces/${namespace}/events`;
+      await api.request({ method: 'POST', path, query: QUERY, body }).catch(() => undefined);
+    },
+  };
+}
