@@ -17,7 +17,9 @@ const GRACE_MS = 3000;
 
 const config = loadConfig(process.env);
 const logger = createLogger({ name: 'broker', level: config.logLevel });
-const manifests = readManifests(config.manifests);
+const manifests = readManifests(config.manifests, {
+  kinds: ['Broker', 'Trigger', 'ConfigMap'],
+});
 const triggers = resolveTriggers(manifests, config.subscribers, `http://${HOST}:${config.port}`);
 
 const { db, setAside } = openLogFile(config.stateFile, Date.now());

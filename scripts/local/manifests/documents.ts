@@ -1,7 +1,7 @@
 // YAML files → Kubernetes objects, each knowing where it stood.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
+import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { KubeObject } from './types.ts';
 
@@ -40,38 +40,62 @@ const yamlFiles = (path: string): string[] =>
         .map((file) => join(path, file))
     : [path];
 
-function readFile(file: string, errors: string[]): Located[] {
-  const located: Located[] = [];
-  const documents = parseAllDocuments(readFileSync(file, 'utf8'));
-  for (const [index, document] of [...documents].entries()) {
-    const at = `${basename(file)}, document ${index + 1}`;
-    errors.push(...document.errors.map(({ message }) => `${at}: ${message.split('\n')[0] ?? ''}`));
-    const value: unknown = document.errors.length > 0 ? null : document.toJS();
-    if (value === null) continue; // empty between two separators, or reported above
-    const parsed = ObjectShape.safeParse(value);
-    if (!parsed.success) {
-      errors.push(`${at}: ${z.prettifyError(parsed.error)}`);
-      continue;
-    }
-    const object = parsed.data as KubeObject;
-    const { namespace } = object.metadata;
-    const called = `${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${object.metadata.name}`;
-    located.push({ object, where: `${at}, ${called}`, key: `${object.apiVersion} ${called}` });
+interface Piece {
+  readonly text: string;
+  /** From 1. */
+  readonly number: number;
+}
+
+/** Documents of one file; each keeps its line numbers by the empty lines in front of it. */
+function pieces(text: string): Piece[] {
+  let lines = 0;
+  const parts = text.split(/^---.*$/m);
+  const first = parts[0]?.trim() === '' ? 0 : 1; // a file may begin with a separator
+  return parts.map((part, index) => {
+    const piece = { text: '\n'.repeat(lines) + part, number: index + first };
+    lines += part.split('\n').length - 1;
+    return piece;
+  });
+}
+
+/** The kind as it stands in the text: enough to pass over a document without reading all of it. */
+const kindOf = (text: string): string | undefined => /^kind:\s*["']?(\w+)/m.exec(text)?.[1];
+
+function readPiece(at: string, text: string, errors: string[]): Located | undefined {
+  const document = parseDocument(text);
+  errors.push(...document.errors.map(({ message }) => `${at}: ${message.split('\n')[0] ?? ''}`));
+  const value: unknown = document.errors.length > 0 ? null : document.toJS();
+  if (value === null) return undefined; // empty between two separators, or reported above
+  const parsed = ObjectShape.safeParse(value);
+  if (!parsed.success) {
+    errors.push(`${at}: ${z.prettifyError(parsed.error)}`);
+    return undefined;
   }
-  return located;
+  const object = parsed.data as KubeObject;
+  const { namespace } = object.metadata;
+  const called = `${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${object.metadata.name}`;
+  return { object, where: `${at}, ${called}`, key: `${object.apiVersion} ${called}` };
+}
+
+function readFile(file: string, kinds: readonly string[] | undefined, errors: string[]): Located[] {
+  return pieces(readFileSync(file, 'utf8')).flatMap(({ text, number }) => {
+    if (kinds !== undefined && !kinds.includes(kindOf(text) ?? '')) return [];
+    return readPiece(`${basename(file)}, document ${number}`, text, errors) ?? [];
+  });
 }
 
 /**
  * Reads every document of the folders (or files), in order of file name. The same object in a later
- * folder replaces the earlier one; twice in one folder is an error.
+ * folder replaces the earlier one; twice in one folder is an error. With `kinds`, other kinds are
+ * passed over unread.
  */
-export function readDocuments(paths: readonly string[]): Documents {
+export function readDocuments(paths: readonly string[], kinds?: readonly string[]): Documents {
   const errors: string[] = [];
   const replaced: string[] = [];
   const byKey = new Map<string, Located>();
   for (const path of paths) {
     const here = new Set<string>();
-    for (const found of yamlFiles(path).flatMap((file) => readFile(file, errors))) {
+    for (const found of yamlFiles(path).flatMap((file) => readFile(file, kinds, errors))) {
       const earlier = byKey.get(found.key);
       if (here.has(found.key)) errors.push(`${found.where}: stands there twice`);
       else if (earlier !== undefined) replaced.push(`${earlier.where}: replaced by ${found.where}`);

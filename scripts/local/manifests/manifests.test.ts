@@ -97,6 +97,16 @@ test('every overlay is read on top of the shipped manifests', () => {
   }
 });
 
+test('a reader of some kinds passes the others over, broken ones included', () => {
+  const yaml = `${broker()}---\nkind: Service\nmetadata: [\n---${trigger('')}`;
+  const manifests = readManifests(folder({ '10.yaml': yaml }), { kinds: ['Broker', 'Trigger'] });
+  expect(manifests.objects.map(({ kind }) => kind)).toEqual(['Broker', 'Trigger']);
+});
+
+test('an error in YAML names the line of the file', () => {
+  expect(problemsOf(`${broker()}---\na: b: c\n`)).toMatch(/document 2: .* at line 8/);
+});
+
 test('a Service is read with its scale, times, probes, image name and environment', () => {
   const manifests = read(
     `${service(
