@@ -3,6 +3,8 @@
 import { PolicySpec, type Action, type Decision } from '#shared/events/index.ts';
 import type { ControlledField, PolicyObject, Refusal } from '#shared/ports.ts';
 
+/** Reason of the condition Conflict where somebody else wrote the field after us. */
+export const SECOND_WRITER = 'SecondWriter';
 export const FINALIZER = 'nimbusguard.io/release';
 const EXPIRED_AFTER_MS = 300_000; // clocks may differ; order is the sequence's business, not time's
 
@@ -13,6 +15,8 @@ export interface Stop {
   readonly message: string;
   /** What we took is given back: the mode was left, or the kill switch says so. */
   readonly release: boolean;
+  /** Somebody else wrote the field after us. */
+  readonly second?: boolean;
 }
 
 const stop = (reason: Reason, message: string, release = false): Stop => ({
@@ -55,14 +59,15 @@ export function secondWriter(
   { note, owner, value }: ControlledField,
   manager: string,
 ): string | null {
-  if (note?.value == null || owner === null || owner === manager) return null;
+  if (typeof note?.value !== 'number' || owner === null || owner === manager) return null;
   return value === note.value ? null : owner;
 }
 
 /** Conflict, once found, lasts until the user edits the policy: that is the remedy, and no fight. */
 export const standingConflict = ({ status, generation }: PolicyObject): string | null => {
   const found = status.conditions?.find(({ type }) => type === 'Conflict');
-  return found?.status === 'True' && found.observedGeneration === generation
+  if (found?.reason !== SECOND_WRITER) return null; // a rival may be gone by now: look again
+  return found.status === 'True' && found.observedGeneration === generation
     ? (found.message ?? 'a second writer')
     : null;
 };
@@ -95,29 +100,33 @@ export function stoppedByField(
   return null;
 }
 
-/** What stands against this decision, given the field. */
+interface Current {
+  readonly policy: PolicyObject;
+  readonly decision: Decision;
+  readonly decidedAtMs: number;
+  readonly nowMs: number;
+}
+
+/** What stands against this decision, given the field. `manager` is our name in managedFields. */
 export function stoppedByDecision(
-  policy: PolicyObject,
-  decision: Decision,
+  { policy, decision, decidedAtMs, nowMs }: Current,
   field: ControlledField,
-  now: { readonly decidedAtMs: number; readonly nowMs: number; readonly manager: string },
+  manager: string,
 ): Stop | null {
   if (decision.target !== null && decision.target.uid !== field.target.uid) {
     return stop('target-replaced', 'the target was deleted and created anew since the decision');
   }
-  if (!isFresh(now.decidedAtMs, now.nowMs)) {
-    return stop('expired', `decided ${Math.round((now.nowMs - now.decidedAtMs) / 1000)} s ago`);
+  if (!isFresh(decidedAtMs, nowMs)) {
+    return stop('expired', `decided ${Math.round((nowMs - decidedAtMs) / 1000)} s ago`);
   }
-  const other = secondWriter(field, now.manager);
+  const other = secondWriter(field, manager);
   if (other !== null) {
     const { value, path, note } = field;
-    return stop(
-      'conflict',
-      `${other} set ${path} to ${value} after we set it to ${note?.value ?? value}: one of the two has to stop; edit the policy to try again`,
-    );
+    const message = `${other} set ${path} to ${value} after we set it to ${note?.value ?? value}: one of the two has to stop; edit the policy to try again`;
+    return { ...stop('conflict', message), second: true };
   }
   const standing = standingConflict(policy);
-  return standing === null ? null : stop('conflict', standing.slice(0, 500));
+  return standing === null ? null : { ...stop('conflict', standing.slice(0, 500)), second: true };
 }
 
 /** The value that goes into the field: never outside of what policy and owner allow. */

@@ -1,8 +1,14 @@
 // Status of a policy after a decision: conditions with reasons and remedies. Pure.
 import type { Action, Decision } from '#shared/events/index.ts';
 import type { Condition, PolicyObject, PolicyStatus } from '#shared/ports.ts';
+import { SECOND_WRITER } from './plan.ts';
 
-type Fact = Pick<Condition, 'type' | 'reason' | 'message'> & { readonly holds: boolean };
+interface Fact {
+  readonly type: string;
+  readonly holds: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
 
 const fact = (type: string, holds: boolean, reason: string, message: string): Fact => ({
   type,
@@ -17,58 +23,45 @@ const constraint = (decision: Decision, ...names: string[]) =>
 const blocking = (decision: Decision): Decision['problem'] =>
   decision.problem?.reason === 'DataStale' ? null : decision.problem;
 
-function targetFacts(decision: Decision, action: Action): Fact[] {
+function targetFact(decision: Decision, action: Action): Fact {
   const problem = blocking(decision);
-  const stale = constraint(decision, 'data-stale', 'data-missing');
-  const missing = action.reason === 'target-missing';
-  return [
-    fact(
-      'TargetFound',
-      problem === null && !missing,
-      problem?.reason ?? (missing ? 'TargetMissing' : 'Found'),
-      problem?.message ?? (missing ? action.message : 'the target exists'),
-    ),
-    fact(
-      'DataFresh',
-      decision.problem === null && stale === undefined,
-      decision.problem?.reason ?? (stale === undefined ? 'Fresh' : 'DataStale'),
-      decision.problem?.message ?? stale?.detail ?? 'telemetry is fresh',
-    ),
-  ];
+  if (problem !== null) return fact('TargetFound', false, problem.reason, problem.message);
+  return action.reason === 'target-missing'
+    ? fact('TargetFound', false, 'TargetMissing', action.message)
+    : fact('TargetFound', true, 'Found', 'the target exists');
 }
 
-function stateFacts(decision: Decision, action: Action): Fact[] {
-  const capped = constraint(decision, 'max-replicas');
-  const young = constraint(decision, 'warm-up') !== undefined;
-  const conflict = action.reason === 'conflict';
-  const lonely = action.reason === 'no-autoscaler';
-  return [
-    fact(
-      'Learning',
-      young,
-      young ? 'WarmUp' : 'Learned',
-      young ? 'learning is young: cautious' : 'learned enough to act on',
-    ),
-    fact(
-      'CapacityLimited',
-      capped !== undefined,
-      capped === undefined ? 'Enough' : 'MaxReplicas',
-      capped === undefined ? 'within maxReplicas' : `${capped.detail}: raise spec.maxReplicas`,
-    ),
-    fact(
-      'Conflict',
-      conflict,
-      conflict ? 'SecondWriter' : 'None',
-      conflict ? action.message : 'nobody else writes the field',
-    ),
-    fact(
-      'NoAutoscaler',
-      lonely,
-      lonely ? 'NoAutoscaler' : 'Fits',
-      lonely ? action.message : 'mode and target fit',
-    ),
-  ];
+function freshFact(decision: Decision): Fact {
+  const { problem } = decision;
+  if (problem !== null) return fact('DataFresh', false, problem.reason, problem.message);
+  const stale = constraint(decision, 'data-stale', 'data-missing');
+  return stale === undefined
+    ? fact('DataFresh', true, 'Fresh', 'telemetry is fresh')
+    : fact('DataFresh', false, 'DataStale', stale.detail);
 }
+
+const learningFact = (decision: Decision): Fact =>
+  constraint(decision, 'warm-up') === undefined
+    ? fact('Learning', false, 'Learned', 'learned enough to act on')
+    : fact('Learning', true, 'WarmUp', 'learning is young: cautious');
+
+function capacityFact(decision: Decision): Fact {
+  const capped = constraint(decision, 'max-replicas');
+  return capped === undefined
+    ? fact('CapacityLimited', false, 'Enough', 'within maxReplicas')
+    : fact('CapacityLimited', true, 'MaxReplicas', `${capped.detail}: raise spec.maxReplicas`);
+}
+
+function conflictFact(action: Action, second: boolean): Fact {
+  return action.reason === 'conflict'
+    ? fact('Conflict', true, second ? SECOND_WRITER : 'Rival', action.message)
+    : fact('Conflict', false, 'None', 'nobody else writes the field');
+}
+
+const autoscalerFact = (action: Action): Fact =>
+  action.reason === 'no-autoscaler'
+    ? fact('NoAutoscaler', true, 'NoAutoscaler', action.message)
+    : fact('NoAutoscaler', false, 'Fits', 'mode and target fit');
 
 const FINE: readonly Action['reason'][] = [
   'applied',
@@ -92,59 +85,67 @@ function readyFact(decision: Decision, action: Action): Fact {
 }
 
 /** Conditions after a decision; a condition that did not change keeps its transition time. */
-export function conditionsOf(
+function conditionsOf(
   policy: PolicyObject,
   decision: Decision,
   action: Action,
+  second: boolean,
 ): Condition[] {
   const facts = [
     readyFact(decision, action),
-    ...targetFacts(decision, action),
-    ...stateFacts(decision, action),
+    targetFact(decision, action),
+    freshFact(decision),
+    learningFact(decision),
+    capacityFact(decision),
+    conflictFact(action, second),
+    autoscalerFact(action),
   ];
   const now = new Date(action.executedAtMs).toISOString();
   return facts.map(({ type, holds, reason, message }) => {
     const status = holds ? 'True' : 'False';
     const before = policy.status.conditions?.find((condition) => condition.type === type);
     const since = before?.status === status ? before.lastTransitionTime : undefined;
-    return {
-      type,
-      status,
-      observedGeneration: policy.generation,
-      lastTransitionTime: since ?? now,
-      ...(reason === undefined ? {} : { reason }),
-      ...(message === undefined ? {} : { message }),
-    };
+    const { generation: observedGeneration } = policy;
+    return { type, status, observedGeneration, lastTransitionTime: since ?? now, reason, message };
   });
 }
 
-/** The whole status after a decision. `floor` and its expiry are null while none is held. */
+const lastActionOf = (action: Action): NonNullable<PolicyStatus['lastAction']> => ({
+  decisionId: action.decisionId,
+  sequence: action.sequence,
+  outcome: action.outcome,
+  reason: action.reason,
+  message: action.message,
+  from: action.from,
+  to: action.to,
+  field: action.field,
+  at: new Date(action.executedAtMs).toISOString(),
+});
+
+const replicasOf = ({ inputs, target }: Decision, action: Action): number | null =>
+  inputs?.replicas.desired ?? (target === null ? null : action.to);
+
+/** The whole status after a decision. `floor` is null while none is held. */
 export function statusOf(
   policy: PolicyObject,
   decision: Decision,
   action: Action,
-  floor: { readonly value: number; readonly expiresAt: string } | null,
+  held: {
+    readonly floor: { value: number; expiresAt: string } | null;
+    readonly second?: boolean | undefined;
+  },
 ): PolicyStatus {
+  const { floor, second = false } = held;
   return {
     observedGeneration: policy.generation,
     mode: action.mode,
-    replicas: decision.inputs?.replicas.desired ?? (decision.target === null ? null : action.to),
-    floor: floor?.value ?? null,
-    floorExpiresAt: floor?.expiresAt ?? null,
+    replicas: action.field === 'spec.replicas' ? action.to : replicasOf(decision, action),
+    floor: floor === null ? null : floor.value,
+    floorExpiresAt: floor === null ? null : floor.expiresAt,
     hpaReplicas: decision.counterfactual.hpa,
     lastAppliedSequence: decision.sequence,
-    targetUID: decision.target?.uid ?? policy.status.targetUID ?? null,
-    lastAction: {
-      decisionId: action.decisionId,
-      sequence: action.sequence,
-      outcome: action.outcome,
-      reason: action.reason,
-      message: action.message,
-      from: action.from,
-      to: action.to,
-      field: action.field,
-      at: new Date(action.executedAtMs).toISOString(),
-    },
-    conditions: conditionsOf(policy, decision, action),
+    targetUID: decision.target === null ? (policy.status.targetUID ?? null) : decision.target.uid,
+    lastAction: lastActionOf(action),
+    conditions: conditionsOf(policy, decision, action, second),
   };
 }

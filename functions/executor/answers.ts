@@ -1,0 +1,114 @@
+// Answers to a decision, and the note that is left on a target. Pure.
+import type { Action, Decision, PolicySpec } from '#shared/events/index.ts';
+import type { ControlledField, FieldNote, PolicyObject } from '#shared/ports.ts';
+import { modeOf } from './plan.ts';
+
+const FLOOR_LASTS_MS = 900_000;
+const RENEW_BEFORE_MS = 600_000;
+
+/** One decision, and the policy as it is now. */
+export interface Case {
+  readonly decision: Decision;
+  readonly decidedAtMs: number;
+  readonly policy: PolicyObject;
+  readonly spec: PolicySpec | undefined;
+  readonly nowMs: number;
+}
+
+export const actionOf = (
+  { decision, policy, spec, nowMs, decidedAtMs }: Case,
+  what: Pick<Action, 'outcome' | 'reason' | 'message' | 'from' | 'to' | 'field'>,
+): Action => ({
+  decisionId: decision.id,
+  sequence: decision.sequence,
+  policy: { namespace: policy.namespace, name: policy.name, uid: policy.uid },
+  target: decision.target,
+  mode: modeOf(policy, spec),
+  decidedAtMs,
+  executedAtMs: nowMs,
+  matured: decision.matured,
+  ...(spec === undefined ? {} : { slo: spec.slo }),
+  ...what,
+  message: what.message.slice(0, 600),
+});
+
+export const held = (
+  current: Case,
+  reason: Action['reason'],
+  message: string,
+  at?: number,
+): Action => {
+  const value = at ?? current.decision.from;
+  return actionOf(current, {
+    outcome: 'held',
+    reason,
+    message,
+    from: value,
+    to: value,
+    field: null,
+  });
+};
+
+/** The answer that was given to this very decision, from the status. */
+export function answeredBefore(current: Case): Action | null {
+  const last = current.policy.status.lastAction ?? null;
+  if (last?.decisionId !== current.decision.id) return null;
+  const { outcome, reason, message, from, to, field, at } = last;
+  return actionOf(
+    { ...current, nowMs: Date.parse(at) },
+    {
+      outcome: outcome as Action['outcome'],
+      reason: reason as Action['reason'],
+      message,
+      from,
+      to,
+      field,
+    },
+  );
+}
+
+const expiry = (field: ControlledField, nowMs: number): string | null =>
+  field.kind === 'floor' ? new Date(nowMs + FLOOR_LASTS_MS).toISOString() : null;
+
+export const noteFor = (
+  field: ControlledField,
+  policy: PolicyObject,
+  value: number,
+  nowMs: number,
+): FieldNote => ({
+  path: field.path,
+  original: field.note === null ? field.stored : field.note.original,
+  owner: field.note === null ? field.owner : field.note.owner,
+  value,
+  policyUid: policy.uid,
+  expiresAt: expiry(field, nowMs),
+});
+
+export const needsRenewal = ({ note }: ControlledField, nowMs: number): boolean =>
+  typeof note?.expiresAt === 'string' && Date.parse(note.expiresAt) - nowMs < RENEW_BEFORE_MS;
+
+export const floorOf = (note: FieldNote | null) =>
+  typeof note?.expiresAt !== 'string' || note.value === null
+    ? null
+    : { value: note.value, expiresAt: note.expiresAt };
+
+/** The policy is gone: there is nobody to write a status for. */
+export function gone(decision: Decision, decidedAtMs: number): Action {
+  const { namespace, name, uid } = decision.policy;
+  return {
+    decisionId: decision.id,
+    sequence: decision.sequence,
+    policy: { namespace, name, uid },
+    target: decision.target,
+    mode: decision.mode,
+    outcome: 'held',
+    reason: 'policy-missing',
+    message: `policy ${namespace}/${name} was deleted`,
+    field: null,
+    from: decision.from,
+    to: decision.from,
+    decidedAtMs,
+    executedAtMs: decidedAtMs,
+    matured: decision.matured,
+  };
+}
