@@ -27,8 +27,9 @@ export const TRACE_MAX = 40;
 
 /** QLIKE gradient step: a memory of about 500 errors. */
 export const SCALE_RATE = 0.002;
-/** Memory of the fast and of the slow mean of squared errors, in samples. */
-export const SCALE_FAST = 1 / 12;
+/** Memory of the fast, the recent and the slow error averages, in samples. */
+export const SCALE_FAST = 1 / 6;
+export const SCALE_RECENT = 1 / 30;
 export const SCALE_SLOW = 1 / 700;
 /** Memory of the mean squared error at one level of load, in samples at that level. */
 export const SCALE_LEVEL = 1 / 150;

@@ -47,8 +47,9 @@ function newForecaster(prior: PriorForecaster | undefined): Forecaster {
   const slow = prior?.slow ?? FIRST_VARIANCE;
   return {
     theta: [...(prior?.theta ?? zeros(FEATURES))],
-    scale: [...(prior?.scale ?? [0, 0.25, 0.25, 0.2, 0.1])],
-    fast: slow,
+    scale: [...(prior?.scale ?? [-0.1, 0.25, 0.3, 0.1, 0.05, 0.4])],
+    fast: 0.8 * Math.sqrt(slow),
+    recent: 0.8 * Math.sqrt(slow),
     slow,
     levels: zeros(SCALE_LEVELS),
     shape: [...(prior?.shape ?? zeros(SHAPE_BINS))],
@@ -90,6 +91,7 @@ export function createModel(spec: PolicySpec, options: ModelOptions = {}): Model
       total: 0,
       rate: -1,
       rateBefore: -1,
+      rateEarlier: -1,
       windowSeconds: 0,
       offset: 1,
     },
@@ -133,6 +135,7 @@ export function createModel(spec: PolicySpec, options: ModelOptions = {}): Model
     pendingDecisions: [],
     matured: [],
     nextOutcomeMs: 0,
+    peers: null,
   };
 }
 
@@ -156,12 +159,13 @@ function firstBad(value: unknown, path: string): string | null {
  * Arrays that start empty may have any length; the others have the length they start with.
  */
 function firstDifference(document: unknown, fresh: unknown, path: string): string | null {
+  if (fresh === null) return null;
   if (Array.isArray(fresh)) {
     if (!Array.isArray(document)) return `${path}: expected a list`;
     const fixed = fresh.length > 0 && document.length !== fresh.length;
     return fixed ? `${path}: expected ${fresh.length} numbers, got ${document.length}` : null;
   }
-  if (typeof fresh !== 'object' || fresh === null) {
+  if (typeof fresh !== 'object') {
     return typeof document === typeof fresh ? null : `${path}: expected a ${typeof fresh}`;
   }
   if (typeof document !== 'object' || document === null) return `${path}: expected an object`;

@@ -98,7 +98,8 @@ function planAll(model: Model, seen: Seen, spec: PolicySpec, options: DecideOpti
   const base = priceOf(model);
   const up = situation(model, model.up, spec, base * at(MULTIPLIERS, choice.greedy));
   const keep = situation(model, model.keep, spec, up.k);
-  const guard = guardOf(model, sample, before, (seen.ageSeconds ?? 0) + horizon);
+  const ahead = (seen.ageSeconds ?? 0) + horizon - delay.startupSeconds + startupSeconds(model, 0);
+  const guard = guardOf(model, sample, before, ahead + model.series.windowSeconds / 2);
   const most = spec.maxReplicas;
   const plans = {
     seen,

@@ -18,14 +18,24 @@ export interface Guard {
   censoredPods: number;
 }
 
-/** Rise per second that is beyond counting noise, by the last two samples. */
-function certainSlope(model: Model): number {
+/** A slope is followed up to this multiple of what is certain: ramps end. */
+const SLOPE_MULTIPLE = 3;
+
+/** Rise between two samples that is beyond counting noise. */
+function certainRise(model: Model, from: number, to: number): number {
+  const seconds = Math.max(0.1, model.series.windowSeconds);
+  const noise = model.demandUnit === 'pods' ? 0 : Math.sqrt((from + to) / seconds);
+  return Math.max(0, to - from - CERTAIN_DEVIATIONS * noise);
+}
+
+/** Rise per second by the last samples, where those are a large part of a block. */
+function sampleSlope(model: Model): number {
   const { series } = model;
-  const seconds = Math.max(0.1, series.windowSeconds);
-  const unit = model.demandUnit === 'pods' ? 0 : 1;
-  const noise = Math.sqrt((unit * (series.rate + series.rateBefore)) / seconds);
-  const rise = series.rate - series.rateBefore - CERTAIN_DEVIATIONS * noise;
-  return Math.max(0, rise) / seconds;
+  if (series.windowSeconds < 0.6 * series.blockSeconds) return 0;
+  const slope = certainRise(model, series.rateBefore, series.rate) / series.windowSeconds;
+  // A ramp that began within the last window is twice as steep as the difference of the means.
+  const running = certainRise(model, series.rateEarlier, series.rateBefore) > 0;
+  return running ? slope : 2 * slope;
 }
 
 /** The same over the fresh mean against one of a block: steadier where samples are short. */
@@ -49,13 +59,12 @@ export function guardOf(model: Model, sample: Sample, before: number, aheadSecon
   const noise = model.demandUnit === 'pods' ? 0.03 * fresh : Math.sqrt(fresh / window);
   const certain = Math.max(0, fresh - CERTAIN_DEVIATIONS * noise);
   const surprised = certain > before;
-  // A ramp that began within the last window is twice as steep as the difference of the means.
-  const onset = series.windowSeconds >= series.blockSeconds * 0.6 ? 2 : 1;
-  const slope = surprised ? Math.max(onset * certainSlope(model), meanSlope(model)) : 0;
+  const slope = surprised ? Math.max(sampleSlope(model), meanSlope(model)) : 0;
+  const followed = Math.min(certain + slope * aheadSeconds, SLOPE_MULTIPLE * certain);
   const { ready } = sample.replicas;
   const cpu = model.demandUnit === 'pods' ? (sample.cpuUtilization ?? 0) : 0;
   return {
-    demand: certain + slope * aheadSeconds,
+    demand: followed,
     surprised,
     censoredPods: cpu >= CENSORED ? 2 * ready : 0,
   };

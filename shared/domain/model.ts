@@ -1,4 +1,5 @@
 // The learned document of one target: plain JSON, at most 32 KiB, mutated in place.
+import type { PeerStates } from './counterfactual.ts';
 
 /** Parts that the bench can switch off, to see what each is worth. */
 export type Part =
@@ -25,9 +26,10 @@ export interface Series {
   times: number[];
   counts: number[];
   total: number;
-  /** The last sample and the one before: rate and window length, for the guardrail's slope. */
+  /** The last three rates and the window length, for the guardrail's slope. */
   rate: number;
   rateBefore: number;
+  rateEarlier: number;
   windowSeconds: number;
   /** Offset of the logarithm, in units of demand. */
   offset: number;
@@ -37,7 +39,9 @@ export interface Series {
 export interface Forecaster {
   theta: number[];
   scale: number[];
+  /** Mean magnitude of the last few errors, of the last thirty, and long mean of their square. */
   fast: number;
+  recent: number;
   slow: number;
   levels: number[];
   /** Decayed histogram of standardised errors. */
@@ -87,6 +91,8 @@ export interface Workload {
   late: number[];
   information: number[];
   lateSamples: number;
+  /** The block being summed: seconds, use × seconds, requests, late requests. */
+  block: number[];
   /** Start-up time: mean and variance of its logarithm. */
   startupMean: number;
   startupVariance: number;
@@ -159,6 +165,8 @@ export interface Model {
   pendingDecisions: PendingDecision[];
   matured: PendingMatured[];
   nextOutcomeMs: number;
+  /** Fleets of HPA, KEDA and KPA on the same inputs; null until a record was asked for. */
+  peers: PeerStates | null;
 }
 
 /** An outcome that waits to be learned. */

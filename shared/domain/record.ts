@@ -1,6 +1,7 @@
 // The full record of one decision: why 8 and not 7 or 9.
 import { MULTIPLIERS, epsilonOf, greedyAction } from './q-learning.ts';
 import type { Decision, PolicySpec } from '../events/index.ts';
+import { counterfactualOf } from './counterfactual.ts';
 import type { Plans } from './decide.ts';
 import { explain } from './explain.ts';
 import { COVERAGE_LEVELS, type Outlook } from './forecast.ts';
@@ -184,7 +185,7 @@ export function recordOf(
     },
     learning: learningOf(model, spec, seen.sample.atMs, plans.action),
     options: optionsOf(plans, spec, verdict.to),
-    counterfactual: { hpa: null, keda: null, kpa: null },
+    counterfactual: counterfactualOf(model, seen, plans.capacity, spec),
     sentence: explain({
       verdict,
       sample: seen.sample,

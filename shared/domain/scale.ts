@@ -1,15 +1,30 @@
 // How wrong a forecast will be: log variance, linear in what moves with it, fitted online by the
 // gradient of QLIKE, log σ² + e²/σ² (Patton 2011), which is robust to noise in e².
-import { SCALE_FAST, SCALE_LEVEL, SCALE_LEVELS, SCALE_RATE, SCALE_SLOW } from './constants.ts';
+import {
+  SCALE_FAST,
+  SCALE_LEVEL,
+  SCALE_LEVELS,
+  SCALE_RATE,
+  SCALE_RECENT,
+  SCALE_SLOW,
+} from './constants.ts';
 import { at, clamp } from './maths.ts';
 import type { Forecaster } from './model.ts';
 
+/** Standard deviation over mean magnitude of a normal error. */
+const MEAN_TO_DEVIATION = 1.2533;
+/** Errors above the forecast weigh so much, those below the rest: only the upper tail is paid for. */
+const ABOVE = 1.6;
+
 /** Number of inputs of the log variance. */
-export const SCALE_INPUTS = 5;
+export const SCALE_INPUTS = 6;
 /** Variance ratios are looked at within e^±3: a single surprise must not rule. */
 const RATIO_MAX = 3;
 /** A squared error counts at most so many variances in the gradient. */
 const SURPRISE_MAX = 12;
+
+/** Variance of errors with this mean magnitude. */
+const squared = (magnitude: number): number => (MEAN_TO_DEVIATION * magnitude) ** 2;
 
 /** Which of the tables a level (log units against the long mean) belongs to. */
 export const levelIndex = (level: number): number =>
@@ -27,7 +42,8 @@ export function scaleInputs(
   const levels = at(forecaster.levels, levelIndex(level));
   return [
     1,
-    ratio(forecaster.fast),
+    ratio(squared(forecaster.fast) + 0.02 * slow),
+    ratio(squared(forecaster.recent) + 0.02 * slow),
     levels > 0 ? ratio(levels) : 0,
     ratio(slow + jump * jump),
     ratio(slow + counting),
@@ -47,13 +63,16 @@ export function learnScale(
   inputs: readonly number[],
   outcome: { error: number; sigma: number; level: number },
 ): void {
-  const square = outcome.error * outcome.error;
+  const { error } = outcome;
+  const square = error * error * (error > 0 ? ABOVE : 2 - ABOVE);
   const surprise = Math.min(SURPRISE_MAX, square / (outcome.sigma * outcome.sigma));
   for (let i = 0; i < SCALE_INPUTS; i++) {
     forecaster.scale[i] = at(forecaster.scale, i) + SCALE_RATE * (surprise - 1) * at(inputs, i);
   }
   const capped = Math.min(square, 25 * forecaster.slow);
-  forecaster.fast += SCALE_FAST * (capped - forecaster.fast);
+  // A mean of magnitudes forgets a jump in half the time that one of squares does.
+  forecaster.fast += SCALE_FAST * (Math.sqrt(capped) - forecaster.fast);
+  forecaster.recent += SCALE_RECENT * (Math.sqrt(capped) - forecaster.recent);
   forecaster.slow += SCALE_SLOW * (capped - forecaster.slow);
   const index = levelIndex(outcome.level);
   const old = at(forecaster.levels, index);

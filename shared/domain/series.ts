@@ -21,6 +21,7 @@ export function addToSeries(series: Series, rate: number, nowMs: number, elapsed
     sums[i] = at(sums, i) * keep + rate * (1 - keep);
     weights[i] = at(weights, i) * keep + (1 - keep);
   }
+  series.rateEarlier = series.rateBefore < 0 ? rate : series.rateBefore;
   series.rateBefore = series.rate < 0 ? rate : series.rate;
   series.rate = rate;
   series.windowSeconds = elapsed;

@@ -15,11 +15,16 @@ import type { Sample } from './types.ts';
 
 /** Utilisation at which the latency model is centred. */
 const CENTRE = 0.8;
+/** No queue breaks an SLO below half use, and none can be trusted beyond this. */
+const KNEE_LOW = 0.5;
+const KNEE_HIGH = 0.95;
 /** Prior deviations of log lateness at the centre and of its slope. */
 const LATE_SPREAD = 2.5;
 const SLOPE_SPREAD = 7;
 /** Late requests come in bursts: each tells as much as this share of an independent one. */
 const LATE_INDEPENDENCE = 0.3;
+/** More late requests than this are a backlog, which says nothing about the utilisation now. */
+const BACKLOG_LATE = 0.3;
 /** Busy pod-seconds after which capacity is taken as known. */
 const CAPACITY_KNOWN = 20;
 
@@ -32,6 +37,7 @@ export const newWorkload = (): Workload => ({
   late: [Math.log(LATE_MINUTE), LATE_SLOPE_PRIOR],
   information: [...PRIOR_INFORMATION],
   lateSamples: 0,
+  block: [0, 0, 0, 0],
   startupMean: Math.log(STARTUP_PRIOR_SECONDS),
   startupVariance: STARTUP_SPREAD ** 2,
   startups: 0,
@@ -71,12 +77,12 @@ export function kneeOf(model: Model): Knee {
   const { late, information } = model.workload;
   const slope = Math.max(3, at(late, 1));
   const distance = (Math.log(LATE_MINUTE) - at(late, 0)) / slope;
-  const value = clamp(CENTRE + distance, 0.3, 0.97);
+  const value = clamp(CENTRE + distance, KNEE_LOW, KNEE_HIGH);
   const x = value - CENTRE;
   const [v00, v01, v11] = invert(information);
   const deviation = Math.sqrt(Math.max(0, v00 + 2 * x * v01 + x * x * v11)) / slope;
   const used = model.workload.lateSamples === 0 ? KNEE_UNKNOWN : value - deviation;
-  return { value, deviation, used: clamp(used, 0.3, 0.95), slope };
+  return { value, deviation, used: clamp(used, KNEE_LOW, KNEE_HIGH), slope };
 }
 
 /** p90 of the time from creation to ready, seconds. */
@@ -107,12 +113,12 @@ export function learnWorkload(model: Model, sample: Sample, seconds: number): vo
     workload.steadySinceMs = sample.atMs;
   }
   const windowMs = sample.windowMs ?? seconds * 1000;
-  if (ready === 0 || measuredMs - windowMs < workload.steadySinceMs) return;
-  if (sample.requestsPerSecond === null) learnLateness(model, sample, seconds);
-  else {
-    learnCapacity(workload, sample, seconds);
-    if (capacityKnown(model)) learnLateness(model, sample, seconds);
+  if (ready === 0 || measuredMs - windowMs < workload.steadySinceMs) {
+    workload.block = [0, 0, 0, 0];
+    return;
   }
+  learnCapacity(workload, sample, seconds);
+  if (capacityKnown(model)) gather(model, sample, seconds);
 }
 
 function learnCapacity(workload: Workload, sample: Sample, seconds: number): void {
@@ -125,13 +131,39 @@ function learnCapacity(workload: Workload, sample: Sample, seconds: number): voi
   workload.samples++;
 }
 
-/** Poisson regression of late requests on utilisation, one information-filter step. */
-function learnLateness(model: Model, sample: Sample, seconds: number): void {
-  const { workload } = model;
+/** True where demand moved by more than noise and a fifth: its mean then hides its peak. */
+function moving({ series, demandUnit }: Model): boolean {
+  const noise = demandUnit === 'pods' ? 0 : Math.sqrt(series.rate / series.windowSeconds);
+  return Math.abs(series.rate - series.rateBefore) > 0.2 * series.rate + 3 * noise;
+}
+
+/**
+ * Sums samples of one steady fleet to a block before lateness is learned from them: a rate over
+ * two seconds is so noisy that the slope would come out too flat and the knee too high.
+ */
+function gather(model: Model, sample: Sample, seconds: number): void {
+  const { workload, series } = model;
   const use = utilisation(model, sample);
-  const requests = sample.requests ?? (sample.requestsPerSecond ?? 0) * seconds;
-  if (use === null || sample.lateRatio === null || requests < 1) return;
-  if (use < 0.3 || use > 0.94) return;
+  if (use === null || sample.lateRatio === null) return;
+  if (moving(model)) {
+    workload.block = [0, 0, 0, 0];
+    return;
+  }
+  const requests = sample.requests ?? use * sample.replicas.ready * capacityOf(model) * seconds;
+  const sums = [seconds, use * seconds, requests, requests * Math.min(1, sample.lateRatio)];
+  const block = workload.block.map((value, i) => value + at(sums, i));
+  const full = at(block, 0) >= series.blockSeconds * 0.99;
+  workload.block = full ? [0, 0, 0, 0] : block;
+  if (full) learnLateness(workload, block);
+}
+
+/** Poisson regression of late requests on utilisation, one information-filter step. */
+function learnLateness(workload: Workload, block: readonly number[]): void {
+  const seconds = at(block, 0);
+  const use = at(block, 1) / seconds;
+  const requests = at(block, 2);
+  const observed = at(block, 3);
+  if (use < 0.3 || use > 0.94 || requests < 1 || observed > BACKLOG_LATE * requests) return;
   const x = use - CENTRE;
   const { late, information } = workload;
   const keep = Math.exp(-seconds / WORKLOAD_MEMORY_SECONDS);
@@ -142,8 +174,8 @@ function learnLateness(model: Model, sample: Sample, seconds: number): void {
     const old = at(information, i);
     information[i] = old * keep + (1 - keep) * at(PRIOR_INFORMATION, i) + weight * power;
   }
-  const surprise = 3 * Math.sqrt(expected + 1);
-  const error = clamp(sample.lateRatio * requests - expected, -surprise, surprise);
+  const surprise = 5 * Math.sqrt(expected + 1);
+  const error = clamp(observed - expected, -surprise, surprise);
   const [v00, v01, v11] = invert(information);
   const step = error * LATE_INDEPENDENCE;
   late[0] = clamp(at(late, 0) + (v00 + v01 * x) * step, -12, 0);
