@@ -113,11 +113,12 @@ function connection(config: KubeConfig, timeoutMs: number) {
   return {
     async options(): Promise<https.RequestOptions> {
       if (options !== undefined && performance.now() - readAtMs < CREDENTIALS_MS) return options;
-      const fresh: https.RequestOptions = {};
-      await config.applyToHTTPSOptions(fresh);
       const cluster = config.getCurrentCluster();
-      if (cluster?.proxyUrl !== undefined) agent = fresh.agent as http.Agent;
-      agent ??= agentFor(fresh, cluster?.server.startsWith('http:') ?? false);
+      const plain = cluster?.server.startsWith('http:') ?? true;
+      const fresh: https.RequestOptions = {};
+      if (!plain) await config.applyToHTTPSOptions(fresh); // no credentials over a plain connection
+      if (!plain && cluster?.proxyUrl !== undefined) agent = fresh.agent as http.Agent;
+      agent ??= agentFor(fresh, plain);
       options = {
         agent,
         headers: { ...(fresh.headers as http.OutgoingHttpHeaders | undefined) },
