@@ -4,7 +4,7 @@ import { claimForwarder, endForwarder } from './background.ts';
 import { installed, throughIngress, type Upstream } from './gateway.ts';
 import { main } from './progress.ts';
 import { serveProxy } from './proxy.ts';
-import { openTunnel, type Tunnel } from './tunnel.ts';
+import { findWay, type Tunnel } from './tunnel.ts';
 
 interface Point {
   readonly port: number;
@@ -61,7 +61,7 @@ async function forward(): Promise<void> {
       continue;
     }
     const key = `${upstream.namespace}/${upstream.service}:${upstream.port}`;
-    const tunnel = tunnels.get(key) ?? openTunnel(upstream, (text) => say(`  ${text}`));
+    const tunnel = tunnels.get(key) ?? (await findWay(upstream, (text) => say(`  ${text}`)));
     tunnels.set(key, tunnel);
     const got = await listen(port, tunnel, upstream.host);
     const moved = got === port ? '' : ` (port ${port} is used by another program)`;

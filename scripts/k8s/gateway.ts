@@ -10,6 +10,8 @@ export interface Upstream {
   readonly port: number;
   /** undefined: not through the ingress, the request's own host stays. */
   readonly host: string | undefined;
+  /** Its address inside the cluster; a machine that is a node itself reaches it as it is. */
+  readonly clusterIp: string | undefined;
 }
 
 const HOST = /^([a-z0-9-]+)\.([a-z0-9-]+)\.svc/;
@@ -18,6 +20,11 @@ interface ServicePort {
   readonly name?: string;
   readonly port: number;
 }
+
+const clusterIpOf = (service: KubeObject): string | undefined => {
+  const address = service.spec?.['clusterIP'];
+  return typeof address === 'string' && address !== 'None' ? address : undefined;
+};
 
 /** The port for plain HTTP. */
 function httpPort(service: KubeObject): number {
@@ -59,7 +66,7 @@ export async function throughIngress(name: string): Promise<Upstream> {
   const args = ['get', 'ksvc', name, '-n', NAMESPACE, '-o', 'jsonpath={.status.address.url}'];
   const url = (await kubectl(args)).trim();
   const host = URL.canParse(url) ? new URL(url).hostname : `${name}.${NAMESPACE}.svc.cluster.local`;
-  return { namespace, service, port: httpPort(gateway), host };
+  return { namespace, service, port: httpPort(gateway), host, clusterIp: clusterIpOf(gateway) };
 }
 
 /** An ordinary Service that somebody may have installed (Grafana, Prometheus), by its usual names. */
@@ -70,5 +77,11 @@ export async function installed(names: readonly string[]): Promise<Upstream | un
   )[0];
   if (found === undefined) return undefined;
   const { namespace = 'default', name } = found.metadata;
-  return { namespace, service: name, port: httpPort(found), host: undefined };
+  return {
+    namespace,
+    service: name,
+    port: httpPort(found),
+    host: undefined,
+    clusterIp: clusterIpOf(found),
+  };
 }

@@ -6,7 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { Tunnel } from './tunnel.ts';
+import type { Address, Tunnel } from './tunnel.ts';
 
 const WAIT_FOR_TUNNEL_MS = 30_000; // longer than a function needs to wake from zero
 const TRIES = 5;
@@ -25,7 +25,7 @@ async function bodyOf(incoming: IncomingMessage): Promise<Buffer | undefined> {
 }
 
 interface Attempt {
-  readonly port: number;
+  readonly address: Address;
   readonly host: string | undefined;
   readonly body: Buffer;
 }
@@ -34,7 +34,7 @@ interface Attempt {
 function attempt(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  { port, host, body }: Attempt,
+  { address, host, body }: Attempt,
 ): Promise<boolean> {
   const headers = { ...incoming.headers, ...(host === undefined ? {} : { host }) };
   delete headers['transfer-encoding'];
@@ -42,7 +42,7 @@ function attempt(
   if (body.length > 0) headers['content-length'] = String(body.length);
   return new Promise((resolve) => {
     const upstream = request(
-      { host: '127.0.0.1', port, method: incoming.method, path: incoming.url, headers },
+      { ...address, method: incoming.method, path: incoming.url, headers },
       (answer) => {
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(outgoing);
@@ -73,8 +73,8 @@ async function pass(
     return;
   }
   for (let tried = 0; tried < TRIES; tried += 1) {
-    const port = await tunnel.port(WAIT_FOR_TUNNEL_MS);
-    if (await attempt(incoming, outgoing, { port, host, body })) return;
+    const address = await tunnel.address(WAIT_FOR_TUNNEL_MS);
+    if (await attempt(incoming, outgoing, { address, host, body })) return;
     if (outgoing.destroyed) return;
     tunnel.broken();
   }
