@@ -1,6 +1,5 @@
 import type { UnknownEvent } from '#shared/events/index.ts';
 import { BoundedMap, quantile, Ring } from './rings.ts';
-import { timeOf } from './time-of.ts';
 import type { ChainView, DeadLetter, FunctionView } from './view.ts';
 
 /** Figures of the broker, by function, where it offers any. */
@@ -97,12 +96,12 @@ export class Chain {
   readonly #deadLetters = new Ring<DeadLetter>(MAX_DEAD_LETTERS);
   #deadLetterCount = 0;
 
-  accept(event: UnknownEvent, receivedAtMs: number): void {
+  /** `atMs`: when the event arrived. Its own time is that of what it tells, the same at every hop. */
+  accept(event: UnknownEvent, atMs: number): void {
     const name = /^\/nimbusguard\/([a-z-]{1,40})$/.exec(event.source)?.[1];
     if (name === undefined) return;
     const seen = this.#seen(name);
     if (seen === undefined) return;
-    const atMs = timeOf(event, receivedAtMs);
     if (seen.last?.id === event.id && seen.last.type === event.type) return;
     seen.events += 1;
     seen.emits.add(event.type);

@@ -14,7 +14,6 @@ import {
 } from '#shared/events/index.ts';
 import { NimbusError } from '#shared/errors.ts';
 import { BoundedMap } from './rings.ts';
-import { timeOf } from './time-of.ts';
 import { TargetLog, type Measure, type Shares } from './target-log.ts';
 import type { DecisionRecord } from './view.ts';
 
@@ -24,6 +23,12 @@ const ONE_TARGET: Shares = { beats: 21_600, minutes: 20_160, decisions: 2000 };
 const LEAST: Shares = { beats: 180, minutes: 120, decisions: 8 };
 const MAX_TARGETS = 1000;
 const MAX_WAITING = 2048;
+
+/** When the event says it happened, milliseconds; else when it came. */
+function timeOf(event: UnknownEvent, receivedAtMs: number): number {
+  const parsed = event.time === undefined ? Number.NaN : Date.parse(event.time);
+  return Number.isNaN(parsed) ? receivedAtMs : parsed;
+}
 
 /** Without the outcomes that travel along: each stands at its own decision. */
 const Shown = Decision.omit({ matured: true });

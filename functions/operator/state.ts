@@ -101,39 +101,16 @@ export function sentenceOf(situation: Situation): string {
   return `${name}: ${serving(observed, point)}, ${quality(observed, point)}.`;
 }
 
-const overloadAt = (decision: NonNullable<Situation['decision']>, n: number): number | undefined =>
-  decision.options.find((option) => option.replicas === n)?.overloadProbability;
+/** The first clause of a decision's sentence says what the headline says already. */
+const LEAD = /^\d+ pods? (?:for|at|with) .*?\. (?=[A-Z])/;
 
-const becauseOf = (decision: NonNullable<Situation['decision']>): string => {
-  const { from, to, forecast } = decision;
-  const risk = overloadAt(decision, from);
-  const ahead = forecast === null ? 'soon' : `in ${forecast.horizonSeconds.toFixed(0)} s`;
-  if (to > from && risk !== undefined) {
-    return `demand ${ahead} is ${percent(risk)} likely above what ${pods(from)} carry`;
-  }
-  const left = overloadAt(decision, to);
-  if (to < from && left !== undefined) {
-    return `${pods(to)} carry what is coming ${ahead} with a risk of ${percent(left)}`;
-  }
-  return decision.sentence.replace(/\.$/, '');
-};
-
-const VERB = { act: ['Adding', 'Removing'], floor: ['Raising the floor by', 'Lowering it by'] };
-
-/** "Adding 2 now: demand in 33 s is 80 % likely above what 8 pods carry." Null before a decision. */
+/** "Adding 2 now: demand in 33 s is 80 % likely at most 460 req/s …" Null before a decision. */
 export function whyOf({ nowMs, decision }: Situation): string | null {
   if (decision === undefined) return null;
-  const { from, to, mode } = decision;
-  if (decision.kind === 'hold' || from === to) {
-    return decision.sentence;
-  }
-  const size = String(Math.abs(to - from));
-  const when = nowMs - decision.atMs < ACTING_MS ? 'now' : `${ago(nowMs - decision.atMs)} ago`;
-  if (mode === 'act' || mode === 'floor') {
-    const verb = VERB[mode][to > from ? 0 : 1] ?? '';
-    return `${verb} ${size} ${when}: ${becauseOf(decision)}.`;
-  }
-  return `Would ${to > from ? 'add' : 'remove'} ${size} (mode ${mode}): ${becauseOf(decision)}.`;
+  const words = decision.sentence.replace(LEAD, '');
+  const ageMs = nowMs - decision.atMs;
+  if (decision.kind === 'hold' || ageMs < ACTING_MS) return words;
+  return `${ago(ageMs)} ago: ${words.replace(/ now(?=:)/, '')}`;
 }
 
 /** "HPA would have 6 pods now, 2 fewer." Null where it could not tell. */

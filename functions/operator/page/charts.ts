@@ -142,8 +142,13 @@ function layersOf(store: Store, theme: Theme): Pick<uPlot.Hooks.Arrays, 'drawAxe
   };
 }
 
-const highest = (store: Store): number =>
-  Math.max(10, ...forecastPath(store.target, store.nowMs()).map((point) => point.q98));
+/** Room for the forecast, as long as its far tail does not press all the rest to the ground. */
+const roomFor = (store: Store, highest: number): number => {
+  const path = forecastPath(store.target, store.nowMs());
+  const tail = Math.max(0, ...path.map((point) => point.q98));
+  const bulk = Math.max(highest, ...path.map((point) => point.q90), 10);
+  return Math.min(Math.max(tail, bulk), 1.4 * Math.max(highest, 10), 1.4 * bulk);
+};
 
 function mainChart(frame: Frame, box: HTMLElement, keysBox: HTMLElement): Drawn {
   const { store, window, onZoom } = frame;
@@ -156,7 +161,7 @@ function mainChart(frame: Frame, box: HTMLElement, keysBox: HTMLElement): Drawn 
     lines: linesOf(theme),
     height,
     yValue: (value) => value.toFixed(0),
-    yRange: (_u, _min, max) => [0, Math.max(max, highest(store)) * 1.12],
+    yRange: (_u, _min, max) => [0, Math.max(max, roomFor(store, max)) * 1.12],
     onZoom,
   });
   const hooks = { ...options.hooks, ...layersOf(store, theme), setCursor: [readout] };

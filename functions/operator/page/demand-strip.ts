@@ -30,9 +30,12 @@ export function demandStrip(record: DecisionRecord): HTMLElement | null {
   const { up } = forecast;
   const perPod = inputs.capacityPerPod.value * inputs.knee.value;
   const counts = [to - 1, to, to + 1].filter((n) => n > 0);
-  const high = Math.max(up.q98, ...counts.map((n) => n * perPod)) * 1.06;
-  const low = Math.min(up.q02, ...counts.map((n) => n * perPod)) * 0.9;
-  const x = (demand: number): number => ((demand - low) / (high - low)) * WIDTH;
+  const carried = counts.map((n) => n * perPod);
+  // A far tail is cut at the edge, where its label stands, rather than pressing the rest together.
+  const high = Math.max(Math.min(up.q98, up.q90 * 1.5), ...carried) * 1.06;
+  const low = Math.min(up.q02, ...carried) * 0.9;
+  const x = (demand: number): number =>
+    Math.min(WIDTH, ((demand - low) / Math.max(1e-9, high - low)) * WIDTH);
   const ticks = counts.flatMap((n) => {
     const name = n === to ? 'tick chosen' : 'tick';
     const left = x(n * perPod);
@@ -56,7 +59,7 @@ export function demandStrip(record: DecisionRecord): HTMLElement | null {
     ...ticks,
     label(x(up.q02), HEIGHT - 8, 'axis', up.q02.toFixed(0)),
     label(x(up.q50), HEIGHT - 8, 'axis', up.q50.toFixed(0)),
-    label(x(up.q98), HEIGHT - 8, 'axis', up.q98.toFixed(0)),
+    label(x(up.q98), HEIGHT - 8, 'axis', `${up.q98 > high ? '→ ' : ''}${up.q98.toFixed(0)}`),
   );
   return h(
     'div',

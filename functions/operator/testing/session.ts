@@ -1,5 +1,5 @@
-// A session of the chain as its events: schema-valid, seeded, endless. The decisions come from a plain
-// stand-in for the core, so that the console can be tested with any shape of record.
+// A session of the chain as its events: schema-valid, seeded, endless. The world is simulated; decisions,
+// scores and learning are those of the real core.
 import {
   ActionExecuted,
   DecisionMade,
@@ -11,8 +11,8 @@ import {
   type ObservedState,
   type UnknownEvent,
 } from '#shared/events/index.ts';
-import { decisionOf, learningOf, type Seen } from './stand-in.ts';
-import { createWorld, seeded, type World } from './world.ts';
+import { createCore, type Thought } from './core.ts';
+import { createWorld, seeded, type Step, type World } from './world.ts';
 
 const BEAT_MS = 5000;
 const POLICY = { namespace: 'nimbusguard', name: 'consumer-workload', uid: 'policy-1' };
@@ -50,7 +50,7 @@ const envelope = (beat: number, hop: string, atMs: number) => ({
   traceparent: traceOf(beat),
 });
 
-function stateOf(world: World, beat: number, atMs: number, p95Ms: number): ObservedState {
+function stateOf(world: World, beat: number, atMs: number, step: Step): ObservedState {
   const ready = world.ready(atMs);
   return {
     tick: `tick-${String(beat)}`,
@@ -76,8 +76,8 @@ function stateOf(world: World, beat: number, atMs: number, p95Ms: number): Obser
       measuredAtMs: atMs - 40,
       counters: ready.map((pod) => pod.counters),
       rates: null,
-      latencyP95Ms: p95Ms,
-      cpuUtilization: null,
+      latencyP95Ms: step.p95Ms,
+      cpuUtilization: beat === 1 ? null : Math.min(1, step.utilization), // of two looks
       memoryUtilization: 0.31,
       inFlight: ready.length,
       lagMessages: null,
@@ -108,33 +108,9 @@ const actionOf = (decision: Decision, atMs: number) => ({
   matured: decision.matured,
 });
 
-const scoresOf = (decision: Decision) =>
-  decision.matured.map((each) => ({
-    decisionId: each.decisionId,
-    sequence: each.sequence,
-    decidedAtMs: each.decidedAtMs,
-    maturedAtMs: each.maturedAtMs,
-    action: each.action,
-    reward: -1.1,
-    efficiency: 1.06,
-    sla: (each.lateRatio ?? 0) * 4,
-    stability: 0.02,
-    whatIf: Array.from({ length: 21 }, (_, a) => -1 - Math.abs(a - 11) * 0.03),
-    outcome: outcomeOf(each),
-  }));
-
-const outcomeOf = (
-  each: Decision['matured'][number],
-): 'needed' | 'spare' | 'too-late' | 'steady' => {
-  const need = each.demandPerSecond / (each.capacityPerPod * each.knee);
-  if ((each.lateRatio ?? 0) > 0.01) return 'too-late';
-  if (each.to === each.from) return 'steady';
-  return need > Math.min(each.from, each.to) ? 'needed' : 'spare';
-};
-
-function chainOf(beat: number, atMs: number, decision: Decision): Made[] {
+function chainOf(beat: number, atMs: number, thought: Thought): Made[] {
+  const { decision, scores, learning } = thought;
   const made = (event: UnknownEvent, at: number): Made => ({ event, atMs: at });
-  const scores = scoresOf(decision);
   const events = [
     made(DecisionMade.build(envelope(beat, 'decider', atMs + 14), decision), atMs + 14),
     made(
@@ -148,7 +124,7 @@ function chainOf(beat: number, atMs: number, decision: Decision): Made[] {
     policy: POLICY,
     targetUid: TARGET.uid,
     decisionIds: scores.map((score) => score.decisionId),
-    learning: learningOf(beat),
+    learning,
   };
   return [
     ...events,
@@ -166,39 +142,23 @@ function chainOf(beat: number, atMs: number, decision: Decision): Made[] {
   ];
 }
 
+const SILENT_BEATS = 12; // a routine hold is told once a minute
+
 /** The events of each beat from `startMs` on, every five seconds, without an end. */
 export function* session(startMs: number, seed = 1): Generator<Made[], never> {
-  const random = seeded(seed);
-  const world = createWorld(startMs, random);
-  const memory: Seen[] = [];
-  const open: Decision[] = [];
-  let sequence = 0;
-  let sentAtBeat = -100;
+  const world = createWorld(startMs, seeded(seed));
+  const think = createCore(SPEC, seeded(seed + 1));
+  let silent = SILENT_BEATS;
   for (let beat = 1; ; beat++) {
     const atMs = startMs + beat * BEAT_MS;
-    const { demand, late, p95Ms } = world.step(atMs);
-    memory.push({
-      atMs,
-      demand,
-      late,
-      replicas: world.pods.length,
-      ready: world.ready(atMs).length,
-      p95Ms,
-    });
-    if (memory.length > 120) memory.shift();
-    const state = stateOf(world, beat, atMs, p95Ms);
-    const events: Made[] = [
-      { event: StateObserved.build(envelope(beat, 'observer', atMs + 6), state), atMs: atMs + 6 },
-    ];
-    sequence += 1;
-    const decision = decisionOf({ memory, state, sequence, beat, open });
-    if (decision.kind === 'scale' || beat - sentAtBeat >= 12) {
-      decision.holdsSince = beat - sentAtBeat > 90 ? 0 : beat - sentAtBeat - 1;
-      sentAtBeat = beat;
-      events.push(...chainOf(beat, atMs, decision));
-      open.push(decision);
-      world.scale(decision.to, atMs);
-    }
-    yield events;
+    const state = stateOf(world, beat, atMs, world.step(atMs));
+    const observed = StateObserved.build(envelope(beat, 'observer', atMs), state);
+    const thought = think(state, `tick-${String(beat)}.${TARGET.uid}.decider`);
+    const { decision } = thought;
+    const travels = decision.kind === 'scale' || silent >= SILENT_BEATS;
+    decision.holdsSince = silent;
+    silent = travels ? 0 : silent + 1;
+    if (travels) world.scale(decision.to, atMs);
+    yield [{ event: observed, atMs: atMs + 6 }, ...(travels ? chainOf(beat, atMs, thought) : [])];
   }
 }

@@ -34,10 +34,18 @@ interface Pod {
   counters: PodCounters;
 }
 
+/** What a step was like. */
+export interface Step {
+  readonly demand: number;
+  readonly late: number;
+  readonly p95Ms: number;
+  readonly utilization: number;
+}
+
 export interface World {
   readonly pods: readonly Pod[];
   /** Moves on to `atMs`; returns what the last step was like. */
-  step(atMs: number): { demand: number; late: number; p95Ms: number; utilization: number };
+  step(atMs: number): Step;
   scale(to: number, atMs: number): void;
   ready(atMs: number): Pod[];
 }
