@@ -19,7 +19,7 @@ const Environment = z
     /** From the start of the process to ready. */
     STARTUP_DELAY_MS: z.coerce.number().int().min(0).max(600_000).default(0),
     /** After SIGTERM: accept for this long, until every proxy knows, then finish the queue. */
-    DRAIN_MS: z.coerce.number().int().min(0).max(60_000).default(0),
+    DRAIN_MS: z.coerce.number().int().min(0).max(60_000).default(500),
     GRACE_MS: z.coerce.number().int().min(100).max(600_000).default(20_000),
     /** What 100 % of the memory workload allocates. */
     MEMORY_WORKLOAD_MAX_MB: z.coerce.number().int().min(1).max(65_536).default(128),

@@ -40,7 +40,7 @@ function kafkaSource(options: {
   let consumer: Consumer | undefined;
 
   const connect = async (worker: Worker, { log, served }: SourceContext): Promise<void> => {
-    const { Kafka, logLevel } = await import('kafkajs');
+    const { Kafka, logLevel } = (await import('kafkajs')).default; // CommonJS: names only there
     const kafka = new Kafka({
       clientId: 'consumer-workload',
       brokers: [...options.brokers],

@@ -57,14 +57,15 @@ test('burning mode uses the CPU it says and stays responsive', async () => {
   expect(Number(busy)).toBeGreaterThanOrEqual(0.2);
 });
 
-test('a pod that is told to stop finishes its queue', async () => {
-  const { url, stop } = await serveWorkload({ SERVICE_TIME_MS: '30' });
-  const work = statuses(`${url}/work`, 10);
-  while (!(await (await fetch(`${url}/metrics`)).text()).includes('http_requests_in_flight 10'));
+test('a pod that is told to stop finishes its queue, at full speed', async () => {
+  const { url, stop } = await serveWorkload({});
   await fetch(`${url}/api/v1/workload/cpu/start`, {
     method: 'POST',
-    body: '{"intensity": 100, "duration": 300}',
+    headers: { 'content-type': 'application/json' },
+    body: '{"intensity": 100, "duration": 300}', // nothing is served meanwhile
   });
+  const work = statuses(`${url}/work`, 10);
+  while (!(await (await fetch(`${url}/metrics`)).text()).includes('http_requests_in_flight 10'));
   await stop();
   expect(await work).toEqual(Array.from({ length: 10 }, () => 200));
   await expect(fetch(`${url}/work`)).rejects.toThrow();

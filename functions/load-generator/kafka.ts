@@ -17,7 +17,7 @@ export async function kafkaSender(options: {
   readonly topic: string;
   readonly timeoutMs: number;
 }): Promise<Sender> {
-  const { Kafka, logLevel } = await import('kafkajs');
+  const { Kafka, logLevel } = (await import('kafkajs')).default; // CommonJS: names only there
   const kafka = new Kafka({
     clientId: 'load-generator',
     brokers: [...options.brokers],

@@ -84,8 +84,8 @@ export async function listenTo(spec: FunctionSpec, options: ServeOptions): Promi
 
   let stopped: Promise<void> | undefined;
   const stopOnce = async (): Promise<void> => {
+    stopping.abort(); // first: /readyz is what tells the proxies
     await sleep(options.drainMs ?? 0);
-    stopping.abort();
     await finish(server, options.graceMs ?? 10_000, abort);
     await spec.close?.();
     log.flush();
