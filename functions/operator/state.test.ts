@@ -1,0 +1,163 @@
+import { expect, test } from 'vitest';
+import type { ObservedState } from '#shared/events/index.ts';
+import { nextPoint } from './points.ts';
+import { hpaSentenceOf, remedyOf, sentenceOf, stateOf, whyOf, type Situation } from './state.ts';
+import { firstBeats } from './testing/harness.ts';
+import type { State } from './view.ts';
+
+const NOW = 1_000_000_000;
+
+const observed = firstBeats(1)[0]?.data as ObservedState;
+
+interface Given {
+  readonly silentMs?: number;
+  readonly late?: number;
+  readonly starting?: number;
+  readonly suspend?: 'none' | 'freeze';
+  readonly mode?: 'off' | 'act';
+  readonly problem?: ObservedState['problem'];
+  readonly reason?: 'warm-up' | 'demand';
+  readonly changedMs?: number;
+  readonly hpa?: number | null;
+}
+
+const replicasWith = (starting: number) => ({ desired: 8, ready: 8, starting, draining: 0 });
+
+function situation(given: Given = {}): Situation {
+  const { silentMs = 1000, late = 0, starting = 0, changedMs, hpa = 8 } = given;
+  const spec = {
+    ...observed.policy.spec,
+    suspend: given.suspend ?? 'none',
+    mode: given.mode ?? 'act',
+  };
+  const sample = {
+    ...{
+      atMs: 0,
+      measuredAtMs: 0,
+      windowMs: 5000,
+      requestsPerSecond: 412,
+      requests: 1,
+      failedRatio: 0,
+    },
+    ...{
+      cpuUtilization: 0.5,
+      memoryUtilization: 0,
+      inFlight: 0,
+      lagMessages: null,
+      intervalMs: 5000,
+    },
+    ...{ lateRatio: late, latencyP95Ms: 84, replicas: replicasWith(starting), startups: [] },
+  };
+  return {
+    nowMs: NOW,
+    beatMs: 5000,
+    observed: {
+      ...observed,
+      observedAtMs: NOW - silentMs,
+      policy: { ...observed.policy, spec },
+      problem: given.problem ?? null,
+    },
+    point: nextPoint(NOW - silentMs, sample, { podCapacity: 40, hpaReplicas: hpa }, undefined),
+    decision: {
+      ...{
+        id: 'd1',
+        sequence: 1,
+        tick: 't1',
+        target: null,
+        inputs: null,
+        forecast: null,
+        price: null,
+      },
+      ...{
+        learning: null,
+        options: [],
+        constraints: [],
+        problem: null,
+        holdsSince: 0,
+        mode: 'act',
+      },
+      policy: { namespace: 'n', name: 'p', uid: 'u', generation: 1 },
+      kind: changedMs === undefined ? 'hold' : 'scale',
+      reason: given.reason ?? 'demand',
+      from: 8,
+      to: changedMs === undefined ? 8 : 10,
+      sentence:
+        '8 pods for 412.5 req/s. Adding 2 now: demand in 33 s is 80 % likely at most 460 req/s.',
+      counterfactual: { hpa, keda: null, kpa: null },
+      atMs: NOW - (changedMs ?? 0),
+    },
+  };
+}
+
+test.each<[when: string, given: Given, state: State]>([
+  ['all is quiet', {}, 'healthy'],
+  ['a change was just decided', { changedMs: 3000 }, 'acting'],
+  ['the change is old and its pods are there', { changedMs: 60_000 }, 'healthy'],
+  ['pods are starting', { changedMs: 60_000, starting: 2 }, 'acting'],
+  ['more than 1 % of the requests are late', { late: 0.02, changedMs: 3000 }, 'violating'],
+  ['the core is warming up', { reason: 'warm-up' }, 'learning'],
+  ['nothing was observed for four beats', { silentMs: 20_000, late: 0.5 }, 'stale'],
+  [
+    'the target is missing',
+    { problem: { reason: 'TargetMissing', message: 'no Deployment x' } },
+    'stale',
+  ],
+  ['the kill switch is on, whatever else', { suspend: 'freeze', silentMs: 60_000 }, 'stopped'],
+  ['the mode is off', { mode: 'off' }, 'stopped'],
+])('state: when %s', (_when, given, state) => {
+  expect(stateOf(situation(given))).toBe(state);
+});
+
+test('before anything was observed the state is waiting, and nothing is made up', () => {
+  const nothing = {
+    nowMs: NOW,
+    observed: undefined,
+    point: undefined,
+    beatMs: null,
+    decision: undefined,
+  };
+  expect(stateOf(nothing)).toBe('waiting');
+  expect(whyOf(nothing)).toBeNull();
+  expect(hpaSentenceOf(nothing)).toBeNull();
+});
+
+test.each<[given: Given, says: string]>([
+  [{}, 'consumer-workload: 8 pods for 412 req/s, p95 84 ms (SLO 500).'],
+  [{ starting: 2 }, 'consumer-workload: 8 pods and 2 starting for 412 req/s, p95 84 ms (SLO 500).'],
+  [
+    { late: 0.034 },
+    'consumer-workload: 8 pods for 412 req/s, p95 84 ms (SLO 500), 3 % of the requests late.',
+  ],
+  [
+    { silentMs: 240_000 },
+    'consumer-workload: no observation for 4 min. The last one said 8 pods for 412 req/s.',
+  ],
+])('the headline of %j', (given, says) => {
+  expect(sentenceOf(situation(given))).toBe(says);
+});
+
+test('the reason does not repeat the headline, and an old one says how old it is', () => {
+  const words = 'demand in 33 s is 80 % likely at most 460 req/s.';
+  expect(whyOf(situation({ changedMs: 3000 }))).toBe(`Adding 2 now: ${words}`);
+  expect(whyOf(situation({ changedMs: 40_000 }))).toBe(`40 s ago: Adding 2: ${words}`);
+});
+
+test.each<[given: Given, says: string | null]>([
+  [{ hpa: 6 }, 'HPA would have 6 pods now, 2 fewer.'],
+  [{ hpa: 11, starting: 2 }, 'HPA would have 11 pods now, 1 more.'],
+  [{ hpa: 8 }, 'HPA would have the same 8 pods now.'],
+  [{ hpa: null }, null],
+])('HPA beside %j', (given, says) => {
+  expect(hpaSentenceOf(situation(given))).toBe(says);
+});
+
+test('whatever is wrong comes with what to do', () => {
+  const wrong: Given[] = [
+    { suspend: 'freeze' },
+    { mode: 'off' },
+    { silentMs: 60_000 },
+    { problem: { reason: 'Duplicate', message: 'two policies' } },
+  ];
+  for (const given of wrong) expect(remedyOf(situation(given))).toMatch(/\w{3,}/);
+  expect(remedyOf(situation())).toBeNull();
+});
