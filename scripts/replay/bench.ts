@@ -1,0 +1,151 @@
+// npm run bench:decisions: every peer against the core on a directory of traces.
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { NimbusError } from '#shared/errors.ts';
+import { integerOf, listOf, readArguments, runCommand, textOf, usage } from './arguments.ts';
+import { buildReport, type Report } from './assemble.ts';
+import { openCache } from './cache.ts';
+import { page } from './html.ts';
+import type { Job, JobResult } from './job.ts';
+import { jobsOf, PEERS, scenariosFor, type BenchOptions, type Scenario } from './plan.ts';
+import { runJobs } from './pool.ts';
+import { trackProgress } from './progress.ts';
+import { jobKey, resultsOf } from './results.ts';
+import type { Grade } from './telemetry.ts';
+import { readTrace } from './trace.ts';
+
+const OPTIONS = {
+  traces: { value: 'DIR', help: 'directory of traces (t_s,rps; gzip or not)' },
+  out: { value: 'DIR', help: 'where report.json, report.md and report.html go' },
+  seeds: { value: 'N', help: 'seeds of arrivals, bridge and start-up times (5; quick: 1)' },
+  quick: { help: '1 seed, 30 s start-up, 2 s telemetry, rough path, no ablations' },
+  startup: { value: '30,90', help: 'start-up times, seconds' },
+  telemetry: { value: '2s,15s,cpu', help: 'telemetry grades' },
+  only: { value: 'NAME', help: 'one trace (part of its name) or one peer (HPA-70)' },
+  workers: { value: 'N', help: 'worker threads (all cores)' },
+  help: { help: 'this text' },
+};
+
+const GRADES: readonly Grade[] = ['2s', '15s', 'cpu'];
+const CACHE = '.nimbusguard/bench-cache';
+
+function tracesIn(folder: string): string[] {
+  if (!existsSync(folder)) throw new NimbusError('input.invalid', `no such directory: ${folder}`);
+  const found = statSync(folder).isDirectory()
+    ? readdirSync(folder)
+        .filter((name) => /\.csv(\.gz)?$/i.test(name))
+        .sort()
+        .map((name) => join(folder, name))
+    : [folder];
+  if (found.length === 0) throw new NimbusError('input.invalid', `no *.csv[.gz] in ${folder}`);
+  return found;
+}
+
+/** What `--only` leaves: traces by part of their name, or else one peer. */
+function selection(folder: string, only: string | null) {
+  const all = tracesIn(folder);
+  if (only === null) return { traces: all, onlyPeer: null };
+  const some = all.filter((path) => basename(path).includes(only));
+  if (some.length > 0) return { traces: some, onlyPeer: null };
+  if (PEERS.includes(only)) return { traces: all, onlyPeer: only };
+  throw new NimbusError(
+    'input.invalid',
+    `--only ${only}: neither a trace in ${folder} nor one of ${PEERS.join(', ')}`,
+  );
+}
+
+function optionsOf(given: ReturnType<typeof readArguments>): BenchOptions {
+  const folder = textOf(given, 'traces');
+  if (folder === undefined) {
+    throw new NimbusError('input.invalid', '--traces DIR is needed: a directory of t_s,rps files');
+  }
+  const quick = given['quick'] === true;
+  return {
+    ...selection(folder, textOf(given, 'only') ?? null),
+    quick,
+    seeds: integerOf(given, 'seeds', quick ? 1 : 5, [1, 100]),
+    startups: listOf(given, 'startup', quick ? [30] : [30, 90], {
+      one: (text) => (Number(text) > 0 && Number(text) <= 600 ? Number(text) : null),
+      allowed: 'seconds above 0, at most 600',
+    }),
+    telemetry: listOf(given, 'telemetry', quick ? ['2s'] : GRADES, {
+      one: (text) => GRADES.find((grade) => grade === text) ?? null,
+      allowed: `one of ${GRADES.join(', ')}`,
+    }),
+  };
+}
+
+/** Every job once; those whose result is known already are taken from the cache. */
+async function runAll(
+  scenarios: readonly Scenario[],
+  options: BenchOptions,
+  workers: number | undefined,
+): Promise<Map<string, JobResult>> {
+  const cache = openCache(CACHE);
+  const known = new Map<string, JobResult>();
+  const missing = new Map<string, Job>();
+  for (const job of scenarios.flatMap((scenario) => jobsOf(scenario, options.traces))) {
+    const cached = known.get(jobKey(job)) ?? cache.get(job);
+    if (cached === null) missing.set(jobKey(job), job);
+    else known.set(jobKey(job), cached);
+  }
+  const lengths = new Map(options.traces.map((path) => [path, readTrace(path)]));
+  const secondsOf = (job: Job): number => {
+    const trace = lengths.get(job.tracePath);
+    return trace === undefined ? 0 : trace.rps.length * trace.stepSeconds;
+  };
+  const jobs = [...missing.values()];
+  console.error(`${jobs.length} runs to do, ${known.size} known from before`);
+  const progress = trackProgress(jobs, secondsOf, (line) => {
+    console.error(line);
+  });
+  await runJobs(jobs, {
+    ...(workers === undefined ? {} : { workers }),
+    onResult(index, result) {
+      const job = jobs[index];
+      if (job === undefined) return;
+      known.set(jobKey(job), result);
+      cache.put(job, result);
+      progress.done(job, result);
+    },
+  });
+  return known;
+}
+
+function writeReport(out: string, report: Report): void {
+  mkdirSync(out, { recursive: true });
+  const { pictures, markdown, ...json } = report;
+  writeFileSync(join(out, 'report.json'), `${JSON.stringify(json, null, 1)}\n`);
+  writeFileSync(join(out, 'report.md'), markdown);
+  writeFileSync(join(out, 'report.html'), page('Decision bench', markdown, pictures));
+}
+
+async function main(): Promise<number> {
+  const given = readArguments(process.argv.slice(2), OPTIONS);
+  if (given['help'] === true) {
+    console.log(usage('npm run bench:decisions --', OPTIONS));
+    return 0;
+  }
+  const options = optionsOf(given);
+  const out = textOf(given, 'out') ?? '.nimbusguard/bench';
+  for (const path of options.traces) {
+    const { name, notes } = readTrace(path);
+    for (const note of notes) console.error(`${name}: ${note}`);
+  }
+  const scenarios = scenariosFor(options);
+  const workers = textOf(given, 'workers') && integerOf(given, 'workers', 1, [1, 64]);
+  const startedMs = performance.now();
+  const known = await runAll(scenarios, options, workers || undefined);
+  const report = buildReport(scenarios, {
+    traces: options.traces,
+    names: options.traces.map((path) => readTrace(path).name),
+    results: resultsOf(known),
+    tookSeconds: (performance.now() - startedMs) / 1000,
+  });
+  writeReport(out, report);
+  console.log(report.markdown);
+  console.error(`written: ${join(out, 'report.{json,md,html}')}`);
+  return 0;
+}
+
+await runCommand(main);

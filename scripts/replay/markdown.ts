@@ -1,0 +1,95 @@
+import type { AblationRow } from './ablation.ts';
+import type { BarResult } from './bars.ts';
+import type { MeanRow, SummaryRow, TraceRow } from './report.ts';
+
+export const digits = (value: number, places = 2): string => value.toFixed(places);
+
+/** A Markdown table, columns padded so that it also reads in a terminal. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, i) =>
+    Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
+  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
+  return [line(head), rule, ...rows.map(line)].join('\n');
+}
+
+const EQUAL_WORDS = { meanCost: 'mean cost', costPerTrace: 'cost per trace', geoMean: 'geoMean' };
+const METRIC_WORDS = { violatingMinutes: 'violating minutes', lateRequests: 'late requests' };
+
+export const interval = (row: { readonly ci95: readonly [number, number] }): string =>
+  `${digits(row.ci95[0], 1)} … ${digits(row.ci95[1], 1)}`;
+
+const ours = (row: SummaryRow): string =>
+  row.oursPct === null ? 'not comparable' : `${digits(row.oursPct, 3)} %`;
+
+export const summaryTable = (rows: readonly SummaryRow[]): string =>
+  table(
+    ['peer', 'metric', 'equal', 'churn', 'peer', 'cost', 'ours', '÷', '95 %', 'notes'],
+    rows.map((row) => [
+      row.peer,
+      METRIC_WORDS[row.metric],
+      EQUAL_WORDS[row.equal],
+      row.churn,
+      `${digits(row.peerPct, 3)} %`,
+      digits(row.peerRelativeReplicaHours, 3),
+      ours(row),
+      digits(row.ratio, 1),
+      interval(row),
+      row.notes.join('; '),
+    ]),
+  );
+
+export const barTable = (bars: readonly BarResult[]): string =>
+  table(
+    ['path', 'start-up', 'telemetry', 'churn', 'equal', 'metric', 'peer', '÷', '95 %', 'bar', ''],
+    bars.map(({ row, bar, passed }) => [
+      row.path,
+      `${row.startupSeconds} s`,
+      row.telemetry,
+      row.churn,
+      EQUAL_WORDS[row.equal],
+      METRIC_WORDS[row.metric],
+      row.peer,
+      digits(row.ratio, 1),
+      interval(row),
+      `÷ ${bar}`,
+      passed ? 'passed' : 'MISSED',
+    ]),
+  );
+
+export const meanTable = (rows: readonly MeanRow[]): string =>
+  table(
+    ['controller', 'violating', 'late', 'replica-hours', 'changes/day'],
+    rows.map((row) => [
+      row.contender,
+      `${digits(row.violatingPct, 3)} %`,
+      `${digits(row.latePct, 3)} %`,
+      digits(row.relativeReplicaHours, 3),
+      digits(row.changesPerDay, 0),
+    ]),
+  );
+
+export const traceTable = (rows: readonly TraceRow[]): string =>
+  table(
+    ['trace', 'controller', 'violating', 'late', 'longest', 'replica-hours', 'changes/day'],
+    rows.map((row) => [
+      row.trace,
+      `${row.contender}${row.flagged ? ' (drops requests)' : ''}`,
+      `${digits(row.violatingPct, 3)} %`,
+      `${digits(row.latePct, 3)} %`,
+      `${row.longestViolationMinutes} min`,
+      digits(row.relativeReplicaHours, 3),
+      digits(row.changesPerDay, 0),
+    ]),
+  );
+
+const percent = (value: number | null): string =>
+  value === null ? 'not reached' : `${digits(value, 3)} %`;
+
+export const ablationTable = (rows: readonly AblationRow[]): string =>
+  table(
+    ['without', "violating at HPA-70's cost", "at KPA-70's cost"],
+    rows.map((row) => [row.without, percent(row.atHpa70CostPct), percent(row.atKpa70CostPct)]),
+  );

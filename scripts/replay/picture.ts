@@ -1,0 +1,151 @@
+import { quantile } from './numbers.ts';
+import type { MeanRow } from './report.ts';
+import type { Timeline } from './tally.ts';
+
+/** One controller's minutes. */
+export interface Course {
+  readonly name: string;
+  readonly timeline: Timeline;
+}
+
+const WIDTH = 1000;
+const HEIGHT = 320;
+const LEFT = 56;
+const BOTTOM = 36;
+const TOP = 34;
+const COLOURS = ['#0b7a75', '#c2410c', '#6d28d9', '#6b7280', '#b45309', '#1d4ed8'];
+
+const colour = (i: number): string => COLOURS[i % COLOURS.length] ?? '#000';
+
+export const escapeXml = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+type Scale = (value: number) => number;
+
+const linear = (low: number, high: number, from: number, to: number): Scale => {
+  const span = high > low ? high - low : 1;
+  return (value) => from + ((value - low) / span) * (to - from);
+};
+
+const text = (x: number, y: number, content: string, extra = ''): string =>
+  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${extra}>${escapeXml(content)}</text>`;
+
+function frame(title: string, body: readonly string[]): string {
+  return [
+    `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeXml(title)}">`,
+    text(LEFT, 16, title, 'font-weight="600"'),
+    ...body,
+    '</svg>',
+  ].join('');
+}
+
+const legend = (names: readonly string[]): string[] =>
+  names.map((name, i) => text(LEFT + i * 170, HEIGHT - 4, `● ${name}`, `fill="${colour(i)}"`));
+
+function yAxis(scale: Scale, ticks: readonly number[], unit: string): string[] {
+  return ticks.map((tick) => {
+    const y = scale(tick);
+    const line = `<line x1="${LEFT}" x2="${WIDTH}" y1="${y}" y2="${y}" class="grid"/>`;
+    return line + text(4, y + 4, `${Number(tick.toPrecision(2))}${unit}`);
+  });
+}
+
+const polyline = (points: readonly (readonly [number, number])[], stroke: string): string =>
+  `<polyline fill="none" stroke="${stroke}" points="${points
+    .map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`)
+    .join(' ')}"/>`;
+
+const COLUMNS = 800;
+
+/** Groups minutes into as many columns as the picture has room for. */
+function columns(values: readonly number[], pick: 'max' | 'mean'): number[] {
+  const per = Math.max(1, Math.ceil(values.length / COLUMNS));
+  return Array.from({ length: Math.ceil(values.length / per) }, (_, i) => {
+    const part = values.slice(i * per, (i + 1) * per);
+    return pick === 'max'
+      ? part.reduce((most, value) => Math.max(most, value), 0)
+      : part.reduce((total, value) => total + value, 0) / Math.max(1, part.length);
+  });
+}
+
+/** Load (in pods it needs at the knee), ready pods of each controller, violating minutes below. */
+export function timelinePicture(name: string, courses: readonly Course[], perPod = 40.8): string {
+  const demand = columns(courses[0]?.timeline.demand ?? [], 'mean').map((rate) => rate / perPod);
+  const pods = courses.map((course) => columns(course.timeline.ready, 'mean'));
+  const highest = Math.max(1, quantile(demand, 1), ...pods.map((line) => quantile(line, 1)));
+  const strip = 8 * courses.length;
+  const floor = HEIGHT - BOTTOM - strip;
+  const x = linear(0, Math.max(1, demand.length - 1), LEFT, WIDTH);
+  const y = linear(0, highest, floor, TOP);
+  const area = demand.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
+  const strips = courses.flatMap((course, row) =>
+    columns(course.timeline.violating, 'max').flatMap((value, i) =>
+      value > 0
+        ? [
+            `<rect x="${x(i).toFixed(1)}" y="${floor + 3 + 8 * row}" width="2" height="6" fill="${colour(row)}"/>`,
+          ]
+        : [],
+    ),
+  );
+  return frame(`${name}: pods ready, load as pods needed, violating minutes below`, [
+    ...yAxis(y, [0, highest / 2, highest], ''),
+    `<polygon class="load" points="${LEFT},${floor} ${area} ${WIDTH},${floor}"/>`,
+    ...pods.map((line, row) =>
+      polyline(
+        line.map((value, i) => [x(i), y(value)] as const),
+        colour(row),
+      ),
+    ),
+    ...strips,
+    ...legend(courses.map((course) => course.name)),
+  ]);
+}
+
+/** Violating minutes over cost: our curves, every peer a dot. */
+export function curvePicture(
+  title: string,
+  curves: readonly { readonly name: string; readonly points: readonly MeanRow[] }[],
+  peers: readonly MeanRow[],
+): string {
+  const all = [...curves.flatMap((curve) => curve.points), ...peers].filter(
+    (row) => row.relativeReplicaHours < 2.2,
+  );
+  const costs = all.map((row) => row.relativeReplicaHours);
+  const shown = (value: number): number => Math.log10(Math.max(0.01, value));
+  const values = all.map((row) => shown(row.violatingPct));
+  if (all.length === 0) return '';
+  const x = linear(quantile(costs, 0), quantile(costs, 1), LEFT, WIDTH - 90);
+  const y = linear(quantile(values, 0), quantile(values, 1), HEIGHT - BOTTOM - 10, TOP);
+  const place = (row: MeanRow): readonly [number, number] => [
+    x(row.relativeReplicaHours),
+    y(shown(row.violatingPct)),
+  ];
+  const lines = curves.map((curve, i) =>
+    polyline(
+      [...curve.points]
+        .filter((row) => all.includes(row))
+        .sort((a, b) => a.relativeReplicaHours - b.relativeReplicaHours)
+        .map(place),
+      colour(i),
+    ),
+  );
+  const dots = peers
+    .filter((row) => all.includes(row))
+    .map((row) => {
+      const [px, py] = place(row);
+      const dot = `<circle cx="${px.toFixed(1)}" cy="${py.toFixed(1)}" r="3" class="peer"/>`;
+      return dot + text(px + 5, py + 4, row.contender);
+    });
+  const ticks = [0.01, 0.1, 1, 10].filter((value) => values.some((v) => v >= shown(value)));
+  const axis = ticks.map((value) => text(4, y(shown(value)) + 4, `${value} %`, 'class="tick"'));
+  const ends = [quantile(costs, 0), quantile(costs, 1)].map((cost) =>
+    text(x(cost) - 20, HEIGHT - BOTTOM + 6, `${cost.toFixed(2)} ×`),
+  );
+  return frame(`${title}: violating minutes (log) over replica-hours of the oracle`, [
+    ...axis,
+    ...ends,
+    ...lines,
+    ...dots,
+    ...legend(curves.map((curve) => curve.name)),
+  ]);
+}
