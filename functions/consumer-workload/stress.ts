@@ -1,7 +1,7 @@
 // The CPU and memory workloads that are started and stopped by request.
 import type { Worker } from './worker.ts';
 
-export interface StressStatus {
+interface StressStatus {
   readonly state: 'running' | 'idle';
   /** Percent; 0 while idle. */
   readonly intensity: number;

@@ -10,7 +10,7 @@ export const PATTERNS = [
   'daily',
   'replay',
 ] as const;
-export type PatternName = (typeof PATTERNS)[number];
+type PatternName = (typeof PATTERNS)[number];
 
 /** One point of a trace: `tSeconds` from its start, mean rate from here to the next point. */
 export interface TracePoint {

@@ -14,7 +14,7 @@ const record = (into: Histogram, ms: number): void =>
   into.recordValue(Math.min(MAX_US, Math.max(1, Math.round(ms * 1000))));
 
 /** Values in milliseconds; null while nothing was measured. */
-export interface Percentiles {
+interface Percentiles {
   readonly p50: number | null;
   readonly p90: number | null;
   readonly p95: number | null;
