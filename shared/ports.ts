@@ -46,7 +46,7 @@ export interface PolicyStatus {
     readonly message: string;
     readonly from: number;
     readonly to: number;
-    readonly field: string | null;
+    readonly field?: string | null;
     readonly at: string;
   } | null;
   readonly conditions?: readonly Condition[];

@@ -80,7 +80,7 @@ function replay(
   for (const entry of journal) {
     if (entry.n <= stored.n || entry.n >= core.before) continue;
     if (entry.kind === 'learn') learn(stored.model, entry.scores, owner.spec);
-    else ask(stored.model, entry, owner, { ...core, record: false });
+    else ask(stored.model, entry, owner, { ...core, record: true }); // the peers beside it live in records
   }
   return stored.model;
 }

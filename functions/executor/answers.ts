@@ -53,7 +53,8 @@ export const held = (
 export function answeredBefore(current: Case): Action | null {
   const last = current.policy.status.lastAction ?? null;
   if (last?.decisionId !== current.decision.id) return null;
-  const { outcome, reason, message, from, to, field, at } = last;
+  const { outcome, reason, message, from, to, at } = last;
+  const field = last.field ?? null; // a merge patch takes null as absent
   return actionOf(
     { ...current, nowMs: Date.parse(at) },
     {

@@ -32,6 +32,8 @@ export interface ExecutorDeps {
   readonly manager: string;
 }
 
+const WRITE_ATTEMPTS = 4;
+
 type Located = Awaited<ReturnType<Control['field']>>;
 
 /** Gives back what we took; the finalizer goes with it. */
@@ -62,6 +64,34 @@ async function stopFor(
   return action;
 }
 
+/**
+ * Writes the field. A target's own controller changes its status all the time: where only that moved,
+ * the field is still as it was read and the write is tried again; else it is a conflict.
+ */
+async function writeFirmly(
+  control: Control,
+  current: Case,
+  field: ControlledField,
+  to: number,
+): Promise<void> {
+  const { policy, spec, nowMs } = current;
+  for (let attempt = 1, at = field; ; attempt++) {
+    try {
+      await control.write(at, to, noteFor(at, policy, to, nowMs));
+      return;
+    } catch (error) {
+      const conflict = error instanceof NimbusError && error.code === 'target.conflict';
+      if (!conflict || attempt >= WRITE_ATTEMPTS || spec === undefined) throw error;
+      const located = await locate(control, policy, spec);
+      if (!('found' in located) || !isSame(located.found, field)) throw error;
+      at = located.found;
+    }
+  }
+}
+
+const isSame = (now: ControlledField, read: ControlledField): boolean =>
+  now.target.uid === read.target.uid && now.value === read.value;
+
 /** Status first: whoever comes later with this or an older sequence sees it. */
 async function apply(
   control: Control,
@@ -84,7 +114,7 @@ async function apply(
     statusOf(policy, decision, action, { floor: floorOf(note) }),
   );
   try {
-    await control.write(field, to, note);
+    await writeFirmly(control, { ...current, policy }, field, to);
   } catch (error) {
     if (error instanceof NimbusError) throw error; // comes again: the status says it is under way
     const why = error instanceof Error ? error.message : String(error);
@@ -112,7 +142,7 @@ async function hold(
     field.note !== null && needsRenewal(field, nowMs)
       ? noteFor(field, policy, field.value, nowMs)
       : null;
-  if (renewed !== null) await control.write(field, field.value, renewed);
+  if (renewed !== null) await writeFirmly(control, current, field, field.value);
   const action = held(current, reason, decision.sentence, field.value);
   const floor = floorOf(renewed ?? field.note);
   await control.patchStatus(policy, statusOf(policy, decision, action, { floor }));
@@ -121,13 +151,13 @@ async function hold(
 
 /** A redelivery of the decision that was under way: finish what may not have been written. */
 async function finish(control: Control, current: Case, before: Action): Promise<Action> {
-  const { policy, spec, nowMs } = current;
+  const { policy, spec } = current;
   if (before.outcome === 'held' || spec === undefined) return before;
   if (stoppedByPolicy(policy, spec) !== null) return before;
   const located = await locate(control, policy, spec);
   if (!('found' in located) || located.found.value === before.to) return before;
   const field = located.found;
-  await control.write(field, before.to, noteFor(field, policy, before.to, nowMs));
+  await writeFirmly(control, current, field, before.to);
   return before;
 }
 

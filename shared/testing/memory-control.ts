@@ -1,0 +1,88 @@
+import { NimbusError } from '../errors.ts';
+import type { Control, ControlledField, FieldNote, Occurrence, PolicyObject } from '../ports.ts';
+
+/** One policy and one target in memory, with the preconditions of the real ones. Every write is listed. */
+export function memoryControl(policy: PolicyObject, field: ControlledField) {
+  const world = {
+    policy: policy as PolicyObject | undefined,
+    field: field as ControlledField | undefined,
+    writes: [] as { value: number; note: FieldNote }[],
+    releases: 0,
+    events: [] as Occurrence[],
+    /** Thrown by the next call of that name. */
+    fail: {} as Partial<Record<keyof Control, Error>>,
+    /** Somebody else writes the field. */
+    writtenBy(owner: string, value: number) {
+      if (world.field === undefined) return;
+      world.field = { ...world.field, owner, value, stored: value, resourceVersion: next() };
+    },
+  };
+  let version = 100;
+  const next = (): string => String(++version);
+  const failing = (name: keyof Control): void => {
+    const error = world.fail[name];
+    if (error === undefined) return;
+    world.fail = {};
+    throw error;
+  };
+  const current = (read: PolicyObject): PolicyObject => {
+    if (world.policy?.resourceVersion !== read.resourceVersion) {
+      throw new NimbusError('target.conflict', 'the policy was changed');
+    }
+    return world.policy;
+  };
+  const change = (read: PolicyObject, to: Partial<PolicyObject>): PolicyObject => {
+    world.policy = { ...current(read), ...to, resourceVersion: next() };
+    return world.policy;
+  };
+  const sameField = (read: ControlledField): ControlledField => {
+    if (world.field?.resourceVersion !== read.resourceVersion) {
+      throw new NimbusError('target.conflict', 'the target was changed');
+    }
+    return world.field;
+  };
+  const control: Control = {
+    policy: () => Promise.resolve(world.policy),
+    async patchStatus(read, status) {
+      await Promise.resolve();
+      failing('patchStatus');
+      return change(read, { status: { ...current(read).status, ...status } });
+    },
+    async setFinalizers(read, finalizers) {
+      await Promise.resolve();
+      failing('setFinalizers');
+      return change(read, { finalizers });
+    },
+    field: () =>
+      Promise.resolve(
+        world.field === undefined
+          ? { refusal: { reason: 'target-missing', message: 'there is none' } }
+          : { found: world.field },
+      ),
+    async write(read, value, note) {
+      await Promise.resolve();
+      failing('write');
+      world.field = {
+        ...sameField(read),
+        value,
+        stored: value,
+        note,
+        owner: 'nimbusguard',
+        resourceVersion: next(),
+      };
+      world.writes.push({ value, note });
+    },
+    async release(read) {
+      await Promise.resolve();
+      const { note, ...rest } = sameField(read);
+      world.releases += 1;
+      const value = note?.original ?? rest.value;
+      world.field = { ...rest, value, stored: value, note: null, owner: note?.owner ?? null };
+    },
+    record(_policy, occurrence) {
+      world.events.push(occurrence);
+      return Promise.resolve();
+    },
+  };
+  return { control, world };
+}
