@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createApp } from '#shared/runtime/app.ts';
 import type { Delivery, Filter, Trigger } from '../manifests/index.ts';
 import { Broker } from './broker.ts';
 import { encodeHeaders, type BrokerEvent } from './cloudevent.ts';
 import type { Answer } from './delivery.ts';
 import { MAX_HOPS } from './dispatcher.ts';
+import { brokerApp } from './host.ts';
 import { brokerRoutes } from './ingress.ts';
 import { openLogFile } from './log-file.ts';
 import { EventLog } from './log.ts';
@@ -123,11 +123,8 @@ function run(
     await broker.stop();
     log.close();
   };
-  const app = createApp({
-    name: 'broker',
-    accepts: [],
-    routes: (hono) => brokerRoutes(hono, broker, log),
-  });
+  const app = brokerApp({ error: () => undefined });
+  brokerRoutes(app, broker, log);
   const made = {
     ...{ app, broker, log, sent },
     ids: (to: string) => sent.filter((each) => each.to === to).map(({ id }) => id),

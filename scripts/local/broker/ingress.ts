@@ -2,7 +2,7 @@
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import { NimbusError } from '#shared/errors.ts';
-import { parseOrThrow } from '#shared/events/index.ts';
+import { parseOrThrow } from '#shared/events/define.ts';
 import type { Broker } from './broker.ts';
 import { decode, toStructured } from './cloudevent.ts';
 import type { EventLog, LogRecord } from './log.ts';

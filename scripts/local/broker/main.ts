@@ -1,10 +1,10 @@
 // The embedded broker as a process: Knative's Broker of class Kafka, with its log in one SQLite file.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger } from '#shared/runtime/logger.ts';
-import { start } from '#shared/runtime/serve.ts';
 import { readManifests } from '../manifests/index.ts';
 import { Broker } from './broker.ts';
 import { loadConfig } from './config.ts';
+import { brokerApp, finish, listen } from './host.ts';
 import { brokerRoutes } from './ingress.ts';
 import { openLogFile } from './log-file.ts';
 import { EventLog } from './log.ts';
@@ -44,18 +44,30 @@ const broker = new Broker(
   },
 );
 
+const crash = (error: unknown): void => {
+  logger.fatal({ err: error }, 'unexpected error');
+  process.exit(1); // the log is safe at any instant; whoever started us starts us again
+};
+process.on('uncaughtException', crash);
+process.on('unhandledRejection', crash);
+
+const app = brokerApp(logger);
+brokerRoutes(app, broker, log);
 for (const gone of broker.start()) logger.info({ trigger: gone }, 'its cursor was forgotten');
-await start(
-  {
-    name: 'broker',
-    accepts: [],
-    routes: (app) => brokerRoutes(app, broker, log),
-    async close() {
-      ended.abort();
-      await Promise.race([broker.stop(), sleep(GRACE_MS)]);
-      sender.close();
-      log.close();
-    },
-  },
-  { port: config.port, host: HOST, logLevel: config.logLevel, graceMs: GRACE_MS },
-);
+const server = await listen(app, config.port, HOST);
+logger.info({ port: config.port }, 'listening');
+
+async function stop(signal: string): Promise<void> {
+  logger.info({ signal }, 'stopping');
+  await finish(server, GRACE_MS);
+  ended.abort();
+  await Promise.race([broker.stop(), sleep(GRACE_MS)]);
+  sender.close();
+  log.close();
+  process.exit(0);
+}
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  process.once(signal, () => {
+    stop(signal).catch(crash);
+  });
+}
