@@ -42,9 +42,11 @@ export interface Changes {
   readonly decision: (record: DecisionRecord) => void;
 }
 
+/** Shares shrink when the number of targets doubles: cutting all logs for each new one would be slow. */
 const sharesFor = (targets: number): Shares => {
+  const room = 2 ** Math.ceil(Math.log2(targets));
   const share = (name: keyof Shares): number =>
-    Math.max(LEAST[name], Math.min(ONE_TARGET[name], Math.floor(TOTAL[name] / targets)));
+    Math.max(LEAST[name], Math.min(ONE_TARGET[name], Math.floor(TOTAL[name] / room)));
   return { beats: share('beats'), minutes: share('minutes'), decisions: share('decisions') };
 };
 
@@ -133,8 +135,11 @@ export class History {
   }
 
   #forgetOldest(): void {
+    let oldest: TargetLog | undefined;
     const seen = (log: TargetLog): number => log.observed?.observedAtMs ?? 0;
-    const [oldest] = [...this.#logs.values()].sort((a, b) => seen(a) - seen(b));
+    for (const log of this.#logs.values()) {
+      if (oldest === undefined || seen(log) < seen(oldest)) oldest = log;
+    }
     if (oldest !== undefined) this.#logs.delete(oldest.uid);
   }
 

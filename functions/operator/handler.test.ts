@@ -1,0 +1,308 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createApp } from '#shared/runtime/serve.ts';
+import { z } from 'zod';
+import {
+  after,
+  anOperator,
+  anOperatorAfter,
+  delivery,
+  firstBeats,
+  START_MS,
+} from './testing/harness.ts';
+import { ChainView, DeadLetter, DecisionRecord, Series, TargetView } from './view.ts';
+
+const BEATS = 60;
+const app = await anOperatorAfter(BEATS);
+const small = await anOperatorAfter(5);
+const ID = 'nimbusguard/consumer-workload';
+
+const read = async <T>(path: string, schema: z.ZodType<T>): Promise<T> => {
+  const answer = await app.request(path);
+  expect(answer.status).toBe(200);
+  return schema.parse(await answer.json());
+};
+
+const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+  new Request(`http://operator${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+
+test('decisions come in full, newest first, by limit, target and time', async () => {
+  const records = await read(`/api/decisions?target=${ID}&limit=5`, z.array(DecisionRecord));
+  expect(records.length).toBe(5);
+  const times = records.map(({ atMs }) => atMs);
+  expect(times).toEqual(times.toSorted((a, b) => b - a));
+  const older = await read(
+    `/api/decisions?limit=5&before=${String(times[4])}`,
+    z.array(DecisionRecord),
+  );
+  expect(older.every(({ atMs }) => atMs < (times[4] ?? 0))).toBe(true);
+});
+
+test('one decision has a permanent address and answers why this number and not its neighbours', async () => {
+  const [newest] = await read('/api/decisions?limit=1', z.array(DecisionRecord));
+  const record = await read(`/api/decisions/${newest?.id ?? ''}`, DecisionRecord);
+  expect(record).toEqual(newest);
+  expect(record.options.some(({ replicas }) => replicas === record.to)).toBe(true);
+});
+
+test('targets answer: is all well, what is it doing, why, and what would HPA have', async () => {
+  const [target] = await read('/api/targets', z.array(TargetView));
+  expect(target?.sentence).toMatch(
+    /^consumer-workload: \d+ pods? .*req\/s, p95 \d+ ms \(SLO 500\)/,
+  );
+  expect(target?.why).toMatch(/\w+ing\b/);
+  expect(target?.hpaSentence).toMatch(/^HPA would have/);
+  expect(target?.lastDecisionId).not.toBeNull();
+});
+
+test('series and chain are what their schemas say', async () => {
+  const series = await read(`/api/series?target=${ID}&range=5m`, Series);
+  expect(series.atMs.length).toBe(BEATS);
+  expect(series.capacityReady.length).toBe(BEATS);
+  const chain = await read('/api/chain', ChainView);
+  expect(chain.functions.map(({ name }) => name)).toEqual([
+    'observer',
+    'decider',
+    'executor',
+    'reward',
+  ]);
+});
+
+test('a dead letter of an event that was taken before is shown all the same, with its reason', async () => {
+  const [event] = firstBeats(1);
+  const letter = {
+    ...event,
+    knativeerrordest: 'http://decider.nimbusguard',
+    knativeerrorcode: 422,
+    knativeerrordata: 'no use',
+  };
+  const answer = await app.request(delivery(letter as never, '/dead-letters'));
+  expect(answer.status).toBe(204);
+  const [shown] = await read('/api/deadletters?limit=1', z.array(DeadLetter));
+  expect(shown).toMatchObject({
+    id: event?.id,
+    refusedBy: 'decider.nimbusguard',
+    reason: 'no use',
+    status: 422,
+  });
+});
+
+test('an event that fits nothing is refused for good, with the reason', async () => {
+  const [event] = firstBeats(1);
+  const wrong = { ...event, id: 'x', type: 'io.nimbusguard.state.observed.v1', data: { tick: 7 } };
+  const answer = await app.request(delivery(wrong as never));
+  expect(answer.status).toBe(422);
+  expect(await answer.text()).toContain('data.tick');
+});
+
+test('KEDA gets the number of replicas, and an error instead of zero when it is stale', async () => {
+  const fresh = await app.request('/api/keda/nimbusguard/consumer-workload');
+  expect(((await fresh.json()) as { value: number }).value).toBeGreaterThan(0);
+  const late = await anOperatorAfter(3, { nowMs: () => after(3) + 600_000 });
+  expect((await late.request('/api/keda/nimbusguard/consumer-workload')).status).toBe(503);
+  expect((await late.request('/api/keda/nimbusguard/other')).status).toBe(404);
+});
+
+test('the kill switch needs its target twice, names the policy to the cluster, and says what it did', async () => {
+  const asked: string[] = [];
+  const policies = {
+    suspend: ({ namespace, name }: { namespace: string; name: string }, how: string) => {
+      asked.push(`${namespace}/${name} ${how}`);
+      return Promise.resolve();
+    },
+  };
+  const armed = await anOperatorAfter(2, { policies });
+  const order = { target: ID, suspend: 'freeze' };
+  expect((await armed.request(post('/api/suspend', { ...order, confirm: 'yes' }))).status).toBe(
+    400,
+  );
+  const foreign = post(
+    '/api/suspend',
+    { ...order, confirm: ID },
+    { 'sec-fetch-site': 'cross-site' },
+  );
+  expect((await armed.request(foreign)).status).toBe(422);
+  const form = post(
+    '/api/suspend',
+    { ...order, confirm: ID },
+    { 'content-type': 'application/x-www-form-urlencoded' },
+  );
+  expect((await armed.request(form)).status).toBe(415);
+  expect(asked).toEqual([]);
+  const done = await armed.request(post('/api/suspend', { ...order, confirm: ID }));
+  expect(await done.json()).toEqual({ policies: [ID], suspend: 'freeze' });
+  expect(asked).toEqual([`${ID} freeze`]);
+});
+
+test('without a load generator its routes say which setting is missing', async () => {
+  const answer = await app.request('/api/load/status');
+  expect(answer.status).toBe(404);
+  expect(await answer.text()).toContain('LOAD_GENERATOR_URL');
+});
+
+test('history is rebuilt from the log before the first event is taken', async () => {
+  const nowMs = (): number => after(BEATS);
+  const events = firstBeats(BEATS);
+  const [last] = events.slice(-1);
+  const eventLog = {
+    replay: async (take: (event: never, atMs: number) => void): Promise<void> => {
+      await Promise.resolve();
+      for (const event of events) take(event as never, START_MS);
+    },
+  };
+  const rebuilt = createApp(anOperator({ nowMs, eventLog }));
+  expect((await rebuilt.request(delivery(last as never))).status).toBe(204);
+  const answer = await rebuilt.request('/api/targets');
+  expect(await answer.json()).toEqual(await (await app.request('/api/targets')).json());
+});
+
+test('a log that cannot be read leaves an empty history that says so', async () => {
+  const eventLog = { replay: () => Promise.reject(new Error('it answered 404')) };
+  const empty = createApp(anOperator({ eventLog }));
+  expect((await empty.request('/readyz')).status).toBe(200);
+  const about = await (await empty.request('/api/about')).text();
+  expect(about).toContain('it answered 404');
+});
+
+test('the OpenAPI document is valid JSON Schema throughout, and the answers fit it', async () => {
+  const document = (await (await app.request('/openapi.json')).json()) as {
+    paths: Record<
+      string,
+      { get?: { responses: Record<string, { content: Record<string, { schema: object }> }> } }
+    >;
+  };
+  const ajv = new Ajv2020({ strict: false });
+  for (const path of [
+    '/api/decisions',
+    '/api/targets',
+    '/api/chain',
+    '/api/deadletters',
+    '/api/about',
+  ]) {
+    const schema = document.paths[path]?.get?.responses['200']?.content['application/json']?.schema;
+    const fits = ajv.compile(schema ?? { not: {} });
+    expect(
+      fits(await (await app.request(path)).json()),
+      `${path} ${ajv.errorsText(fits.errors)}`,
+    ).toBe(true);
+  }
+  expect(Object.keys(document.paths)).toContain('/api/stream');
+});
+
+test('the page comes with a policy that allows no inline script and no other host', async () => {
+  const answer = await app.request('/');
+  expect(answer.status).toBe(200);
+  const policy = answer.headers.get('content-security-policy') ?? '';
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).toContain("script-src 'self'");
+  expect(policy).not.toContain('unsafe');
+  const again = await app.request('/', {
+    headers: { 'if-none-match': answer.headers.get('etag') ?? '' },
+  });
+  expect(again.status).toBe(304);
+  expect(await answer.text()).not.toMatch(/<script>|\son\w+=|style=/);
+});
+
+const GETS = [
+  '/api/decisions',
+  '/api/targets',
+  '/api/series',
+  '/api/chain',
+  '/api/deadletters',
+  '/api/about',
+  '/openapi.json',
+];
+
+test('no query string makes a reading route fail', async () => {
+  const name = fc.oneof(
+    fc.constantFrom('limit', 'target', 'range', 'before'),
+    fc.string({ maxLength: 8 }),
+  );
+  const value = fc.oneof(
+    fc.constantFrom('0', '-1', '1e400', 'NaN', 'all', 'ü\u0000😀', '99999999d', ID),
+    fc.string(),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...GETS),
+      fc.array(fc.tuple(name, value), { maxLength: 4 }),
+      async (path, query) => {
+        const search = new URLSearchParams(query.map(([n, v]) => [n, v.toWellFormed()]));
+        const answer = await small.request(`${path}?${search.toString()}`);
+        expect([200, 400, 404]).toContain(answer.status);
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
+
+test('no path makes a route fail', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.string({ maxLength: 30 }), { maxLength: 3 }), async (parts) => {
+      const path = `/api/decisions/${parts.map((part) => encodeURIComponent(part.toWellFormed())).join('/')}`;
+      expect([200, 404]).toContain((await app.request(path)).status);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+const POSTS = [
+  '/api/suspend',
+  '/api/load/generate',
+  '/api/load/preview',
+  '/api/load/stop',
+  '/api/workload/cpu/start',
+  '/api/workload/cpu/stop',
+];
+
+test('no body makes a writing route fail', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...POSTS),
+      fc.oneof(fc.json(), fc.string()),
+      async (path, body) => {
+        const headers = { 'content-type': 'application/json' };
+        const answer = await app.request(path, { method: 'POST', headers, body });
+        expect([400, 404, 415, 422]).toContain(answer.status);
+      },
+    ),
+    { numRuns: 120 },
+  );
+});
+
+test('no event makes the event route or the dead letters fail', async () => {
+  const type = fc.constantFrom(
+    'state.observed',
+    'decision.made',
+    'action.executed',
+    'reward.calculated',
+    'policy.learned',
+    'advice.given',
+    'alert.raised',
+    'x',
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom('/', '/dead-letters'),
+      type,
+      fc.jsonValue(),
+      async (path, noun, data) => {
+        const event = {
+          specversion: '1.0',
+          id: 'f',
+          source: '/f',
+          type: `io.nimbusguard.${noun}.v1`,
+          data,
+        };
+        const answer = await app.request(delivery(event as never, path));
+        expect([204, 400, 415, 422]).toContain(answer.status);
+      },
+    ),
+    { numRuns: 120 },
+  );
+});

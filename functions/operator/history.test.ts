@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest';
+import { measure } from '#shared/domain/index.ts';
+import {
+  DecisionMade,
+  RewardCalculated,
+  StateObserved,
+  type UnknownEvent,
+} from '#shared/events/index.ts';
+import { History } from './history.ts';
+import { after, firstBeats, START_MS } from './testing/harness.ts';
+import { seeded } from './testing/world.ts';
+
+const silent = { target: () => undefined, point: () => undefined, decision: () => undefined };
+const BEATS = 80; // into the first spike
+
+const fed = (events: readonly UnknownEvent[]): History => {
+  const history = new History(measure, silent);
+  for (const event of events) history.accept(event, START_MS);
+  return history;
+};
+
+const all = firstBeats(BEATS);
+const isState = (event: UnknownEvent): boolean => event.type === StateObserved.type;
+
+test('decisions carry their action and, later, their outcome and score', () => {
+  const history = fed(all);
+  const records = history.decisions(1000);
+  const sent = all.filter((event) => event.type === DecisionMade.type);
+  expect(records.map(({ id }) => id).toSorted()).toEqual(sent.map(({ id }) => id).toSorted());
+  expect(records.every((record) => record.action?.decisionId === record.id)).toBe(true);
+  const scored = all
+    .filter((event) => event.type === RewardCalculated.type)
+    .flatMap((event) =>
+      RewardCalculated.parse(event).data.scores.map(({ decisionId }) => decisionId),
+    );
+  const known = records.filter(({ id }) => scored.includes(id));
+  expect(known.length).toBeGreaterThan(0);
+  expect(
+    known.every(({ outcome }) => (outcome?.score ?? null) !== null && outcome?.matured !== null),
+  ).toBe(true);
+});
+
+test('any order of the other events, each twice, leaves the same decisions', () => {
+  const random = seeded(7);
+  const others = all.filter((event) => !isState(event)).flatMap((event) => [event, event]);
+  const shuffled = others
+    .map((event) => ({ event, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ event }) => event);
+  const byId = (history: History) =>
+    history.decisions(1000).toSorted((a, b) => a.id.localeCompare(b.id));
+  expect(byId(fed([...all.filter(isState), ...shuffled]))).toEqual(byId(fed(all)));
+});
+
+test('an observation that comes late or again changes nothing', () => {
+  const once = fed(all).find('consumer-workload');
+  const again = fed([...all, ...all.filter(isState).slice(0, 20)]).find('consumer-workload');
+  expect(again?.series(after(BEATS), null)).toEqual(once?.series(after(BEATS), null));
+});
+
+test('the charts show what the core saw: demand, pods, capacity at the learned knee, HPA', () => {
+  const series = fed(all).find('consumer-workload')?.series(after(BEATS), 900_000);
+  expect(series?.atMs.length).toBe(BEATS);
+  expect(series?.requestsPerSecond[0]).toBeNull(); // one look at counters is no rate
+  expect(Math.max(...(series?.requestsPerSecond ?? []).map(Number))).toBeGreaterThan(400);
+  expect(series?.capacityReady.at(-1)).toBeGreaterThan(200);
+  expect(series?.hpaReplicas.at(-1)).toBeGreaterThan(0);
+  expect(series?.changes.every(({ from, to }) => from !== to)).toBe(true);
+});
+
+test('a target is found by its name, its policy, and its UID', () => {
+  const history = fed(all.slice(0, 1));
+  const names = ['consumer-workload', 'nimbusguard/consumer-workload', 'policy-1'];
+  expect(names.map((name) => history.find(name)?.uid)).toEqual([
+    'policy-1',
+    'policy-1',
+    'policy-1',
+  ]);
+  expect(history.find('workload')).toBeUndefined();
+});
+
+test('of two policies on one target the working one is shown, not the duplicate', () => {
+  const first = all[0] as UnknownEvent;
+  const state = StateObserved.parse(first).data;
+  const problem = { reason: 'Duplicate' as const, message: 'policy-1 is older' };
+  const younger = { ...state, policy: { ...state.policy, name: 'a', uid: 'policy-0' }, problem };
+  const history = fed([{ ...first, data: younger }, first]);
+  expect(history.find('consumer-workload')?.uid).toBe('policy-1');
+  expect(history.logs.length).toBe(2);
+});
+
+test('with many targets each keeps less, and the newest of all stay', () => {
+  const history = new History(measure, silent);
+  const states = all.filter(isState).map((event) => StateObserved.parse(event));
+  for (const { data, ...event } of states.slice(0, 3)) {
+    for (let n = 0; n < 1040; n++) {
+      const uid = `policy-${String(n)}`;
+      history.accept({ ...event, data: { ...data, policy: { ...data.policy, uid } } }, START_MS);
+    }
+  }
+  expect(history.logs.length).toBe(1000);
+  expect(history.find('policy-1039')?.observed?.observedAtMs).toBe(states[2]?.data.observedAtMs);
+});
+
+test('what is no event of the vocabulary is refused with its type', () => {
+  const stranger = { ...(all[0] as UnknownEvent), type: 'io.nimbusguard.pod.vanished.v9' };
+  expect(() => fed([stranger])).toThrow(/pod\.vanished\.v9/);
+});
