@@ -16,9 +16,8 @@ import {
 import type { Load } from './load.ts';
 import type { Controller, RunSettings } from './simulate.ts';
 
-/** Whose autoscaler a floor is raised under. */
-export const OWN_AUTOSCALERS = ['HPA-70', 'HPA-85-w0', 'KPA-70'] as const;
-export type OwnAutoscaler = (typeof OWN_AUTOSCALERS)[number];
+/** The user's own autoscaler that a floor is raised under: a peer by its name. */
+export type OwnAutoscaler = `HPA-${number}` | 'HPA-85-w0' | `KPA-${number}`;
 
 /** NimbusGuard at one setting; plain JSON, so that it can go to a worker and into a cache key. */
 export interface Ours {

@@ -1,0 +1,85 @@
+// npm run convert: a user's own history into a trace.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { NimbusError } from '#shared/errors.ts';
+import { integerOf, readArguments, runCommand, textOf, usage } from './arguments.ts';
+import { fromAccessLog, fromCsv, fromPrometheus, toTraceText, type Measured } from './sources.ts';
+import { parseTrace } from './trace.ts';
+
+const OPTIONS = {
+  from: { value: 'FORMAT', help: 'prometheus (query_range JSON), nginx-log or csv' },
+  in: { value: 'FILE', help: 'input, gzip or not' },
+  out: { value: 'FILE', help: 'the trace; gzip when its name ends in .gz' },
+  step: { value: 'SECONDS', help: 'interval of nginx-log, and of counts in csv (60)' },
+  time: { value: 'COLUMN', help: 'csv: column of the time (timestamp)' },
+  value: { value: 'COLUMN', help: 'csv: column of the value (value)' },
+  unit: { value: 'rate|count', help: 'csv: requests/s, or requests per interval (rate)' },
+  help: { help: 'this text' },
+};
+
+type Given = ReturnType<typeof readArguments>;
+
+const needed = (given: Given, name: string): string => {
+  const value = textOf(given, name);
+  if (value === undefined) throw new NimbusError('input.invalid', `--${name} is needed (--help)`);
+  return value;
+};
+
+function readText(path: string): string {
+  const bytes = readFileSync(path);
+  return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8');
+}
+
+function unitOf(given: Given): 'rate' | 'count' {
+  const unit = textOf(given, 'unit') ?? 'rate';
+  if (unit === 'rate' || unit === 'count') return unit;
+  throw new NimbusError('input.invalid', `--unit must be rate or count (got "${unit}")`);
+}
+
+function read(given: Given, path: string): Measured[] {
+  const from = needed(given, 'from');
+  const step = integerOf(given, 'step', 60, [1, 3600]);
+  switch (from) {
+    case 'prometheus':
+      return fromPrometheus(path, readText(path));
+    case 'nginx-log': {
+      const { measured, skipped } = fromAccessLog(path, readText(path), step);
+      if (skipped > 0) console.error(`${path}: ${skipped} lines without a time were left out`);
+      return measured;
+    }
+    case 'csv': {
+      const columns = {
+        time: textOf(given, 'time') ?? 'timestamp',
+        value: textOf(given, 'value') ?? 'value',
+        unit: unitOf(given),
+      };
+      return fromCsv(path, readText(path), columns, step);
+    }
+    default:
+      throw new NimbusError(
+        'input.invalid',
+        `--from must be prometheus, nginx-log or csv (got "${from}")`,
+      );
+  }
+}
+
+function main(): Promise<number> {
+  const given = readArguments(process.argv.slice(2), OPTIONS);
+  if (given['help'] === true) {
+    console.log(usage('npm run convert --', OPTIONS));
+    return Promise.resolve(0);
+  }
+  const path = needed(given, 'in');
+  const out = needed(given, 'out');
+  const text = toTraceText(read(given, path));
+  const trace = parseTrace(out, text); // what is written can be read back, or it is refused here
+  for (const note of trace.notes) console.error(`${path}: ${note}`);
+  writeFileSync(out, out.endsWith('.gz') ? gzipSync(text) : text);
+  const days = (trace.rps.length * trace.stepSeconds) / 86_400;
+  console.log(
+    `${out}: ${trace.rps.length} intervals of ${trace.stepSeconds} s, ${days.toFixed(2)} days`,
+  );
+  return Promise.resolve(0);
+}
+
+await runCommand(main);

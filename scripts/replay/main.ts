@@ -1,0 +1,126 @@
+// npm run replay: what NimbusGuard would have done to one trace under one policy.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { NimbusError } from '#shared/errors.ts';
+import { readArguments, runCommand, textOf, usage } from './arguments.ts';
+import { DEFAULT_CONDITION, type Condition } from './condition.ts';
+import { contenderName, type Contender } from './contender.ts';
+import { page } from './html.ts';
+import type { JobResult } from './job.ts';
+import { timelinePicture } from './picture.ts';
+import { jobsOf, type Scenario } from './plan.ts';
+import { readPolicy, type PolicyFile } from './policy-file.ts';
+import { runJobs } from './pool.ts';
+import { scenarioRows, type TraceRow } from './report.ts';
+import { jobKey, resultsOf } from './results.ts';
+import { readTrace } from './trace.ts';
+import { answerTable, judgePolicy, verdictTable } from './verdict.ts';
+
+const OPTIONS = {
+  trace: { value: 'FILE', help: 'trace: t_s,rps; gzip or not (see npm run convert)' },
+  policy: { value: 'FILE', help: 'a ScalingPolicy, and a document `replay:` with bars' },
+  out: { value: 'DIR', help: 'where report.json and report.html go (.nimbusguard/replay)' },
+  help: { help: 'this text' },
+};
+
+function conditionOf({ spec, replay }: PolicyFile): Condition {
+  return {
+    ...DEFAULT_CONDITION,
+    startupSeconds: replay.startupSeconds,
+    telemetry: replay.telemetry,
+    serviceMs: replay.serviceMilliseconds,
+    capacityPerPod: replay.capacityPerPod,
+    minReplicas: spec.minReplicas,
+    maxReplicas: spec.maxReplicas,
+    drainSeconds: replay.drainSeconds,
+    warmupShare: replay.warmupShare,
+    ...(replay.scale === 'asis' ? { scale: 1 } : {}),
+  };
+}
+
+const peer = (name: string): Contender => ({ kind: 'peer', name });
+
+/** The policy as it stands, in both modes that write, beside the usual autoscalers. */
+function scenarioOf(policy: PolicyFile): Scenario {
+  const percent = policy.spec.targetCPUUtilizationPercentage;
+  const own = { kind: 'ours', k0: null, prior: 'shipped', policy: policy.spec } as const;
+  return {
+    id: policy.name,
+    condition: conditionOf(policy),
+    seeds: policy.replay.seeds,
+    contenders: [
+      { ...own, over: `HPA-${percent}` },
+      own,
+      ...[...new Set([`HPA-${percent}`, 'HPA-70', 'KEDA-70', 'KPA-70'])].map(peer),
+      peer('oracle'),
+    ],
+  };
+}
+
+async function run(scenario: Scenario, tracePath: string): Promise<Map<string, JobResult>> {
+  const jobs = jobsOf(scenario, [tracePath]).map((job) => ({ ...job, timeline: job.seed === 1 }));
+  const known = new Map<string, JobResult>();
+  await runJobs(jobs, {
+    onResult(index, result) {
+      const job = jobs[index];
+      if (job !== undefined) known.set(jobKey({ ...job, timeline: false }), result);
+    },
+  });
+  return known;
+}
+
+/** Our row of the mode the policy is in; a mode that writes nothing is judged as the default one. */
+function judged(policy: PolicyFile, rows: readonly TraceRow[]) {
+  const [floor, act] = rows;
+  const hpaName = `HPA-${policy.spec.targetCPUUtilizationPercentage}`;
+  const hpa = rows.find((row) => row.contender === hpaName);
+  const ours = policy.spec.mode === 'act' ? act : floor;
+  if (ours === undefined || hpa === undefined) throw new Error('a controller was not run');
+  return { ours, verdicts: judgePolicy(policy, ours, hpa) };
+}
+
+const fileOf = (given: ReturnType<typeof readArguments>, name: string): string => {
+  const path = textOf(given, name);
+  if (path === undefined) {
+    throw new NimbusError('input.invalid', `--${name} FILE is needed (--help tells more)`);
+  }
+  return path;
+};
+
+async function main(): Promise<number> {
+  const given = readArguments(process.argv.slice(2), OPTIONS);
+  if (given['help'] === true) {
+    console.log(usage('npm run replay --', OPTIONS));
+    return 0;
+  }
+  const tracePath = fileOf(given, 'trace');
+  const policy = readPolicy(fileOf(given, 'policy'));
+  const trace = readTrace(tracePath);
+  for (const note of trace.notes) console.error(`${trace.name}: ${note}`);
+  const scenario = scenarioOf(policy);
+  const results = resultsOf(await run(scenario, tracePath));
+  const rows = scenarioRows(scenario, { traces: [tracePath], names: [trace.name], results });
+  const { ours, verdicts } = judged(policy, rows);
+  const markdown = [
+    `Trace ${trace.name}, policy ${policy.name}, mode ${policy.spec.mode}: judged is "${ours.contender}".`,
+    answerTable(rows),
+    verdictTable(verdicts),
+  ].join('\n\n');
+  const courses = scenario.contenders.flatMap((contender) => {
+    const job = jobsOf({ ...scenario, seeds: 1, contenders: [contender] }, [tracePath])[0];
+    const timeline = job === undefined ? null : results.get(job).timeline;
+    return timeline === null ? [] : [{ name: contenderName(contender), timeline }];
+  });
+  const out = textOf(given, 'out') ?? '.nimbusguard/replay';
+  mkdirSync(out, { recursive: true });
+  const report = { trace: trace.name, policy: policy.name, traces: rows, verdicts };
+  writeFileSync(join(out, 'report.json'), `${JSON.stringify(report, null, 1)}\n`);
+  const perPod = policy.replay.capacityPerPod * 0.816;
+  const picture = timelinePicture(trace.name, courses, perPod);
+  writeFileSync(join(out, 'report.html'), page(`Replay of ${trace.name}`, markdown, [picture]));
+  console.log(markdown);
+  console.error(`written: ${join(out, 'report.{json,html}')}`);
+  return verdicts.every((verdict) => verdict.holds) ? 0 : 1;
+}
+
+await runCommand(main);
