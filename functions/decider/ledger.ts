@@ -44,6 +44,8 @@ const LedgerSchema = z.object({
   n: z.int(),
   counters: CounterRows.nullable(),
   observedAtMs: z.number(),
+  /** Time of the observation before which the model was stored last. */
+  storedAtMs: z.number(),
   holdUntilMs: z.number(),
   holdsSince: z.int(),
   /** The decision that travelled last. */
@@ -72,6 +74,7 @@ export const newLedger = (targetUid: string, generation: number): Ledger => ({
   n: 0,
   counters: null,
   observedAtMs: 0,
+  storedAtMs: 0,
   holdUntilMs: 0,
   holdsSince: 0,
   sent: null,

@@ -32,8 +32,6 @@ export interface Session {
   model: Model;
   ledgerVersion: string | null;
   modelVersion: string | null;
-  /** Time of the observation at which the model was stored last. */
-  storedAtMs: number;
   journalBytes: number;
 }
 
@@ -106,7 +104,6 @@ export function createSessions(store: ModelStore, core: CoreOptions) {
       model,
       ledgerVersion: version,
       modelVersion: stored.version,
-      storedAtMs: ledger.observedAtMs,
       journalBytes: JSON.stringify(ledger.journal).length,
     };
   };
@@ -144,12 +141,12 @@ export function createSessions(store: ModelStore, core: CoreOptions) {
      * journal is full, or the policy changed (the journal can only be replayed under one policy).
      */
     async checkpoint(session: Session, owner: Owner, nowMs: number): Promise<void> {
-      const due = nowMs - session.storedAtMs >= CHECKPOINT_MS;
+      const due = nowMs - session.ledger.storedAtMs >= CHECKPOINT_MS;
       const changed = session.ledger.generation !== owner.generation;
       if (!due && !changed && session.journalBytes < JOURNAL_MAX_BYTES) return;
       await storeModel(session);
       session.ledger.generation = owner.generation;
-      session.storedAtMs = nowMs;
+      session.ledger.storedAtMs = nowMs;
     },
     /** Writes the ledger. Only after this may a reply leave. */
     async commit(session: Session): Promise<void> {

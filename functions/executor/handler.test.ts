@@ -1,0 +1,286 @@
+import { expect, test } from 'vitest';
+import { NimbusError } from '#shared/errors.ts';
+import { DecisionMade, type Action, type Decision } from '#shared/events/index.ts';
+import type { ControlledField, PolicyObject } from '#shared/ports.ts';
+import { decodeEvent, encodeEvent } from '#shared/runtime/envelope.ts';
+import { createApp } from '#shared/runtime/serve.ts';
+import { aDecision, aField, aPolicy, aSpec, NOW_MS } from '#shared/testing/builders.ts';
+import { memoryControl } from '#shared/testing/memory-control.ts';
+import { executor } from './handler.ts';
+
+function setUp(policy: Partial<PolicyObject> = {}, field: Partial<ControlledField> = {}) {
+  const { control, world } = memoryControl(aPolicy(policy), aField(field));
+  let nowMs = NOW_MS;
+  const clock = { nowMs: () => nowMs };
+  const fresh = () => createApp(executor({ clock, control, manager: 'nimbusguard' }));
+  let app = fresh();
+  const post = async (decision: Decision) => {
+    const event = DecisionMade.build(
+      { id: decision.id, source: '/nimbusguard/decider', time: new Date(NOW_MS).toISOString() },
+      decision,
+    );
+    return app.request('/', { method: 'POST', ...encodeEvent(event) });
+  };
+  return {
+    world,
+    post,
+    /** A new process: nothing is remembered. */
+    restart: () => (app = fresh()),
+    later: (ms: number) => (nowMs += ms),
+    async send(over: Partial<Decision> = {}): Promise<Action> {
+      const response = await post(aDecision(over));
+      const body = await response.text();
+      expect(response.status, body).toBe(200);
+      return decodeEvent(Object.fromEntries(response.headers), body).data as Action;
+    },
+  };
+}
+
+const floorField: Partial<ControlledField> = {
+  kind: 'floor',
+  path: 'spec.minReplicas',
+  stored: 3,
+  value: 3,
+  high: 12,
+  target: {
+    apiVersion: 'autoscaling/v2',
+    kind: 'HorizontalPodAutoscaler',
+    namespace: 'shop',
+    name: 'web',
+    uid: 'target-1',
+  },
+};
+const floorPolicy = { spec: aSpec({ mode: 'floor' }) };
+
+test('a decision is written once: note, status, Event; and answered', async () => {
+  const { world, send } = setUp();
+  const action = await send({ to: 5 });
+
+  expect(action).toMatchObject({ outcome: 'applied', from: 2, to: 5, field: 'spec.replicas' });
+  expect(world.writes).toEqual([
+    {
+      value: 5,
+      note: {
+        path: 'spec.replicas',
+        original: 2,
+        owner: 'kubectl',
+        value: 5,
+        policyUid: 'policy-1',
+        expiresAt: null,
+      },
+    },
+  ]);
+  expect(world.policy?.finalizers).toEqual(['nimbusguard.io/release']);
+  expect(world.policy?.status).toMatchObject({
+    lastAppliedSequence: 1,
+    targetUID: 'target-1',
+    replicas: 5,
+    hpaReplicas: 3,
+  });
+  expect(world.events.map(({ reason }) => reason)).toEqual(['ScaledUp']);
+});
+
+test.each<
+  [
+    when: string,
+    policy: Partial<PolicyObject>,
+    decision: Partial<Decision>,
+    reason: Action['reason'],
+    value: number,
+  ]
+>([
+  ['the mode is shadow', { spec: aSpec({ mode: 'shadow' }) }, {}, 'mode', 2],
+  ['the mode is off', { spec: aSpec({ mode: 'off' }) }, {}, 'mode', 2],
+  ['the kill switch freezes', { spec: aSpec({ suspend: 'freeze' }) }, {}, 'suspended', 2],
+  ['the policy is no longer valid', { spec: { targetRef: 1 } }, {}, 'mode', 2],
+  ['the policy is another one of that name', { uid: 'policy-2' }, {}, 'policy-missing', 2],
+  [
+    'the target was created anew',
+    {},
+    { target: { ...aField().target, uid: 'target-0' } },
+    'target-replaced',
+    2,
+  ],
+  ['a newer decision was looked at', { status: { lastAppliedSequence: 9 } }, {}, 'superseded', 2],
+  ['it is a hold', {}, { kind: 'hold', reason: 'at-target' }, 'hold', 2],
+  [
+    'the maximum is lower than asked for',
+    { spec: aSpec({ maxReplicas: 2 }) },
+    { to: 5 },
+    'bounds',
+    2,
+  ],
+  [
+    'the maximum cuts what is asked for',
+    { spec: aSpec({ maxReplicas: 4 }) },
+    { to: 50 },
+    'applied',
+    4,
+  ],
+  [
+    'the minimum lifts what is asked for',
+    { spec: aSpec({ minReplicas: 2 }) },
+    { from: 2, to: 0 },
+    'bounds',
+    2,
+  ],
+])('when %s', async (_when, policy, decision, reason, value) => {
+  const { world, send } = setUp(policy);
+
+  expect((await send(decision)).reason).toBe(reason);
+  expect(world.field?.value).toBe(value);
+});
+
+test('an old decision is not carried out, whatever it says', async () => {
+  const { world, send, later } = setUp();
+  later(301_000);
+
+  expect((await send()).reason).toBe('expired');
+  expect(world.writes).toEqual([]);
+});
+
+test.each<[string, Partial<ControlledField>, Partial<PolicyObject>, Action['reason'], RegExp]>([
+  ['floor on a Deployment', {}, floorPolicy, 'no-autoscaler', /kubectl autoscale deployment web/],
+  [
+    'floor where an HPA is there',
+    { rival: 'HorizontalPodAutoscaler w' },
+    floorPolicy,
+    'no-autoscaler',
+    /name HorizontalPodAutoscaler w/,
+  ],
+  [
+    'act beside an HPA',
+    { rival: 'HorizontalPodAutoscaler w' },
+    {},
+    'conflict',
+    /HorizontalPodAutoscaler w scales/,
+  ],
+  ['act on an HPA', floorField, {}, 'conflict', /use mode floor/],
+])(
+  '%s is a condition with its remedy, and writes nothing',
+  async (_what, field, policy, reason, message) => {
+    const { world, send } = setUp(policy, field);
+    const action = await send();
+
+    expect(action).toMatchObject({ outcome: 'held', reason });
+    expect(action.message).toMatch(message);
+    expect(world.writes).toEqual([]);
+    expect(world.policy?.status.conditions?.find(({ type }) => type === 'Ready')?.status).toBe(
+      'False',
+    );
+  },
+);
+
+test('a floor stays within what the owner allows, carries an expiry and is renewed by holds', async () => {
+  const { world, send, later } = setUp(floorPolicy, floorField);
+
+  expect((await send({ to: 40 })).to).toBe(12);
+  expect((await send({ sequence: 2, to: 1 })).to).toBe(3); // never below the original
+  const first = world.field?.note?.expiresAt;
+  expect(first).toBe(new Date(NOW_MS + 900_000).toISOString());
+  later(280_000);
+  await send({ sequence: 3, kind: 'hold', to: 3 });
+  expect(world.field?.note?.expiresAt).toBe(first);
+});
+
+test('a renewal keeps the floor from expiring while decisions come', async () => {
+  const old = new Date(NOW_MS + 60_000).toISOString();
+  const note = {
+    path: 'spec.minReplicas',
+    original: 3,
+    owner: 'kubectl',
+    value: 6,
+    policyUid: 'policy-1',
+    expiresAt: old,
+  };
+  const { world, send } = setUp(floorPolicy, {
+    ...floorField,
+    value: 6,
+    owner: 'nimbusguard',
+    note,
+  });
+  await send({ kind: 'hold', to: 6 });
+
+  expect(world.field?.note).toEqual({
+    ...note,
+    expiresAt: new Date(NOW_MS + 900_000).toISOString(),
+  });
+  expect(world.policy?.status).toMatchObject({ floor: 6 });
+});
+
+test('who changes the field back after us is named, and there is no fight', async () => {
+  const { world, send } = setUp(floorPolicy, floorField);
+  await send({ to: 8 });
+  world.writtenBy('argocd', 3);
+
+  const reversed = await send({ sequence: 2, to: 9 });
+  expect(reversed).toMatchObject({ outcome: 'held', reason: 'conflict' });
+  expect(reversed.message).toContain('argocd set spec.minReplicas to 3 after we set it to 8');
+  world.writtenBy('nimbusguard', 3);
+  expect((await send({ sequence: 3, to: 9 })).reason).toBe('conflict'); // until the policy is edited
+  expect(world.writes).toHaveLength(1);
+  world.policy = { ...world.policy!, generation: 2 };
+  expect((await send({ sequence: 4, to: 9 })).outcome).toBe('applied');
+});
+
+test.each<[string, Partial<PolicyObject>]>([
+  ['the mode is left', { spec: aSpec({ mode: 'advise' }) }],
+  ['the kill switch releases', { spec: aSpec({ mode: 'floor', suspend: 'release' }) }],
+  ['the policy is deleted', { deleting: true }],
+])('the original is put back when %s', async (_when, change) => {
+  const { world, send } = setUp(floorPolicy, floorField);
+  await send({ to: 8 });
+  world.policy = { ...world.policy!, ...change };
+  await send({ sequence: 2, to: 9 });
+
+  expect(world.field).toMatchObject({ value: 3, note: null });
+  expect(world.policy.finalizers).toEqual([]);
+});
+
+test('a redelivery after a crash between status and write finishes the work and answers the same', async () => {
+  const { world, post, send, restart } = setUp();
+  world.fail = { write: new NimbusError('upstream.unavailable', 'gone for a moment') };
+  expect((await post(aDecision())).status).toBe(503);
+  expect(world.field?.value).toBe(2);
+  restart();
+
+  const finished = await send();
+  expect(finished).toMatchObject({ outcome: 'applied', from: 2, to: 5 });
+  restart();
+  expect(await send()).toEqual(finished);
+  expect(world.writes).toHaveLength(1);
+});
+
+test('a policy that changed between reading and writing is a 409: it comes again', async () => {
+  const { world, post, send } = setUp();
+  world.fail = { patchStatus: new NimbusError('target.conflict', 'changed') };
+
+  expect((await post(aDecision())).status).toBe(409);
+  expect(world.writes).toEqual([]);
+  expect((await send()).outcome).toBe('applied');
+});
+
+test('decisions shuffled, a third of them twice: one effect per decision, the newest wins', async () => {
+  const { world, send, restart } = setUp();
+  const decisions = Array.from({ length: 60 }, (_, index) => ({
+    sequence: index + 1,
+    to: 3 + ((index * 7) % 15),
+  }));
+  const order = [...decisions, ...decisions.filter((_, index) => index % 3 === 0)];
+  for (let index = order.length - 1, seed = 7; index > 0; index--) {
+    seed = (seed * 48_271) % 2_147_483_647;
+    const other = seed % (index + 1);
+    [order[index], order[other]] = [order[other]!, order[index]!];
+  }
+  const effects = new Map<string, number>();
+  for (const [index, { sequence, to }] of order.entries()) {
+    if (index % 10 === 0) restart();
+    const before = world.writes.length;
+    const { decisionId } = await send({ sequence, to });
+    effects.set(decisionId, (effects.get(decisionId) ?? 0) + world.writes.length - before);
+  }
+
+  expect(Math.max(...effects.values())).toBe(1);
+  expect(world.policy?.status.lastAppliedSequence).toBe(60);
+  expect(world.field?.value).toBe(decisions.at(-1)?.to);
+});

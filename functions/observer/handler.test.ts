@@ -1,0 +1,171 @@
+import { expect, test } from 'vitest';
+import { NimbusError } from '#shared/errors.ts';
+import {
+  AlertRaised,
+  StateObserved,
+  type ObservedState,
+  type UnknownEvent,
+} from '#shared/events/index.ts';
+import type { Cluster, Metrics, PolicyObject } from '#shared/ports.ts';
+import { readings } from '#shared/testing/readings.ts';
+import { encodeEvent } from '#shared/runtime/envelope.ts';
+import { createApp } from '#shared/runtime/serve.ts';
+import { aPolicy, aSpec, NOW_MS, TARGET } from '#shared/testing/builders.ts';
+import { observer } from './handler.ts';
+
+const PING: UnknownEvent = {
+  specversion: '1.0',
+  id: 'tick-1',
+  source: '/pingsources/beat',
+  type: 'dev.knative.sources.ping',
+  data: {},
+};
+
+function setUp(
+  policies: PolicyObject[],
+  over: { cluster?: Partial<Cluster>; metrics?: Metrics; send?: () => Promise<void> } = {},
+) {
+  const sent: UnknownEvent[] = [];
+  const cluster: Cluster = {
+    policies: () => Promise.resolve(policies),
+    targets: (locators) =>
+      Promise.resolve(
+        locators.map(({ ref }) =>
+          ref.name === 'missing'
+            ? { problem: { reason: 'TargetMissing', message: 'there is none' } }
+            : {
+                found: {
+                  target: { ...TARGET, name: ref.name, uid: `uid-${ref.name}` },
+                  replicas: { desired: 2, ready: 2, starting: 0, draining: 0 },
+                  autoscaler: null,
+                  pods: [],
+                },
+              },
+        ),
+      ),
+    ...over.cluster,
+  };
+  const metrics = over.metrics ?? {
+    read: (requests) =>
+      Promise.resolve(requests.map(() => readings({ measuredAtMs: NOW_MS - 100 }))),
+  };
+  const sink = {
+    send: over.send ?? ((event: UnknownEvent) => Promise.resolve(void sent.push(event))),
+  };
+  const deps = { clock: { nowMs: () => NOW_MS }, cluster, metrics, sink, close: () => undefined };
+  const app = createApp(observer(deps));
+  const post = (event: UnknownEvent) => app.request('/', { method: 'POST', ...encodeEvent(event) });
+  return { post, sent, states: () => sent.map((event) => StateObserved.parse(event).data) };
+}
+
+const named = (name: string, over: Partial<PolicyObject> = {}): PolicyObject =>
+  aPolicy({
+    name,
+    uid: `policy-${name}`,
+    spec: aSpec({ targetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name } }),
+    ...over,
+  });
+
+test('one observation per policy and beat, with ids, subject, partition and time derived', async () => {
+  const { post, sent } = setUp([named('a'), named('b')]);
+
+  expect((await post(PING)).status).toBe(204);
+  expect(
+    sent.map(({ id, subject, partitionkey, time }) => ({ id, subject, partitionkey, time })),
+  ).toEqual(
+    ['a', 'b'].map((name) => ({
+      id: `tick-1.uid-${name}.observer`,
+      subject: `shop/${name}`,
+      partitionkey: `uid-${name}`,
+      time: new Date(NOW_MS).toISOString(),
+    })),
+  );
+  expect(new Set(sent.map(({ traceparent }) => traceparent)).size).toBe(1);
+});
+
+test.each<
+  [
+    what: string,
+    policy: PolicyObject,
+    reason: NonNullable<ObservedState['problem']>['reason'],
+    says: RegExp,
+  ]
+>([
+  ['whose target is missing', named('missing'), 'TargetMissing', /there is none/],
+  [
+    'with an invalid spec',
+    named('a', { spec: { targetRef: { kind: 1 } } }),
+    'PolicyInvalid',
+    /spec\.targetRef\.apiVersion.*spec\.targetRef\.kind/,
+  ],
+  [
+    'with contradicting bounds',
+    named('a', { spec: { ...aSpec(), minReplicas: 9, maxReplicas: 3 } }),
+    'PolicyInvalid',
+    /minReplicas must not be above maxReplicas/,
+  ],
+])('a policy %s is observed with its problem', async (_what, policy, reason, says) => {
+  const { post, states } = setUp([policy]);
+  await post(PING);
+
+  expect(states()).toHaveLength(1);
+  expect(states()[0]?.problem?.reason).toBe(reason);
+  expect(states()[0]?.problem?.message).toMatch(says);
+});
+
+test('the younger of two policies on one target is the duplicate', async () => {
+  const old = named('a', { createdAtMs: 1 });
+  const young = named('a', { name: 'second', uid: 'policy-second', createdAtMs: 2 });
+  const { post, states } = setUp([old, young]);
+  await post(PING);
+
+  expect(states().map(({ problem }) => problem?.reason)).toEqual([undefined, 'Duplicate']);
+  expect(states()[1]?.problem?.message).toContain('older policy a');
+});
+
+test.each<[string, number | null, string | undefined]>([
+  ['fresh', NOW_MS - 100, undefined],
+  ['old', NOW_MS - 61_000, 'DataStale'],
+  ['missing', null, 'DataStale'],
+])('telemetry that is %s', async (_what, measuredAtMs, reason) => {
+  const { post, states } = setUp([named('a')], {
+    metrics: { read: () => Promise.resolve([readings({ measuredAtMs })]) },
+  });
+  await post(PING);
+
+  expect(states()[0]?.problem?.reason).toBe(reason);
+});
+
+test('an alert looks at its target only, and says so', async () => {
+  const { post, states } = setUp([named('a'), named('b')]);
+  const data = { eventType: 'high_cpu_usage', service: 'b', namespace: 'shop', value: 90 };
+  await post(AlertRaised.build({ id: 'alert-1', source: '/x' }, data));
+
+  expect(states().map(({ target, cause, alert }) => [target?.name, cause, alert])).toEqual([
+    ['b', 'alert', data],
+  ]);
+});
+
+test('a policy that is being deleted is observed as switched off', async () => {
+  const { post, states } = setUp([named('a', { deleting: true })]);
+  await post(PING);
+
+  expect(states()[0]?.policy.spec.mode).toBe('off');
+});
+
+test.each([
+  [
+    'the cluster cannot be read',
+    {
+      cluster: { policies: () => Promise.reject(new NimbusError('upstream.unavailable', 'down')) },
+    },
+  ],
+  [
+    'the broker does not take it',
+    { send: () => Promise.reject(new NimbusError('upstream.unavailable', 'down')) },
+  ],
+])('a beat is to come again when %s', async (_what, over) => {
+  const { post } = setUp([named('a')], over);
+
+  expect((await post(PING)).status).toBe(503);
+});
