@@ -1,23 +1,25 @@
 // Bundles every function, and the console's page, into dist/ and reports the sizes.
-import { build, type BuildOptions, type BuildResult, type Plugin } from 'esbuild';
-import { cp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { build, type BuildOptions, type BuildResult, type Metafile, type Plugin } from 'esbuild';
+import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 const root = new URL('..', import.meta.url).pathname;
+const OUT = 'dist/functions';
 
 interface Built {
   readonly name: string;
   readonly bytes: number;
-  readonly gzipBytes: number;
+  readonly gzipBytes?: number;
 }
 
 const shared: BuildOptions = {
   bundle: true,
   minify: true,
+  lineLimit: 200, // a crash quotes the line it happened in
   keepNames: true, // class and function names stay readable in stack traces
-  write: true,
+  write: false,
   metafile: true,
   logLevel: 'warning',
   absWorkingDir: root,
@@ -44,12 +46,26 @@ const slimKubernetesClient: Plugin = {
   },
 };
 
-/** Modules that only a switched-on feature loads stay chunks of their own (`import()`). */
-const functionOptions = (name: string): BuildOptions => ({
+/** zod brings its messages in fifty languages; the English ones are used. */
+const oneLanguage: Plugin = {
+  name: 'one-language',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: `export { default as en } from './en.js';`,
+    }));
+  },
+};
+
+/**
+ * One build for all functions: what several use is read, linked and minified once, as a shared chunk.
+ * Modules that only a switched-on feature loads (`import()`) are chunks of their own.
+ */
+const functionOptions = (names: readonly string[]): BuildOptions => ({
   ...shared,
-  entryPoints: [`functions/${name}/index.ts`],
-  outdir: `dist/functions/${name}`,
-  entryNames: 'index',
+  entryPoints: Object.fromEntries(
+    names.map((name) => [`${name}/index`, `functions/${name}/index.ts`]),
+  ),
+  outdir: OUT,
   chunkNames: 'chunks/[name]-[hash]',
   splitting: true,
   format: 'esm',
@@ -57,7 +73,7 @@ const functionOptions = (name: string): BuildOptions => ({
   target: 'node24',
   outExtension: { '.js': '.mjs' },
   legalComments: 'none',
-  plugins: [slimKubernetesClient],
+  plugins: [slimKubernetesClient, oneLanguage],
   // `cloudevents` and others are CommonJS: inside an ESM bundle they still call require().
   banner: {
     js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);",
@@ -74,34 +90,58 @@ const pageOptions: BuildOptions = {
   target: 'es2022',
 };
 
-/** Compressed size matters where it travels: to a browser. */
-const sizeOf = async (name: string, result: BuildResult): Promise<Built> => {
-  const outputs = Object.keys(result.metafile?.outputs ?? {}).filter(
-    (file) => !file.endsWith('.map'),
-  );
-  const contents = await Promise.all(outputs.map((file) => readFile(join(root, file))));
-  return {
-    name,
-    bytes: contents.reduce((sum, content) => sum + content.byteLength, 0),
-    gzipBytes: contents.reduce(
-      (sum, content) => sum + gzipSync(content, { level: 6 }).byteLength,
-      0,
-    ),
+/** Paths of the chunks that an output needs, directly or by another chunk. */
+function chunksOf(entry: string, outputs: Metafile['outputs']): string[] {
+  const found = new Set<string>();
+  const visit = (path: string): void => {
+    for (const { path: imported, external } of outputs[path]?.imports ?? []) {
+      if (external === true || found.has(imported)) continue;
+      found.add(imported);
+      visit(imported);
+    }
   };
-};
+  visit(entry);
+  return [...found];
+}
 
-const buildOne = async (name: string): Promise<Built> =>
-  sizeOf(name, await build(functionOptions(name)));
+/**
+ * Writes one function's folder so that it stands alone: its entry, and copies of the chunks it needs
+ * in a folder of its own, where an image can take it from.
+ */
+async function writeFunction(name: string, result: BuildResult): Promise<Built> {
+  const folder = join(root, OUT, name);
+  const contents = new Map(
+    (result.outputFiles ?? []).map((file) => [relative(root, file.path), file.text]),
+  );
+  const entry = `${OUT}/${name}/index.mjs`;
+  const chunks = chunksOf(entry, result.metafile?.outputs ?? {});
+  const files = new Map(
+    chunks.map((path) => [join('chunks', basename(path)), contents.get(path) ?? '']),
+  );
+  files.set('index.mjs', (contents.get(entry) ?? '').replaceAll('"../chunks/', '"./chunks/'));
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(join(folder, 'chunks'), { recursive: true });
+  await Promise.all([...files].map(([file, text]) => writeFile(join(folder, file), text)));
+  return { name, bytes: [...files.values()].reduce((sum, text) => sum + text.length, 0) };
+}
 
-const buildPage = async (): Promise<Built> => {
+/** The page's script and styles travel to a browser: their size is what counts compressed. */
+async function buildPage(): Promise<Built> {
   const target = join(root, 'dist/functions/operator/page');
+  const result = await build(pageOptions);
   await mkdir(target, { recursive: true });
-  const [result] = await Promise.all([
-    build(pageOptions),
+  const files = result.outputFiles ?? [];
+  await Promise.all([
     cp(join(root, 'functions/operator/page/index.html'), join(target, 'index.html')),
+    ...files.map((file) => writeFile(file.path, file.contents)),
   ]);
-  return sizeOf('operator/page', result);
-};
+  const sum = (sizes: number[]): number => sizes.reduce((total, size) => total + size, 0);
+  return {
+    name: 'operator/page',
+    bytes: sum(files.map((file) => file.contents.byteLength)),
+    gzipBytes: sum(files.map((file) => gzipSync(file.contents).byteLength)),
+  };
+}
 
 /** Names of all functions: every folder below `functions` that has a composition root. */
 export const functionNames = async (): Promise<string[]> => {
@@ -114,14 +154,13 @@ export const functionNames = async (): Promise<string[]> => {
     .sort();
 };
 
-/** Builds `names`, or everything, in parallel. */
-export const buildAll = async (names?: readonly string[]): Promise<Built[]> => {
+/** Builds `names`, or everything. Each function's folder in dist/ is replaced as a whole. */
+export async function buildAll(names?: readonly string[]): Promise<Built[]> {
   const all = names ?? (await functionNames());
-  await Promise.all(
-    all.map((name) => rm(join(root, 'dist/functions', name), { recursive: true, force: true })),
-  );
-  return Promise.all([...all.map(buildOne), ...(all.includes('operator') ? [buildPage()] : [])]);
-};
+  const result = await build(functionOptions(all));
+  const built = await Promise.all(all.map((name) => writeFunction(name, result)));
+  return all.includes('operator') ? [...built, await buildPage()] : built;
+}
 
 const kib = (bytes: number): string => `${(bytes / 1024).toFixed(0).padStart(6)} KiB`;
 
@@ -130,7 +169,8 @@ if (import.meta.main) {
   const wanted = process.argv.slice(2);
   const built = await buildAll(wanted.length > 0 ? wanted : undefined);
   for (const { name, bytes, gzipBytes } of built) {
-    console.log(`${name.padEnd(20)} ${kib(bytes)}  ${kib(gzipBytes)} gzip`);
+    const gzip = gzipBytes === undefined ? '' : `  ${kib(gzipBytes)} gzip`;
+    console.log(`${name.padEnd(20)} ${kib(bytes)}${gzip}`);
   }
   console.log(
     `built ${built.length} bundles in ${((performance.now() - started) / 1000).toFixed(2)} s`,
