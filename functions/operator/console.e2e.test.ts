@@ -1,0 +1,262 @@
+// The console in a real browser, during a spike. The world is simulated, so that each question has one
+// right answer; the operator, its API, the stream and the page are the real ones.
+import { build } from 'esbuild';
+import { mkdir, mkdtemp, readFile, copyFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { UnknownEvent } from '#shared/events/index.ts';
+import { listenTo, type Running } from '#shared/runtime/serve.ts';
+import { anOperator, delivery } from './testing/harness.ts';
+import { session } from './testing/session.ts';
+import type { DecisionRecord, TargetView } from './view.ts';
+
+const SOURCES = new URL('./page/', import.meta.url).pathname;
+const PICTURES = new URL('../../dist/screenshots/', import.meta.url).pathname;
+const BEATS = 53; // the spike begins at the 48th
+const DESKTOP = { viewport: { width: 1360, height: 900 } };
+const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 };
+
+let running: Running;
+let browser: Browser;
+let base: string;
+let live: ReturnType<typeof session>;
+const load = { state: 'idle', started: [] as unknown[] };
+
+const loadGenerator = {
+  send(method: string, path: string, body?: unknown): Promise<Response> {
+    if (path === '/load/generate') {
+      load.started.push(body);
+      load.state = 'running';
+    }
+    if (path === '/load/stop') load.state = 'stopped';
+    const series = [0, 20, 40, 60].map((tSeconds) => ({ tSeconds, perSecond: tSeconds * 10 }));
+    const preview = { durationSeconds: 60, requests: 18_000, peakPerSecond: 600, series };
+    return Promise.resolve(
+      Response.json(path === '/load/preview' ? preview : { state: load.state }),
+    );
+  },
+};
+
+async function builtPage(): Promise<URL> {
+  const directory = await mkdtemp(join(tmpdir(), 'console-'));
+  await build({
+    ...{ bundle: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022' },
+    entryPoints: [join(SOURCES, 'main.ts'), join(SOURCES, 'main.css')],
+    outdir: directory,
+    logLevel: 'warning',
+  });
+  await copyFile(join(SOURCES, 'index.html'), join(directory, 'index.html'));
+  return pathToFileURL(`${directory}/`);
+}
+
+beforeAll(async () => {
+  live = session(Date.now() - BEATS * 5000 - 1000, 3);
+  const past = Array.from({ length: BEATS }, () => live.next().value).flat();
+  const page = await builtPage();
+  const eventLog = {
+    replay(take: (event: UnknownEvent, atMs: number) => void): Promise<void> {
+      for (const { event, atMs } of past) take(event, atMs);
+      return Promise.resolve();
+    },
+  };
+  const policies = { suspend: () => Promise.resolve() };
+  const spec = anOperator({ nowMs: Date.now, eventLog, loadGenerator, policies, page });
+  running = await listenTo(spec, { port: 0, host: '127.0.0.1', logLevel: 'silent' });
+  base = `http://127.0.0.1:${String(running.port)}`;
+  const args = [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--disable-background-networking',
+  ];
+  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args });
+  await mkdir(PICTURES, { recursive: true });
+});
+afterAll(async () => {
+  await browser.close();
+  await running.stop();
+});
+
+const complaintsOf = new WeakMap<Page, string[]>();
+
+/** Closes a page; anything the browser complained of fails the test. */
+async function leave(page: Page): Promise<void> {
+  expect(complaintsOf.get(page)).toEqual([]);
+  await page.context().close();
+}
+
+/** Opens the console and waits until it shows decisions. */
+async function open(options: BrowserContextOptions = DESKTOP, query = ''): Promise<Page> {
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  complaintsOf.set(page, complaints);
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  await page.goto(`${base}/${query}`);
+  await page.locator('.decision-list li').first().waitFor();
+  return page;
+}
+
+const ask = async <T>(path: string): Promise<T> => (await (await fetch(base + path)).json()) as T;
+
+/** The next beat of the session, as the broker would deliver it. */
+async function beat(): Promise<void> {
+  for (const { event } of live.next().value) {
+    const { headers, method } = delivery(event);
+    await fetch(base, { method, headers, body: JSON.stringify(event) });
+  }
+}
+
+test('during a spike the first screen answers all four questions', async () => {
+  const page = await open();
+  const [target] = await ask<TargetView[]>('/api/targets');
+  const headline = page.locator('#headline');
+  const box = await headline.boundingBox();
+  expect((box?.y ?? 0) + (box?.height ?? 9999)).toBeLessThan(450); // no scrolling, no searching
+
+  // Is everything all right?
+  expect(await headline.locator('.state').textContent()).toMatch(/^(Acting|SLO violated)$/);
+  // What is it doing now?
+  expect(await headline.locator('h1').textContent()).toBe(target?.sentence);
+  expect(target?.sentence).toMatch(/\d+ pods?( and \d+ starting)? for \d+ req\/s/);
+  // Why?
+  expect(await headline.locator('.why').textContent()).toMatch(/Adding \d+.*: demand/);
+  // What would HPA have done?
+  expect(await headline.locator('.hpa-says').textContent()).toMatch(
+    /HPA would have \d+ pods now, \d+ fewer/,
+  );
+  await page.screenshot({ path: join(PICTURES, 'first-screen.png') });
+  await leave(page);
+});
+
+test('a decision says why this number of pods and not one fewer or one more', async () => {
+  const page = await open();
+  const records = await ask<DecisionRecord[]>('/api/decisions?limit=60');
+  const weighed = records.find(
+    ({ options, to, from }) => from !== to && options.some((o) => o.replicas === to - 1),
+  );
+  await page.locator(`[data-id="${weighed?.id ?? ''}"]`).click();
+  const detail = page.locator('#detail');
+  expect(await detail.locator('h3').first().textContent()).toBe(
+    `${String(weighed?.from)} → ${String(weighed?.to)} pods`,
+  );
+  expect(await detail.locator('tr.chosen th').textContent()).toContain(String(weighed?.to));
+  const numbers = await detail.locator('tr.chosen td').allTextContents();
+  const [cost, risk, sum] = numbers.slice(1, 4).map(Number);
+  expect((cost ?? 0) + (risk ?? 0)).toBeCloseTo(sum ?? 0, 0);
+  expect(await detail.textContent()).toContain(`${String((weighed?.to ?? 0) - 1)} pods would save`);
+  expect(new URL(page.url()).searchParams.get('decision')).toBe(weighed?.id);
+
+  const again = await open(DESKTOP, new URL(page.url()).search);
+  expect(await again.locator('#detail h3').first().textContent()).toBe(
+    await detail.locator('h3').first().textContent(),
+  );
+  await leave(again);
+  await leave(page);
+});
+
+test('what happens arrives by itself, and nothing is missing after a lost connection', async () => {
+  const page = await open();
+  const newest = page.locator('.decision-list button').first();
+  const shown = await newest.getAttribute('data-id');
+  for (let n = 0; n < 12; n++) await beat();
+  await expect.poll(() => newest.getAttribute('data-id'), { timeout: 15_000 }).not.toBe(shown);
+
+  await page.context().setOffline(true);
+  for (let n = 0; n < 24; n++) await beat();
+  await page.context().setOffline(false);
+  const ids = (await ask<DecisionRecord[]>('/api/decisions?limit=200')).map(({ id }) => id);
+  const onPage = (): Promise<(string | null)[]> =>
+    page
+      .locator('.decision-list button')
+      .evaluateAll((all) => all.map((each) => each.getAttribute('data-id')));
+  await expect.poll(onPage, { timeout: 20_000 }).toEqual(ids);
+  await page.context().close();
+});
+
+test('everything can be done by keyboard', async () => {
+  const page = await open();
+  await page.keyboard.press('Tab');
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(
+    'Skip to the decisions',
+  );
+  await page.locator('.decision-list button').nth(2).focus();
+  await page.keyboard.press('Enter');
+  const chosen = await page.locator('.decision-list button').nth(2).getAttribute('data-id');
+  expect(new URL(page.url()).searchParams.get('decision')).toBe(chosen);
+
+  await page.locator('#charts > .plot').focus();
+  const demand = page.locator('#charts > .keys li b').first();
+  const before = await demand.textContent();
+  for (let n = 0; n < 30; n++) await page.keyboard.press('ArrowLeft');
+  expect(await demand.textContent()).not.toBe(before);
+
+  await page.locator('#charts summary').focus();
+  await page.keyboard.press('Enter');
+  await page.locator('#charts tbody tr').nth(40).waitFor();
+  await leave(page);
+});
+
+test('load is drawn before it starts, and started and stopped by its buttons', async () => {
+  const page = await open();
+  const section = page.locator('#load');
+  await section.getByText('18000 requests').waitFor();
+  expect(await section.locator('canvas').count()).toBe(1);
+  await section.getByRole('button', { name: 'Start load' }).click();
+  await expect.poll(() => load.started.length).toBe(1);
+  expect(load.started[0]).toMatchObject({ pattern: 'spike', target: 'http', intensity: 75 });
+  await section.getByRole('button', { name: 'Stop load' }).click();
+  await expect.poll(() => load.state).toBe('stopped');
+  await leave(page);
+});
+
+test('the kill switch asks once and says what it does', async () => {
+  const page = await open();
+  await page.getByRole('button', { name: 'Stop…' }).click();
+  const dialog = page.getByRole('dialog');
+  expect(await dialog.textContent()).toContain('writes nothing more');
+  await dialog.getByRole('button', { name: /^Freeze/ }).click();
+  await expect.poll(() => page.locator('#live').textContent()).toContain('freeze');
+  await leave(page);
+});
+
+const axeSource = await readFile(
+  createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
+  'utf8',
+);
+
+interface Finding {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
+test.each<[name: string, options: BrowserContextOptions]>([
+  ['light', { ...DESKTOP, colorScheme: 'light' }],
+  ['dark', { ...DESKTOP, colorScheme: 'dark' }],
+  ['phone', { ...PHONE, colorScheme: 'light' }],
+  ['phone-dark', { ...PHONE, colorScheme: 'dark' }],
+])('no serious finding of axe-core, no sideways scrolling: %s', async (name, options) => {
+  const page = await open(options);
+  await page.evaluate(axeSource);
+  const found = await page.evaluate<Finding[]>('axe.run().then(({ violations }) => violations)');
+  const serious = found.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  expect(serious.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`)).toEqual([]);
+  const width = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(width).toBeLessThanOrEqual(0);
+  await page.screenshot({ path: join(PICTURES, `console-${name}.png`), fullPage: true });
+  await leave(page);
+});
+
+test('the script is at most 60 KB compressed', async () => {
+  const script = Buffer.from(await (await fetch(`${base}/main.js`)).arrayBuffer());
+  expect(gzipSync(script).byteLength).toBeLessThanOrEqual(60 * 1024);
+});
