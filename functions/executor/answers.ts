@@ -3,8 +3,9 @@ import type { Action, Decision, PolicySpec } from '#shared/events/index.ts';
 import type { ControlledField, FieldNote, PolicyObject } from '#shared/ports.ts';
 import { modeOf } from './plan.ts';
 
-const FLOOR_LASTS_MS = 900_000;
-const RENEW_BEFORE_MS = 600_000;
+// With NimbusGuard dead a floor is gone within its expiry and one round of the CronJob: under 15 minutes.
+const FLOOR_LASTS_MS = 600_000;
+const RENEW_BEFORE_MS = 420_000;
 
 /** One decision, and the policy as it is now. */
 export interface Case {

@@ -1,0 +1,223 @@
+// What is said about a cluster: tables of objects as the API gives them, and the verdict.
+import { describe, expect, test } from 'vitest';
+import { chooseBroker, looksLocal, refuseForeignContext } from './choices.ts';
+import { judge } from './cluster.ts';
+import { Failure } from './command.ts';
+import { isReady, remedyFor, type KubeObject } from './kubectl.ts';
+import { freeRoom, quantity, refuseOn } from './preflight.ts';
+import { createProgress, explain } from './progress.ts';
+import { table } from './status.ts';
+import { knativeFor } from './versions.ts';
+import { hopeless, notReady } from './wait.ts';
+
+const object = (kind: string, name: string, more: Partial<KubeObject> = {}): KubeObject => ({
+  apiVersion: 'v1',
+  kind,
+  metadata: { name, namespace: 'n' },
+  ...more,
+});
+const condition = (type: string, status: string, message = '') => ({
+  conditions: [{ type, status, message }],
+});
+
+describe('an installed part', () => {
+  const part = { name: 'P', namespace: 'n', crd: 'p.example', deployments: ['one', 'two'] };
+  const up = (name: string) =>
+    object('Deployment', name, { status: condition('Available', 'True') });
+  const down = (name: string) =>
+    object('Deployment', name, { status: condition('Available', 'False', 'no pods') });
+
+  test.each<[string, KubeObject[], string[], string, string[]]>([
+    ['all there and running', [up('one'), up('two')], ['p.example'], 'whole', []],
+    [
+      'nothing there',
+      [],
+      [],
+      'absent',
+      ['the CRD p.example', 'Deployment n/one', 'Deployment n/two'],
+    ],
+    ['only its CRD', [], ['p.example'], 'partial', ['Deployment n/one', 'Deployment n/two']],
+    [
+      'one part does not run',
+      [up('one'), down('two')],
+      ['p.example'],
+      'partial',
+      ['Deployment n/two does not run: no pods'],
+    ],
+  ])('%s', (_when, deployments, crds, state, missing) => {
+    expect(judge(part, deployments, new Set(crds))).toMatchObject({ state, missing });
+  });
+});
+
+test.each([
+  [36, '1.23.0'],
+  [34, '1.23.0'],
+  [33, '1.21.0'],
+  [30, '1.17.0'],
+  [29, undefined],
+])('Kubernetes 1.%i gets Knative %s', (minor, version) => {
+  expect(knativeFor(minor)).toBe(version);
+});
+
+test.each([
+  ['250m', 0.25],
+  ['2', 2],
+  ['64Mi', 64 * 2 ** 20],
+  ['1.5Gi', 1.5 * 2 ** 30],
+  ['1k', 1000],
+  ['nonsense', 0],
+])('quantity %s', (text, value) => {
+  expect(quantity(text)).toBeCloseTo(value);
+});
+
+test('room is what the nodes offer without the requests of running pods, ours not counted', () => {
+  const pod = (namespace: string, phase: string) => ({
+    ...object('Pod', 'p', {
+      status: { phase },
+      spec: { containers: [{ resources: { requests: { cpu: '500m', memory: '1Gi' } } }] },
+    }),
+    metadata: { name: 'p', namespace },
+  });
+  const node = object('Node', 'a', { status: { allocatable: { cpu: '4', memory: '8Gi' } } });
+  const pods = [pod('a', 'Running'), pod('a', 'Succeeded'), pod('nimbusguard', 'Running')];
+
+  expect(freeRoom([node], pods)).toEqual({ cores: 3.5, bytes: 7 * 2 ** 30 });
+});
+
+describe('which cluster is meant', () => {
+  test.each([
+    ['kind-kind', 'https://34.1.2.3', true],
+    ['anything', 'https://10.250.0.1:6443', true],
+    ['anything', 'https://127.0.0.1:33221', true],
+    ['anything', 'https://[::1]:6443', true],
+    ['anything', 'https://172.20.0.2:6443', true],
+    ['anything', 'https://172.32.0.2:6443', false],
+    ['prod', 'https://api.example.com', false],
+  ])('%s at %s looks local: %s', (context, server, local) => {
+    expect(looksLocal({ context, server })).toBe(local);
+  });
+
+  test('a public cluster is refused until it is named', async () => {
+    const prod = { context: 'prod', server: 'https://api.example.com' };
+
+    await expect(refuseForeignContext(prod, undefined)).rejects.toThrow('public address');
+    await expect(refuseForeignContext(prod, 'staging')).rejects.toThrow('prod, not staging');
+    await expect(refuseForeignContext(prod, 'prod')).resolves.toBeUndefined();
+  });
+
+  test.each([
+    [undefined, 'kafka'],
+    ['', 'kafka'],
+    ['mt', 'mt'],
+  ])('BROKER=%s means %s', (wish, broker) => {
+    expect(chooseBroker(wish)).toBe(broker);
+  });
+
+  test('an unknown BROKER is refused with what is allowed', () => {
+    expect(() => chooseBroker('rabbit')).toThrow('BROKER=rabbit is not known');
+  });
+});
+
+describe('readiness', () => {
+  test('a status that is older than the spec does not count', () => {
+    const service = object('Service', 's', {
+      status: { observedGeneration: 1, ...condition('Ready', 'True') },
+    });
+    const edited = { ...service, metadata: { ...service.metadata, generation: 2 } };
+
+    expect(isReady(service)).toBe(true);
+    expect(isReady(edited)).toBe(false);
+  });
+
+  test('what is not ready is named with its controller’s reason', () => {
+    const found = [
+      object('Service', 'good', { status: condition('Ready', 'True') }),
+      object('Service', 'bad', { status: condition('Ready', 'False', 'no image') }),
+    ];
+    const wanted = { resource: 'x', namespace: 'n', names: ['good', 'bad', 'none'] };
+
+    expect(notReady(wanted, found)).toEqual([
+      { name: 'bad', why: 'no image' },
+      { name: 'none', why: 'does not exist' },
+    ]);
+  });
+
+  const pod = (reason: string, restartCount: number) =>
+    object('Pod', 'p', {
+      status: {
+        containerStatuses: [
+          { name: 'c', restartCount, state: { waiting: { reason, message: 'm' } } },
+        ],
+      },
+    });
+
+  test.each<[string, number, string | undefined]>([
+    ['ContainerCreating', 0, undefined],
+    ['CrashLoopBackOff', 1, undefined],
+    ['CrashLoopBackOff', 2, 'kubectl logs -n n p -c c --previous'],
+    ['ErrImageNeverPull', 0, 'IMAGE_LOAD_CMD'],
+  ])('a pod that waits with %s after %i restarts: remedy %s', (reason, restarts, remedy) => {
+    const trouble = hopeless([pod(reason, restarts)]);
+
+    if (remedy === undefined) expect(trouble).toBeUndefined();
+    else expect(trouble?.remedy).toContain(remedy);
+  });
+});
+
+describe('what the user reads', () => {
+  test('a failure says what, why and what is next', () => {
+    const failure = new Failure('cannot go on', { why: 'one\ntwo', remedy: 'make it' });
+
+    expect(explain(failure)).toBe('what:  cannot go on\nwhy:   one\n       two\nnext:  make it');
+  });
+
+  test('pre-flight refuses with every reason and every remedy at once', () => {
+    const verdicts = [
+      { mark: 'ok', text: 'fine' },
+      { mark: 'fail', text: 'too old', remedy: 'upgrade' },
+      { mark: 'fail', text: 'no room', remedy: 'grow' },
+    ] as const;
+
+    expect(() => refuseOn(verdicts)).toThrow(
+      expect.objectContaining({ why: 'too old\nno room', remedy: 'upgrade\ngrow' }) as Error,
+    );
+    expect(() => refuseOn(verdicts.slice(0, 1))).not.toThrow();
+  });
+
+  test.each([
+    ['error: current-context is not set', 'kubectl config get-contexts'],
+    ['dial tcp 10.0.0.1:6443: connect: connection refused', 'kubectl cluster-info'],
+    ['deployments is forbidden: User "x" cannot list', 'administrator'],
+    ['x509: certificate signed by unknown authority', 'kubeconfig'],
+    ['something else', 'it continues'],
+  ])('%s has its remedy', (text, remedy) => {
+    expect(remedyFor(text)).toContain(remedy);
+  });
+
+  test('steps are shown with their times; a failed one is marked and passed on', async () => {
+    let nowMs = 0;
+    const written: string[] = [];
+    const progress = createProgress({
+      write: (text) => written.push(text),
+      isTTY: false,
+      nowMs: () => (nowMs += 1500),
+    });
+    await progress.step('one', () => Promise.resolve('3 changed'));
+    const failing = progress.step('two', () => Promise.reject(new Error('no')));
+
+    await expect(failing).rejects.toThrow('no');
+    expect(written).toEqual(['✓ one: 3 changed (1.5 s)\n', '✗ two (1.5 s)\n']);
+  });
+
+  test('columns are as wide as their widest cell', () => {
+    expect(
+      table(
+        ['NAME', 'READY'],
+        [
+          ['observer', 'True'],
+          ['x', 'False'],
+        ],
+      ),
+    ).toBe('NAME       READY\nobserver   True\nx          False');
+  });
+});
