@@ -42,7 +42,10 @@ export function memoryControl(policy: PolicyObject, field: ControlledField) {
     return world.field;
   };
   const control: Control = {
-    policy: () => Promise.resolve(world.policy),
+    policy: (namespace, name) => {
+      const same = world.policy?.namespace === namespace && world.policy.name === name;
+      return Promise.resolve(same ? world.policy : undefined);
+    },
     async patchStatus(read, status) {
       await Promise.resolve();
       failing('patchStatus');
@@ -53,9 +56,9 @@ export function memoryControl(policy: PolicyObject, field: ControlledField) {
       failing('setFinalizers');
       return change(read, { finalizers });
     },
-    field: () =>
+    field: ({ ref }) =>
       Promise.resolve(
-        world.field === undefined
+        world.field?.target.name !== ref.name
           ? { refusal: { reason: 'target-missing', message: 'there is none' } }
           : { found: world.field },
       ),
