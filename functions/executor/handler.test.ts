@@ -177,8 +177,8 @@ test('a floor stays within what the owner allows, carries an expiry and is renew
   expect((await send({ to: 40 })).to).toBe(12);
   expect((await send({ sequence: 2, to: 1 })).to).toBe(3); // never below the original
   const first = world.field?.note?.expiresAt;
-  expect(first).toBe(new Date(NOW_MS + 900_000).toISOString());
-  later(280_000);
+  expect(first).toBe(new Date(NOW_MS + 600_000).toISOString());
+  later(170_000);
   await send({ sequence: 3, kind: 'hold', to: 3 });
   expect(world.field?.note?.expiresAt).toBe(first);
 });
@@ -203,7 +203,7 @@ test('a renewal keeps the floor from expiring while decisions come', async () =>
 
   expect(world.field?.note).toEqual({
     ...note,
-    expiresAt: new Date(NOW_MS + 900_000).toISOString(),
+    expiresAt: new Date(NOW_MS + 600_000).toISOString(),
   });
   expect(world.policy?.status).toMatchObject({ floor: 6 });
 });
