@@ -31,6 +31,13 @@ export const SCALE_RATE = 0.002;
 export const SCALE_FAST = 1 / 6;
 export const SCALE_RECENT = 1 / 30;
 export const SCALE_SLOW = 1 / 700;
+/**
+ * First weights of the log variance: errors come in clusters and follow the level. Not trained:
+ * made-up spikes come at random times, and would teach that calm follows a storm.
+ */
+export const SCALE_START = [0, 0.6, 0.2, 0.1, 0.05, 0.05] as const;
+/** Errors that the prior's long mean counts for. */
+export const SCALE_TRUST = 100;
 /** Memory of the mean squared error at one level of load, in samples at that level. */
 export const SCALE_LEVEL = 1 / 150;
 export const SCALE_LEVELS = 8;

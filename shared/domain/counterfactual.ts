@@ -78,7 +78,8 @@ export function counterfactualOf(
 ): Decision['counterfactual'] {
   const { sample, demand } = seen;
   if (demand === null) return { hpa: null, keda: null, kpa: null };
-  const states = (model.peers ??= begin(sample.replicas.desired));
+  model.peers ??= begin(sample.replicas.desired);
+  const states = model.peers;
   const rate = sample.requestsPerSecond;
   const load = {
     atMs: sample.atMs,

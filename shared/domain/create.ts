@@ -5,13 +5,14 @@ import {
   FEATURES,
   MEANS_IN_BLOCKS,
   SCALE_LEVELS,
+  SCALE_START,
   SHAPE_BINS,
 } from './constants.ts';
 import { NimbusError } from '../errors.ts';
 import type { PolicySpec } from '../events/index.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
 import { zeros } from './maths.ts';
-import type { Forecaster, Model, Part } from './model.ts';
+import type { Forecaster, Model, Part, Series } from './model.ts';
 import { basePrice } from './price.ts';
 import { newWorkload } from './workload.ts';
 
@@ -25,7 +26,7 @@ export interface Prior {
   readonly q: readonly number[];
 }
 
-type PriorForecaster = Pick<Forecaster, 'theta' | 'scale' | 'slow' | 'shape'>;
+type PriorForecaster = Pick<Forecaster, 'theta' | 'slow' | 'shape'>;
 
 export interface ModelOptions {
   readonly prior?: Prior;
@@ -42,12 +43,14 @@ export interface ModelOptions {
 const SCHEMA = 1;
 /** Variance of the log demand over the control delay before anything was seen: 12 %. */
 const FIRST_VARIANCE = 0.12 ** 2;
+/** Variance of each weight of the regression before anything was learned. */
+const FIRST_COVARIANCE = 0.05;
 
 function newForecaster(prior: PriorForecaster | undefined): Forecaster {
   const slow = prior?.slow ?? FIRST_VARIANCE;
   return {
     theta: [...(prior?.theta ?? zeros(FEATURES))],
-    scale: [...(prior?.scale ?? [-0.1, 0.25, 0.3, 0.1, 0.05, 0.4])],
+    scale: [...SCALE_START],
     fast: 0.8 * Math.sqrt(slow),
     recent: 0.8 * Math.sqrt(slow),
     slow,
@@ -66,36 +69,69 @@ function identity(size: number, value: number): number[] {
   return matrix;
 }
 
+const newSeries = (): Series => ({
+  blockSeconds: 0,
+  sums: zeros(MEANS_IN_BLOCKS.length),
+  weights: zeros(MEANS_IN_BLOCKS.length),
+  times: [],
+  counts: [],
+  total: 0,
+  rate: -1,
+  rateBefore: -1,
+  rateEarlier: -1,
+  windowSeconds: 0,
+  offset: 1,
+});
+
+const newPlan = (): Model['plan'] => ({
+  need: 0,
+  needWeight: 0,
+  upTimes: [],
+  upPods: [],
+  last: -1,
+  regret: 0,
+  changedAtMs: 0,
+  addedMs: [],
+  added: [],
+  dipUntilMs: 0,
+});
+
+const newPrice = (): Model['price'] => ({
+  lambda: 0,
+  minute: zeros(3),
+  burn: zeros(4),
+  updatedMs: 0,
+  reachable: true,
+  worth: zeros(2),
+});
+
+const newQ = (values: readonly number[]): Model['q'] => ({
+  values: [...values],
+  sums: zeros(ACTIONS),
+  count: 0,
+  blockMs: 0,
+  updates: 0,
+  learned: [],
+});
+
 /** A new model of one target, from the shipped prior where one is given. */
 export function createModel(spec: PolicySpec, options: ModelOptions = {}): Model {
-  const { prior } = options;
-  const means = MEANS_IN_BLOCKS.length;
+  const { prior, ...given } = options;
+  const chosen = { k0: basePrice(spec), adaptPrice: true, churnPrice: CHURN_PRICE, ...given };
   return {
     schema: SCHEMA,
     version: prior?.version ?? 'plain',
-    k0: options.k0 ?? basePrice(spec),
-    adaptPrice: options.adaptPrice ?? true,
-    churnPrice: options.churnPrice ?? CHURN_PRICE,
-    off: [...(options.off ?? [])],
+    k0: chosen.k0,
+    adaptPrice: chosen.adaptPrice,
+    churnPrice: chosen.churnPrice,
+    off: [...(given.off ?? [])],
     startedAtMs: 0,
     lastAtMs: 0,
     lastMeasuredMs: 0,
     decisions: 0,
     demandUnit: 'requests',
-    series: {
-      blockSeconds: 0,
-      sums: zeros(means),
-      weights: zeros(means),
-      times: [],
-      counts: [],
-      total: 0,
-      rate: -1,
-      rateBefore: -1,
-      rateEarlier: -1,
-      windowSeconds: 0,
-      offset: 1,
-    },
-    covariance: prior === undefined ? identity(FEATURES, 0.05) : [...prior.covariance],
+    series: newSeries(),
+    covariance: [...(prior?.covariance ?? identity(FEATURES, FIRST_COVARIANCE))],
     up: newForecaster(prior?.up),
     keep: newForecaster(prior?.keep),
     pendingForecasts: [],
@@ -103,35 +139,10 @@ export function createModel(spec: PolicySpec, options: ModelOptions = {}): Model
     seasonSeconds: 0,
     season: { bins: [], visits: [], bin: -1, sum: 0, weight: 0 },
     workload: newWorkload(),
-    delay: { age: zeros(3), chain: zeros(3), apply: zeros(3), interval: 0 },
-    plan: {
-      need: 0,
-      needWeight: 0,
-      upTimes: [],
-      upPods: [],
-      last: -1,
-      regret: 0,
-      changedAtMs: 0,
-      addedMs: [],
-      added: [],
-      dipUntilMs: 0,
-    },
-    price: {
-      lambda: 0,
-      minute: zeros(3),
-      burn: zeros(4),
-      updatedMs: 0,
-      reachable: true,
-      worth: zeros(2),
-    },
-    q: {
-      values: [...(prior?.q ?? zeros(ACTIONS))],
-      sums: zeros(ACTIONS),
-      count: 0,
-      blockMs: 0,
-      updates: 0,
-      learned: [],
-    },
+    delay: { age: zeros(3), chain: zeros(3), apply: zeros(3) },
+    plan: newPlan(),
+    price: newPrice(),
+    q: newQ(prior?.q ?? zeros(ACTIONS)),
     pendingDecisions: [],
     matured: [],
     nextOutcomeMs: 0,
@@ -160,22 +171,25 @@ function firstBad(value: unknown, path: string): string | null {
  */
 function firstDifference(document: unknown, fresh: unknown, path: string): string | null {
   if (fresh === null) return null;
-  if (Array.isArray(fresh)) {
-    if (!Array.isArray(document)) return `${path}: expected a list`;
-    const fixed = fresh.length > 0 && document.length !== fresh.length;
-    return fixed ? `${path}: expected ${fresh.length} numbers, got ${document.length}` : null;
-  }
+  if (Array.isArray(fresh)) return listDifference(document, fresh.length, path);
   if (typeof fresh !== 'object') {
     return typeof document === typeof fresh ? null : `${path}: expected a ${typeof fresh}`;
   }
   if (typeof document !== 'object' || document === null) return `${path}: expected an object`;
   for (const [key, inner] of Object.entries(fresh)) {
-    const at = path === '' ? key : `${path}.${key}`;
-    if (!(key in document)) return `${at}: missing`;
-    const difference = firstDifference((document as Record<string, unknown>)[key], inner, at);
+    const place = path === '' ? key : `${path}.${key}`;
+    if (!Object.hasOwn(document, key)) return `${place}: missing`;
+    const difference = firstDifference((document as Record<string, unknown>)[key], inner, place);
     if (difference !== null) return difference;
   }
   return null;
+}
+
+function listDifference(document: unknown, length: number, path: string): string | null {
+  if (!Array.isArray(document)) return `${path}: expected a list`;
+  return length > 0 && document.length !== length
+    ? `${path}: expected ${length} entries, got ${document.length}`
+    : null;
 }
 
 /**
@@ -186,9 +200,9 @@ function firstDifference(document: unknown, fresh: unknown, path: string): strin
 export function parseModel(json: unknown, spec: PolicySpec): Model {
   const document = typeof json === 'string' ? parseJson(json) : json;
   if (typeof document !== 'object' || document === null) return refuse('expected a JSON object');
-  const schema = (document as { schema?: unknown }).schema;
+  const schema: unknown = 'schema' in document ? document.schema : 'missing';
   if (schema !== SCHEMA) {
-    return refuse(`schema ${JSON.stringify(schema) ?? 'missing'} cannot be read, only ${SCHEMA}`);
+    return refuse(`schema ${JSON.stringify(schema)} cannot be read, only ${SCHEMA}`);
   }
   const difference = firstDifference(document, createModel(spec, { off: [] }), '');
   if (difference !== null) return refuse(difference);

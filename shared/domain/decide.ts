@@ -84,7 +84,13 @@ function podsOf(model: Model, plan: Situation, most: number): number {
   return Math.ceil(demand / (plan.capacity * plan.knee));
 }
 
-function planAll(model: Model, seen: Seen, spec: PolicySpec, options: DecideOptions): Plans {
+/** What one decision is asked under. */
+interface Asked {
+  spec: PolicySpec;
+  options: DecideOptions;
+}
+
+function planAll(model: Model, seen: Seen, { spec, options }: Asked): Plans {
   const { sample } = seen;
   const delay = delayParts(model, sample, seen.ageSeconds ?? 0);
   const horizon = Math.min(
@@ -115,17 +121,11 @@ function planAll(model: Model, seen: Seen, spec: PolicySpec, options: DecideOpti
     keepPods: podsOf(model, keep, most),
     ...choice,
   };
-  return choice.action === choice.greedy ? plans : explored(model, plans, base, spec, options);
+  return choice.action === choice.greedy ? plans : explored(model, plans, base, { spec, options });
 }
 
 /** Tries another price; live only where overload stays unlikely. */
-function explored(
-  model: Model,
-  plans: Plans,
-  base: number,
-  spec: PolicySpec,
-  options: DecideOptions,
-): Plans {
+function explored(model: Model, plans: Plans, base: number, { spec, options }: Asked): Plans {
   const k = base * at(MULTIPLIERS, plans.action);
   const upPods = podsOf(model, { ...plans.up, k }, spec.maxReplicas);
   const keepPods = podsOf(model, { ...plans.keep, k }, spec.maxReplicas);
@@ -141,13 +141,7 @@ function guardPods(model: Model, guard: Guard, plan: Situation): number {
 }
 
 /** Registers the decision for its outcome, with what every other action would have asked for. */
-function register(
-  model: Model,
-  plans: Plans,
-  shielded: Shielded,
-  options: DecideOptions,
-  spec: PolicySpec,
-): void {
+function register(model: Model, plans: Plans, shielded: Shielded, { spec, options }: Asked): void {
   const { sample } = plans.seen;
   if (!outcomeDue(model, sample.atMs)) return;
   const base = priceOf(model);
@@ -209,13 +203,13 @@ export function decide(
   if (seen.demand === null) {
     const verdict = blind(model, seen, spec);
     model.plan.last = verdict.to;
-    if (options.record) verdict.record = recordOf(model, null, verdict, seen, spec);
+    if (options.record) verdict.record = recordOf(model, { plans: null, seen }, verdict, spec);
     return verdict;
   }
   if (seen.fresh) learnForecasts(model);
-  const plans = planAll(model, seen, spec, options);
+  const plans = planAll(model, seen, { spec, options });
   const shielded = shield(model, plans, spec, options);
-  register(model, plans, shielded, options, spec);
+  register(model, plans, shielded, { spec, options });
   matureDecisions(model, {
     lateRatio: seen.sample.lateRatio,
     capacity: plans.capacity,
@@ -226,6 +220,6 @@ export function decide(
   model.decisions++;
   model.lastAtMs = seen.sample.atMs;
   const verdict: Verdict = { ...shielded, action: plans.action, matured: maturedOf(model) };
-  if (options.record) verdict.record = recordOf(model, plans, verdict, seen, spec);
+  if (options.record) verdict.record = recordOf(model, { plans, seen }, verdict, spec);
   return verdict;
 }

@@ -19,7 +19,7 @@ export interface Guard {
 }
 
 /** A slope is followed up to this multiple of what is certain: ramps end. */
-const SLOPE_MULTIPLE = 3;
+const SLOPE_MULTIPLE = 4;
 
 /** Rise between two samples that is beyond counting noise. */
 function certainRise(model: Model, from: number, to: number): number {

@@ -6,5 +6,6 @@ export { learn } from './learn.ts';
 export { measure } from './measure.ts';
 export type { Model, Part } from './model.ts';
 export { learningOf } from './record.ts';
+export { shippedPrior } from './prior.ts';
 export { score } from './reward.ts';
 export * from './types.ts';

@@ -101,15 +101,32 @@ function intervalOf(previous: Counters | null, state: ObservedState): number {
 }
 
 function nextCounters(previous: Counters | null, state: ObservedState): Counters | null {
-  const readings = state.readings;
   const latest = state.startups.reduce((max, one) => Math.max(max, one.readyAtMs), 0);
   const lastReadyAtMs = Math.max(previous?.lastReadyAtMs ?? 0, latest);
-  const measured = readings?.measuredAtMs ?? null;
-  if (readings === null || measured === null || readings.counters === null) {
-    return previous === null ? null : { ...previous, lastReadyAtMs };
-  }
-  if (previous !== null && measured <= previous.measuredAtMs) return { ...previous, lastReadyAtMs };
-  return { measuredAtMs: measured, pods: readings.counters, lastReadyAtMs };
+  const pods = state.readings?.counters ?? null;
+  const measured = state.readings?.measuredAtMs ?? null;
+  const newer = measured !== null && measured > (previous?.measuredAtMs ?? -1);
+  if (pods !== null && newer) return { measuredAtMs: measured, pods, lastReadyAtMs };
+  return previous === null ? null : { ...previous, lastReadyAtMs };
+}
+
+type Levels = Pick<
+  Sample,
+  'latencyP95Ms' | 'cpuUtilization' | 'memoryUtilization' | 'inFlight' | 'lagMessages'
+>;
+
+const DARK: Levels = {
+  latencyP95Ms: null,
+  cpuUtilization: null,
+  memoryUtilization: null,
+  inFlight: null,
+  lagMessages: null,
+};
+
+function levelsOf(readings: ObservedState['readings']): Levels {
+  if (readings === null) return DARK;
+  const { latencyP95Ms, cpuUtilization, memoryUtilization, inFlight, lagMessages } = readings;
+  return { latencyP95Ms, cpuUtilization, memoryUtilization, inFlight, lagMessages };
 }
 
 /**
@@ -121,17 +138,12 @@ export function measure(
   state: ObservedState,
   intervalMs?: number,
 ): { sample: Sample; counters: Counters | null } {
-  const { readings } = state;
   const seen = previous?.lastReadyAtMs ?? 0;
   const sample: Sample = {
     atMs: state.observedAtMs,
-    measuredAtMs: readings?.measuredAtMs ?? null,
+    measuredAtMs: state.readings?.measuredAtMs ?? null,
     ...ratesOf(previous, state),
-    latencyP95Ms: readings?.latencyP95Ms ?? null,
-    cpuUtilization: readings?.cpuUtilization ?? null,
-    memoryUtilization: readings?.memoryUtilization ?? null,
-    inFlight: readings?.inFlight ?? null,
-    lagMessages: readings?.lagMessages ?? null,
+    ...levelsOf(state.readings),
     replicas: state.replicas ?? { desired: 0, ready: 0, starting: 0, draining: 0 },
     startups: state.startups.filter((one) => one.readyAtMs > seen).map((one) => one.seconds),
     intervalMs: intervalMs ?? intervalOf(previous, state),

@@ -126,7 +126,7 @@ export interface Model {
   season: { bins: number[]; visits: number[]; bin: number; sum: number; weight: number };
   workload: Workload;
   /** Seconds: decayed means and variances of telemetry age, chain and sync. */
-  delay: { age: number[]; chain: number[]; apply: number[]; interval: number };
+  delay: { age: number[]; chain: number[]; apply: number[] };
   plan: {
     need: number;
     needWeight: number;

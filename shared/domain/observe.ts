@@ -26,6 +26,8 @@ export interface Seen {
   fresh: boolean;
   /** Telemetry too old, or of no known age: never a reason to scale down. */
   stale: boolean;
+  /** A number was there that cannot be true (NaN, infinite, negative): the rest is doubted too. */
+  suspect: boolean;
   elapsedSeconds: number;
 }
 
@@ -107,6 +109,7 @@ export function noteDelay(stats: number[], seconds: number): void {
 /** Believes what can be believed of a sample and takes it into the model. */
 export function observe(model: Model, raw: Sample, spec: PolicySpec): Seen {
   const sample = cleaned(raw);
+  const suspect = MEASURES.some((name) => raw[name] !== null && sample[name] === null);
   learnStartups(model, sample.startups);
   const demand = demandOf(model, sample);
   const measured = sample.measuredAtMs;
@@ -114,11 +117,19 @@ export function observe(model: Model, raw: Sample, spec: PolicySpec): Seen {
   const believable = ageMs !== null && ageMs >= -SKEW_MS;
   const stale = !believable || ageMs > Math.max(STALE_MS, 3 * sample.intervalMs);
   if (demand === null || measured === null || !believable) {
-    return { sample, demand: null, ageSeconds: null, fresh: false, stale, elapsedSeconds: 0 };
+    return {
+      sample,
+      demand: null,
+      ageSeconds: null,
+      fresh: false,
+      stale,
+      suspect,
+      elapsedSeconds: 0,
+    };
   }
   if (model.startedAtMs === 0) begin(model, sample, spec);
   const fresh = measured > model.lastMeasuredMs;
-  const seen = { sample, demand, ageSeconds: Math.max(0, ageMs / 1000), fresh, stale };
+  const seen = { sample, demand, ageSeconds: Math.max(0, ageMs / 1000), fresh, stale, suspect };
   if (!fresh) return { ...seen, elapsedSeconds: 0 };
   const elapsedSeconds = elapsedOf(model, sample, measured);
   takeIn(model, seen, elapsedSeconds, spec);

@@ -161,9 +161,8 @@ function bare(model: Model, verdict: Verdict, seen: Seen, spec: PolicySpec): Dec
 /** Everything about a decision that goes into its event. `plans` is null where there was no data. */
 export function recordOf(
   model: Model,
-  plans: Plans | null,
+  { plans, seen }: { plans: Plans | null; seen: Seen },
   verdict: Verdict,
-  seen: Seen,
   spec: PolicySpec,
 ): DecisionRecord {
   if (plans === null) return bare(model, verdict, seen, spec);

@@ -7,6 +7,7 @@ import {
   SCALE_RATE,
   SCALE_RECENT,
   SCALE_SLOW,
+  SCALE_TRUST,
 } from './constants.ts';
 import { at, clamp } from './maths.ts';
 import type { Forecaster } from './model.ts';
@@ -46,7 +47,7 @@ export function scaleInputs(
     ratio(squared(forecaster.recent) + 0.02 * slow),
     levels > 0 ? ratio(levels) : 0,
     ratio(slow + jump * jump),
-    ratio(slow + counting),
+    ratio(counting + 0.02 * slow),
   ];
 }
 
@@ -69,11 +70,13 @@ export function learnScale(
   for (let i = 0; i < SCALE_INPUTS; i++) {
     forecaster.scale[i] = at(forecaster.scale, i) + SCALE_RATE * (surprise - 1) * at(inputs, i);
   }
-  const capped = Math.min(square, 25 * forecaster.slow);
+  // One surprise triples what is expected at most: the shape, not the scale, is for rare jumps.
+  const capped = Math.min(square, 9 * outcome.sigma * outcome.sigma, 25 * forecaster.slow);
   // A mean of magnitudes forgets a jump in half the time that one of squares does.
   forecaster.fast += SCALE_FAST * (Math.sqrt(capped) - forecaster.fast);
   forecaster.recent += SCALE_RECENT * (Math.sqrt(capped) - forecaster.recent);
-  forecaster.slow += SCALE_SLOW * (capped - forecaster.slow);
+  const gain = Math.max(SCALE_SLOW, 1 / (forecaster.outcomes + SCALE_TRUST));
+  forecaster.slow += gain * (Math.min(capped, 9 * forecaster.slow) - forecaster.slow);
   const index = levelIndex(outcome.level);
   const old = at(forecaster.levels, index);
   forecaster.levels[index] = old > 0 ? old + SCALE_LEVEL * (capped - old) : forecaster.slow;

@@ -1,10 +1,9 @@
 // The shield: what stands between a plan and a change. Up at once; down only when it is proven.
-import { RECENT_UP_BLOCKS, WARMUP_SEASONS } from './constants.ts';
+import { RECENT_UP_BLOCKS, REFERENCE_MEAN, WARMUP_SEASONS } from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
 import type { Plans } from './decide.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
 import { at } from './maths.ts';
-import { REFERENCE_MEAN } from './constants.ts';
 import type { Model } from './model.ts';
 import { overload, totalOf } from './plan.ts';
 import { meanOf } from './series.ts';
@@ -12,7 +11,7 @@ import type { Constraint, DecideOptions, Reason } from './types.ts';
 
 /** Failed requests beyond this share, with falling demand, are an outage and not less demand. */
 const DIP_FAILURES = 0.05;
-/** Demand below this share of the reference mean is falling. */
+/** Demand below this share of the mean over an hour's quarter (60 blocks) is falling. */
 const DIP_DEMAND = 0.8;
 /** A pod that has not become ready in this many start-up times is not coming. */
 const LATE_STARTS = 2;
@@ -73,7 +72,7 @@ function calibrated(model: Model): boolean {
 function dipping(model: Model, plans: Plans): boolean {
   const { sample, demand } = plans.seen;
   const failing = (sample.failedRatio ?? 0) > DIP_FAILURES;
-  const falling = (demand ?? 0) < DIP_DEMAND * meanOf(model.series, REFERENCE_MEAN + 2);
+  const falling = (demand ?? 0) < DIP_DEMAND * meanOf(model.series, REFERENCE_MEAN + 3);
   if (failing && falling) {
     model.plan.dipUntilMs = sample.atMs + 2000 * plans.outlook.horizonSeconds;
   }
@@ -96,6 +95,7 @@ function forbidden(model: Model, plans: Plans, spec: PolicySpec, options: Decide
   const held = options.holdUntilMs ?? 0;
   const rules: [boolean, Constraint['name'], string][] = [
     [seen.stale, 'data-stale', `telemetry is ${age} s old`],
+    [seen.suspect, 'data-missing', 'a number of the telemetry cannot be true'],
     [!seen.fresh, 'data-stale', 'no new telemetry since the last decision'],
     [dipping(model, plans), 'outage-dip', 'failures rose while demand fell: not less demand'],
     [plans.guard.censoredPods > 0, 'censored-demand', 'CPU is full: demand is at least this'],
@@ -172,18 +172,22 @@ function lower(
   }
 }
 
+/** The reason that a hold gives for the constraint that made it. */
+const HOLD_REASONS: Partial<Record<Constraint['name'], Reason>> = {
+  cooldown: 'cooldown',
+  'data-stale': 'no-data',
+  'data-missing': 'no-data',
+  'warm-up': 'warm-up',
+  'held-by-advice': 'held',
+  'max-replicas': 'bounds',
+};
+
 function reasonOf(plans: Plans, from: number, trail: Trail, spec: PolicySpec): Reason {
-  if (trail.to > from) {
-    if (trail.to === spec.minReplicas && plans.upPods < trail.to) return 'bounds';
-    return plans.guardPods > plans.upPods ? 'guardrail' : 'demand';
-  }
-  if (trail.to < from) return from > spec.maxReplicas ? 'bounds' : 'spare';
-  const last = trail.constraints.at(-1)?.name;
-  if (last === 'cooldown') return 'cooldown';
-  if (last === 'data-stale') return 'no-data';
-  if (last === 'warm-up') return 'warm-up';
-  if (last === 'held-by-advice') return 'held';
-  return last === 'max-replicas' ? 'bounds' : 'at-target';
+  const { to } = trail;
+  if (to < from) return from > spec.maxReplicas ? 'bounds' : 'spare';
+  if (to === from) return HOLD_REASONS[trail.constraints.at(-1)?.name ?? 'churn'] ?? 'at-target';
+  if (to === spec.minReplicas && plans.upPods < to) return 'bounds';
+  return plans.guardPods > plans.upPods ? 'guardrail' : 'demand';
 }
 
 function note(model: Model, nowMs: number, from: number, to: number): void {
@@ -197,6 +201,39 @@ function note(model: Model, nowMs: number, from: number, to: number): void {
   }
 }
 
+/** What is wanted before anything forbids it: UP and the guardrail, or KEEP on the way down. */
+function want(model: Model, plans: Plans, spec: PolicySpec, from: number): Trail {
+  const trail = new Trail(plans.upPods);
+  trail.move(Math.max(plans.upPods, plans.guardPods), {
+    name: plans.guard.censoredPods > 0 ? 'censored-demand' : 'guardrail',
+    detail: `what is certain now needs ${plans.guardPods}`,
+  });
+  const late = spec.mode === 'act' ? lateStarters(model, plans) : 0;
+  trail.to += late;
+  const kept = recentUp(model, trail.to, plans.seen.sample.atMs);
+  if (trail.to < from) {
+    const keepPods = model.off.includes('keep') ? 0 : plans.keepPods + late;
+    trail.to = Math.min(from, Math.max(trail.to, keepPods, kept));
+  }
+  bound(trail, spec);
+  return trail;
+}
+
+/** A scale-up waits only where the forecast saw it coming and the change does not pay yet. */
+function raise(
+  model: Model,
+  plans: Plans,
+  context: { spec: PolicySpec; from: number },
+  trail: Trail,
+): void {
+  const { spec, from } = context;
+  const waits = trail.to > from && !plans.guard.surprised && from >= spec.minReplicas;
+  if (!waits) model.plan.regret = 0;
+  else if (!worthChanging(model, plans, from, trail.to)) {
+    trail.move(from, { name: 'churn', detail: 'the risk does not pay for the change yet' });
+  }
+}
+
 /** Lets the plan through as far as it is safe, and says what stood against it. */
 export function shield(
   model: Model,
@@ -205,31 +242,13 @@ export function shield(
   options: DecideOptions,
 ): Shielded {
   const from = currentOf(model, plans, spec);
-  const nowMs = plans.seen.sample.atMs;
-  const trail = new Trail(plans.upPods);
-  const { guardPods } = plans;
-  trail.move(Math.max(plans.upPods, guardPods), {
-    name: plans.guard.censoredPods > 0 ? 'censored-demand' : 'guardrail',
-    detail: `what is certain now needs ${guardPods}`,
-  });
-  const late = spec.mode === 'act' ? lateStarters(model, plans) : 0;
-  trail.to += late;
-  const kept = recentUp(model, trail.to, nowMs);
-  if (trail.to < from) {
-    const keepPods = model.off.includes('keep') ? 0 : plans.keepPods + late;
-    trail.to = Math.min(from, Math.max(trail.to, keepPods, kept));
-  }
-  bound(trail, spec);
+  const trail = want(model, plans, spec, from);
   if (trail.to < from) lower(model, plans, { spec, options, from }, trail);
-  else if (trail.to > from && !plans.guard.surprised && from >= spec.minReplicas) {
-    if (!worthChanging(model, plans, from, trail.to)) {
-      trail.move(from, { name: 'churn', detail: 'the risk does not pay for the change yet' });
-    }
-  } else model.plan.regret = 0;
+  else raise(model, plans, { spec, from }, trail);
   bound(trail, spec);
   const { constraints, to } = trail;
   const reason = reasonOf(plans, from, trail, spec);
-  note(model, nowMs, from, to);
+  note(model, plans.seen.sample.atMs, from, to);
   return { kind: to === from ? 'hold' : 'scale', reason, from, to, constraints };
 }
 

@@ -19,7 +19,7 @@ const CENTRE = 0.8;
 const KNEE_LOW = 0.5;
 const KNEE_HIGH = 0.95;
 /** Prior deviations of log lateness at the centre and of its slope. */
-const LATE_SPREAD = 2.5;
+const LATE_SPREAD = 1.6;
 const SLOPE_SPREAD = 7;
 /** Late requests come in bursts: each tells as much as this share of an independent one. */
 const LATE_INDEPENDENCE = 0.3;

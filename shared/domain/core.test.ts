@@ -1,0 +1,323 @@
+import { expect, test } from 'vitest';
+import { Decision, Inputs, PolicySpec } from '../events/index.ts';
+import { createModel, decide, learn, parseModel, score, shippedPrior } from './index.ts';
+import type { DecideOptions, Model, Sample, Verdict } from './index.ts';
+
+const T0 = 1_700_000_000_000;
+const BEAT = 5;
+const STARTUP = 8;
+const POD = 50; // req/s
+const KNEE = 0.816;
+
+const aPolicy = (fields: object = {}): PolicySpec =>
+  PolicySpec.parse({
+    targetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
+    mode: 'act',
+    maxReplicas: 20,
+    cooldownSeconds: 30,
+    seasonSeconds: 600,
+    ...fields,
+  });
+
+const aSample = (fields: Partial<Sample> = {}): Sample => ({
+  atMs: T0,
+  measuredAtMs: T0 - 100,
+  windowMs: BEAT * 1000,
+  requestsPerSecond: 200,
+  requests: 200 * BEAT,
+  lateRatio: 0,
+  failedRatio: 0,
+  latencyP95Ms: 40,
+  cpuUtilization: 0.5,
+  memoryUtilization: 0.3,
+  inFlight: 2,
+  lagMessages: null,
+  replicas: { desired: 8, ready: 8, starting: 0, draining: 0 },
+  startups: [],
+  intervalMs: BEAT * 1000,
+  ...fields,
+});
+
+/** xorshift32: a seeded stream, so that a failure comes again. */
+function randomOf(seed: number): () => number {
+  let state = seed | 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 4294967296;
+  };
+}
+
+const options = (seed = 1, fields: Partial<DecideOptions> = {}): DecideOptions => ({
+  random: randomOf(seed),
+  record: false,
+  ...fields,
+});
+
+/** One sample at second `t` of a fleet that serves what arrives. */
+function sampleAt(t: number, rate: number, ready: number, fields: Partial<Sample> = {}): Sample {
+  const use = rate / (ready * POD);
+  const atMs = T0 + t * 1000;
+  return aSample({
+    atMs,
+    measuredAtMs: atMs - 100,
+    requestsPerSecond: rate,
+    requests: rate * BEAT,
+    lateRatio: Math.min(1, 0.01 * Math.exp(25 * (use - KNEE))),
+    cpuUtilization: Math.min(1, use),
+    replicas: { desired: ready, ready, starting: 0, draining: 0 },
+    ...fields,
+  });
+}
+
+interface Run {
+  verdicts: Verdict[];
+  violatingSeconds: number;
+  podSeconds: number;
+  model: Model;
+}
+
+/** A service of 1 s ticks: pods of 50 req/s that take 8 s to start, observed every 5 s. */
+function live(
+  rateAt: (second: number) => number,
+  seconds: number,
+  setting: { record?: boolean; restartAt?: number; policy?: PolicySpec } = {},
+): Run {
+  const spec = setting.policy ?? aPolicy();
+  const random = randomOf(7);
+  let model = createModel(spec, { prior: shippedPrior });
+  let ready = 2;
+  let starting: number[] = [];
+  let desired = ready;
+  let startups: number[] = [];
+  let seen = { arrivals: 0, late: 0 };
+  const run: Run = { verdicts: [], violatingSeconds: 0, podSeconds: 0, model };
+  for (let t = 0; t < seconds; t++) {
+    const due = starting.filter((at) => at <= t).length;
+    ready += due;
+    startups.push(...Array.from({ length: due }, () => STARTUP));
+    starting = starting.filter((at) => at > t);
+    const rate = rateAt(t) * (1 + 0.06 * (random() - 0.5));
+    const late = rate * Math.min(1, 0.01 * Math.exp(25 * (rate / (ready * POD) - KNEE)));
+    if (late > 0.01 * rate) run.violatingSeconds++;
+    run.podSeconds += ready + starting.length;
+    seen = { arrivals: seen.arrivals + rate, late: seen.late + late };
+    if ((t + 1) % BEAT !== 0) continue;
+    const sample = sampleAt(t + 1, seen.arrivals / BEAT, ready, {
+      requests: seen.arrivals,
+      lateRatio: seen.late / seen.arrivals,
+      replicas: { desired, ready, starting: starting.length, draining: 0 },
+      startups,
+    });
+    if (t + 1 === setting.restartAt) model = parseModel(JSON.stringify(model), spec);
+    const record = setting.record ?? false;
+    const verdict = decide(model, sample, spec, { random, record, explore: 'safe' });
+    learn(
+      model,
+      verdict.matured.map((matured) => score(matured, spec)),
+      spec,
+    );
+    run.verdicts.push(verdict);
+    startups = [];
+    seen = { arrivals: 0, late: 0 };
+    for (let i = desired; i < verdict.to; i++) starting.push(t + 1 + STARTUP);
+    for (let i = verdict.to; i < desired; i++) if (starting.pop() === undefined) ready--;
+    desired = verdict.to;
+  }
+  return { ...run, model };
+}
+
+const spike = (t: number): number =>
+  t < 60 ? 40 : t < 80 ? 40 + 28 * (t - 60) : t < 240 ? 600 : 40;
+
+test('a spike from 40 to 600 req/s within 20 s is carried within start-up + 2 beats, from a cold start', () => {
+  for (const shift of [0, 1, 2, 3, 4]) {
+    const run = live((t) => spike(t - shift), 360);
+    expect(run.violatingSeconds).toBeLessThanOrEqual(STARTUP + 2 * BEAT);
+    expect(run.verdicts.at(-1)?.to).toBeLessThanOrEqual(10);
+  }
+});
+
+test('a steady load is carried near the knee once it is known, without changes', () => {
+  const run = live(() => 400, 3600);
+  const last = run.verdicts.slice(-200).map((verdict) => verdict.to);
+  expect(Math.max(...last)).toBeLessThanOrEqual(13); // 9.8 pods are needed at the knee
+  expect(Math.min(...last)).toBeGreaterThanOrEqual(10);
+  expect(new Set(last).size).toBeLessThanOrEqual(3);
+  expect(run.violatingSeconds).toBeLessThanOrEqual(20);
+});
+
+test('a season is learned: scale-ups of later days stand before the demand', () => {
+  const day = (t: number): number =>
+    60 + 540 * Math.max(0, Math.sin((Math.PI * (t % 600)) / 600)) ** 2;
+  const policy = aPolicy({ slo: { violatingMinutesPercent: 1 } });
+  const run = live(day, 3000, { policy });
+  const ups = run.verdicts
+    .map((verdict, i) => ({ verdict, t: (i + 1) * BEAT }))
+    .filter(({ verdict, t }) => t > 1200 && verdict.to > verdict.from);
+  const before = ups.filter(({ verdict, t }) => day(t) < verdict.to * POD * KNEE);
+  expect(ups.length).toBeGreaterThan(10);
+  expect(before.length / ups.length).toBeGreaterThan(0.9);
+  const late = live(day, 3000, { policy }).violatingSeconds;
+  expect(late).toBeLessThanOrEqual(60);
+});
+
+test('decisions are the same with the record and without, and across a restart from JSON', () => {
+  const plain = live(spike, 300).verdicts.map(({ to, reason }) => `${to} ${reason}`);
+  const recorded = live(spike, 300, { record: true }).verdicts;
+  const restarted = live(spike, 300, { restartAt: 75 }).verdicts;
+  expect(recorded.map(({ to, reason }) => `${to} ${reason}`)).toEqual(plain);
+  expect(restarted.map(({ to, reason }) => `${to} ${reason}`)).toEqual(plain);
+});
+
+test('the record fits the vocabulary, and the document stays below 32 KiB', () => {
+  const run = live(spike, 1200, { record: true });
+  for (const verdict of run.verdicts) {
+    const { record } = verdict;
+    const parts = Decision.pick({
+      inputs: true,
+      forecast: true,
+      price: true,
+      learning: true,
+      options: true,
+      counterfactual: true,
+      sentence: true,
+      matured: true,
+      constraints: true,
+    }).parse({ ...record, matured: verdict.matured, constraints: verdict.constraints });
+    expect(parts.sentence.length).toBeGreaterThan(10);
+  }
+  expect(JSON.stringify(run.model).length).toBeLessThan(32 * 1024);
+  const last = run.verdicts.at(-1)?.record;
+  expect(Inputs.parse(last?.inputs).replicas.ready).toBeGreaterThan(0);
+  expect(last?.counterfactual.hpa).not.toBeNull();
+  expect(last?.counterfactual.kpa).not.toBeNull();
+});
+
+/** A model that has seen an hour of 400 req/s and has pods to spare. */
+const SETTLED = JSON.stringify(live(() => 400, 3600).model);
+const settled = (): { model: Model; spec: PolicySpec; atMs: number } => ({
+  model: parseModel(SETTLED, aPolicy()),
+  spec: aPolicy(),
+  atMs: T0 + 3600 * 1000,
+});
+
+/** Lets demand fall to 100 req/s for a minute, with `fields` laid over each sample. */
+function fallTo(fields: (atMs: number) => Partial<Sample>, more: Partial<DecideOptions> = {}) {
+  const { model, spec, atMs } = settled();
+  const verdicts: Verdict[] = [];
+  for (let beat = 1; beat <= 24; beat++) {
+    const now = atMs + beat * BEAT * 1000;
+    const sample = { ...sampleAt(0, 100, 12), atMs: now, measuredAtMs: now - 100, ...fields(now) };
+    verdicts.push(decide(model, sample, spec, { ...options(), ...more }));
+  }
+  return verdicts;
+}
+
+test('falling demand gives pods back within two minutes', () => {
+  expect(fallTo(() => ({})).some((verdict) => verdict.to < 12)).toBe(true);
+});
+
+test.each<[what: string, fields: (atMs: number) => Partial<Sample>, constraint: string]>([
+  ['missing', () => ({ requestsPerSecond: null }), 'data-missing'],
+  ['not a number', () => ({ requestsPerSecond: Number.NaN }), 'data-missing'],
+  ['infinite', () => ({ requestsPerSecond: Infinity }), 'data-missing'],
+  ['negative', () => ({ requestsPerSecond: -3 }), 'data-missing'],
+  ['of no known age', () => ({ measuredAtMs: null }), 'data-missing'],
+  ['stale', (atMs) => ({ measuredAtMs: atMs - 45_000 }), 'data-stale'],
+  ['from the future', (atMs) => ({ measuredAtMs: atMs + 60_000 }), 'data-missing'],
+  ['beside a CPU that cannot be', () => ({ cpuUtilization: -1 }), 'data-missing'],
+  ['of an outage', () => ({ failedRatio: 0.5 }), 'outage-dip'],
+])('telemetry that is %s never scales down', (_what, fields, constraint) => {
+  const verdicts = fallTo(fields);
+  expect(verdicts.filter((verdict) => verdict.to < verdict.from)).toEqual([]);
+  expect(verdicts.flatMap((verdict) => verdict.constraints.map(({ name }) => name))).toContain(
+    constraint,
+  );
+});
+
+test('an adviser may ask for a hold, and it ends', () => {
+  const { atMs } = settled();
+  const held = fallTo(() => ({}), { holdUntilMs: atMs + 3_600_000 });
+  expect(held.every((verdict) => verdict.to >= 12)).toBe(true);
+  expect(held.map((verdict) => verdict.reason)).toContain('held');
+});
+
+test('no fuzzed stream scales down on bad data', () => {
+  const random = randomOf(11);
+  const oddities = [Number.NaN, Infinity, -Infinity, -1, null, 1e300, 0];
+  const odd = <T>(value: T): T | number | null =>
+    random() < 0.25 ? (oddities[Math.floor(random() * oddities.length)] ?? null) : value;
+  const spec = aPolicy();
+  let bad = 0;
+  for (let stream = 0; stream < 120; stream++) {
+    const model = createModel(spec, { prior: shippedPrior });
+    for (let beat = 1; beat <= 40; beat++) {
+      const ready = 1 + Math.floor(random() * 19);
+      const sample = sampleAt(beat * BEAT, random() * 800, ready);
+      const age = odd(random() < 0.1 ? 50_000 : 100);
+      sample.measuredAtMs = age === null ? null : sample.atMs - age;
+      sample.requestsPerSecond = odd(sample.requestsPerSecond);
+      sample.cpuUtilization = odd(sample.cpuUtilization);
+      sample.lateRatio = odd(sample.lateRatio);
+      const rate = sample.requestsPerSecond;
+      const broken =
+        rate === null ||
+        !Number.isFinite(rate) ||
+        rate < 0 ||
+        rate > 1e9 ||
+        age === null ||
+        !(age <= 30_000 && age >= -5000) ||
+        [sample.cpuUtilization, sample.lateRatio].some(
+          (x) => x !== null && !(x >= 0 && x < Infinity),
+        );
+      const verdict = decide(model, sample, spec, options(stream + 1));
+      expect(Number.isInteger(verdict.to)).toBe(true);
+      if (!broken) continue;
+      bad++;
+      expect(verdict.to).toBeGreaterThanOrEqual(verdict.from);
+    }
+  }
+  expect(bad).toBeGreaterThan(1200);
+});
+
+test('CPU alone: demand is use × pods, and full CPU doubles the fleet', () => {
+  const spec = aPolicy();
+  const model = createModel(spec, { prior: shippedPrior });
+  const blind = { requestsPerSecond: null, requests: null, lateRatio: null };
+  const at = (beat: number, cpuUtilization: number, ready: number): Sample => ({
+    ...sampleAt(beat * BEAT, 100, ready, { ...blind, cpuUtilization }),
+  });
+  for (let beat = 1; beat < 40; beat++) decide(model, at(beat, 0.5, 4), spec, options());
+  expect(model.demandUnit).toBe('pods');
+  const full = decide(model, at(40, 1, 4), spec, options());
+  expect(full.to).toBeGreaterThanOrEqual(8);
+  expect(full.constraints.map(({ name }) => name)).toContain('censored-demand');
+});
+
+test('exploration: none where the random numbers never ask for it, safe steps otherwise', () => {
+  const run = live(() => 300, 600);
+  for (const { action } of run.verdicts) expect(Math.abs(action - 10)).toBeLessThanOrEqual(2);
+});
+
+test.each<[what: string, document: unknown, message: RegExp]>([
+  ['not JSON', '{', /not JSON/],
+  ['no object', '3', /expected a JSON object/],
+  ['another schema', { schema: 9 }, /schema 9 cannot be read/],
+  ['a missing part', { ...createModel(aPolicy()), up: undefined }, /up/],
+  ['a damaged number', { ...createModel(aPolicy()), k0: Number.NaN }, /k0: not a finite number/],
+])('a stored model that has %s is refused with the reason', (_what, document, message) => {
+  expect(() => parseModel(document, aPolicy())).toThrow(message);
+});
+
+test('learning the same score twice changes nothing', () => {
+  const run = live(() => 300, 300);
+  const spec = aPolicy();
+  const [matured] = live(() => 300, 60).verdicts.flatMap((verdict) => verdict.matured);
+  const scored = score({ ...matured!, sequence: 9999 }, spec);
+  learn(run.model, [scored], spec);
+  const once = JSON.stringify(run.model);
+  learn(run.model, [scored], spec);
+  expect(JSON.stringify(run.model)).toBe(once);
+});

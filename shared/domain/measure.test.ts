@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import { PolicySpec, type ObservedState, type PodCounters } from '../events/index.ts';
+import { measure } from './measure.ts';
+import type { Counters } from './types.ts';
+
+const T0 = 1_700_000_000_000;
+const aPod = (pod: string, requests: number, fields: Partial<PodCounters> = {}): PodCounters => ({
+  pod,
+  startedAtMs: T0 - 60_000,
+  requests,
+  late: 0,
+  failed: 0,
+  cpuSeconds: 0,
+  ...fields,
+});
+
+const observed = (
+  counters: PodCounters[] | null,
+  fields: Partial<ObservedState> = {},
+): ObservedState => ({
+  tick: 't1',
+  cause: 'beat',
+  observedAtMs: T0 + 5000,
+  policy: {
+    namespace: 'shop',
+    name: 'web',
+    uid: 'u1',
+    generation: 1,
+    spec: PolicySpec.parse({
+      targetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
+    }),
+  },
+  target: null,
+  replicas: { desired: 2, ready: 2, starting: 0, draining: 0 },
+  startups: [],
+  readings: {
+    source: 'pods',
+    measuredAtMs: T0 + 5000,
+    counters,
+    rates: null,
+    latencyP95Ms: 40,
+    cpuUtilization: 0.5,
+    memoryUtilization: null,
+    inFlight: null,
+    lagMessages: null,
+    silentPods: 0,
+  },
+  autoscaler: null,
+  problem: null,
+  ...fields,
+});
+
+const before: Counters = {
+  measuredAtMs: T0,
+  pods: [aPod('a', 1000), aPod('b', 2000)],
+  lastReadyAtMs: 0,
+};
+const fresh = { startedAtMs: T0 + 1000 };
+
+test.each<[what: string, pods: PodCounters[], perSecond: number | null]>([
+  ['both pods went on', [aPod('a', 1250), aPod('b', 2250)], 100],
+  ['one pod was restarted and counts from zero', [aPod('a', 1250), aPod('b', 100)], 70],
+  ['a pod vanished', [aPod('a', 1250)], 50],
+  ['a new pod started since', [aPod('a', 1250), aPod('b', 2250), aPod('c', 50, fresh)], 110],
+  ['an old pod is seen for the first time', [aPod('a', 1250), aPod('c', 90_000)], 50],
+  ['only strangers are left', [aPod('c', 90_000)], null],
+  ['nothing answered', [], null],
+])('rates from counters: %s', (_what, pods, perSecond) => {
+  expect(measure(before, observed(pods)).sample.requestsPerSecond).toBe(perSecond);
+});
+
+test('the first look has no rates and keeps its counters for the next', () => {
+  const first = measure(null, observed([aPod('a', 1250)]));
+  expect(first.sample.requestsPerSecond).toBeNull();
+  expect(first.counters?.pods).toHaveLength(1);
+});
+
+test('a missing reading is unknown, never zero, and the old counters stay', () => {
+  const dark = measure(before, observed(null, { readings: null }));
+  expect(dark.sample).toMatchObject({
+    requestsPerSecond: null,
+    cpuUtilization: null,
+    measuredAtMs: null,
+  });
+  expect(dark.counters).toEqual(before);
+});
+
+test('late and failed are shares of the requests of the window', () => {
+  const pods = [aPod('a', 1100, { late: 20, failed: 10 }), aPod('b', 2100)];
+  const { sample } = measure(before, observed(pods));
+  expect(sample).toMatchObject({
+    requests: 200,
+    lateRatio: 0.1,
+    failedRatio: 0.05,
+    windowMs: 5000,
+  });
+});
+
+test('a start-up is reported once', () => {
+  const startups = [{ pod: 'c', readyAtMs: T0 + 4000, seconds: 8 }];
+  const first = measure(before, observed([aPod('a', 1100)], { startups }));
+  expect(first.sample.startups).toEqual([8]);
+  expect(
+    measure(first.counters, observed([aPod('a', 1200)], { startups })).sample.startups,
+  ).toEqual([]);
+});

@@ -1,0 +1,150 @@
+import { expect, test } from 'vitest';
+import { PolicySpec, type Matured } from '../events/index.ts';
+import { createModel } from './create.ts';
+import { MULTIPLIERS, greedyAction, learnScores } from './q-learning.ts';
+import { bestPods, bestPodsFor, overload, riskOf, situate } from './plan.ts';
+import { correct, dot, gainOf } from './regression.ts';
+import { score } from './reward.ts';
+import { blockSeconds } from './series.ts';
+import { addToShape, quantile, survivalAt, tailOf } from './shape.ts';
+import { basePrice } from './price.ts';
+import { kneeOf } from './workload.ts';
+import { zeros } from './maths.ts';
+
+const spec = PolicySpec.parse({
+  targetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
+});
+
+test.each([
+  [2, 30, 15],
+  [5, 8, 5],
+  [2, 90, 15],
+  [15, 30, 15],
+  [30, 30, 30],
+  [1, 3, 2],
+])('a beat of %i s and a start-up of %i s are judged in blocks of %i s', (beat, startup, block) => {
+  expect(blockSeconds(beat, startup)).toBe(block);
+});
+
+test('the prior shape is a Student t with four degrees of freedom and variance one', () => {
+  const tail = tailOf([]);
+  expect(survivalAt(tail, 0)).toBeCloseTo(0.5, 2);
+  expect(survivalAt(tail, 2.132 / Math.SQRT2)).toBeCloseTo(0.05, 2); // t(4) table
+  expect(survivalAt(tail, 3.747 / Math.SQRT2)).toBeCloseTo(0.01, 3);
+  for (const level of [0.9, 0.5, 0.1, 0.02, 0.005]) {
+    expect(survivalAt(tail, quantile(tail, level))).toBeCloseTo(level, 6);
+  }
+});
+
+test('the shape follows the errors it is shown', () => {
+  const shape = zeros(64);
+  for (let i = 0; i < 5000; i++) addToShape(shape, i % 20 === 0 ? 5 : 0, 1);
+  expect(survivalAt(tailOf(shape), 4)).toBeCloseTo(0.05, 2);
+});
+
+test('recursive least squares finds the weights of a linear rule', () => {
+  const covariance = [1, 0, 0, 1];
+  const theta = [0, 0];
+  for (let i = 0; i < 400; i++) {
+    const inputs = [1, Math.sin(i)];
+    const error = 0.3 - 0.7 * Math.sin(i) - dot(theta, inputs);
+    correct(theta, gainOf(covariance, inputs, 1), error, 1);
+  }
+  expect(theta[0]).toBeCloseTo(0.3, 2);
+  expect(theta[1]).toBeCloseTo(-0.7, 2);
+});
+
+const situation = (k: number, mu = Math.log(400), sigma = 0.1) => {
+  const model = createModel(spec);
+  model.up.mu = mu;
+  model.up.sigma = sigma;
+  return situate({
+    series: model.series,
+    forecaster: model.up,
+    tail: tailOf([]),
+    capacity: 50,
+    knee: 0.8,
+    latency: { knee: 0.8, slope: 25, weight: 0.75 },
+    mean: 10,
+    k,
+  });
+};
+
+test.each([0.3, 1, 4, 13, 50, 500])('at price %d no other number of pods is cheaper', (k) => {
+  const plan = situation(k);
+  const best = bestPods(plan, 200);
+  const total = (pods: number): number => pods / plan.mean + k * riskOf(plan, pods);
+  expect(overload(plan, best)).toBeLessThanOrEqual(0.3);
+  for (let pods = 1; pods <= 60; pods++) {
+    if (overload(plan, pods) <= 0.3) expect(total(best)).toBeLessThanOrEqual(total(pods) + 1e-9);
+  }
+});
+
+test('the what-ifs of all 21 prices are the plans at those prices, and never fall', () => {
+  const prices = MULTIPLIERS.map((multiplier) => 13 * multiplier);
+  const planned = bestPodsFor(situation(13), prices, 200);
+  expect(planned).toEqual(prices.map((k) => bestPods(situation(k), 200)));
+  expect([...planned].sort((a, b) => a - b)).toEqual(planned);
+});
+
+test('half the budget is twice the price', () => {
+  const strict = { ...spec, slo: { ...spec.slo, violatingMinutesPercent: 0.15 } };
+  expect(basePrice(strict)).toBeCloseTo(2 * basePrice(spec), 9);
+});
+
+test('before latency has spoken the planner uses 70 % and doubts its knee', () => {
+  const knee = kneeOf(createModel(spec));
+  expect(knee.used).toBe(0.7);
+  expect(knee.deviation).toBeGreaterThan(0.04);
+});
+
+const outcome = (fields: Partial<Matured> = {}): Matured => ({
+  decisionId: 'd1',
+  sequence: 1,
+  decidedAtMs: 1000,
+  maturedAtMs: 40_000,
+  action: 10,
+  from: 8,
+  to: 10,
+  demandPerSecond: 380,
+  lateRatio: 0,
+  capacityPerPod: 50,
+  knee: 0.8,
+  kneeSlope: 25,
+  whatIfReplicas: Array.from({ length: 21 }, (_, i) => 5 + Math.floor(i / 2)),
+  meanReplicas: 10,
+  k: 13,
+  intervalSeconds: 15,
+  ...fields,
+});
+
+test.each<[what: string, fields: Partial<Matured>, then: string]>([
+  ['the added pods carried it', {}, 'needed'],
+  ['the added pods idled', { demandPerSecond: 150 }, 'spare'],
+  ['the pods were too few', { demandPerSecond: 520 }, 'too-late'],
+  ['requests were late all the same', { lateRatio: 0.2 }, 'too-late'],
+  ['nothing changed', { from: 10, to: 10 }, 'steady'],
+])('an outcome is told: %s', (_what, fields, then) => {
+  expect(score(outcome(fields), spec).outcome).toBe(then);
+});
+
+test('a reward is the negative sum of its parts, and overload is never cheap', () => {
+  const scored = score(outcome(), spec);
+  expect(scored.reward).toBeCloseTo(-(scored.efficiency + scored.sla + scored.stability), 12);
+  const worst = score(outcome({ demandPerSecond: 1500 }), spec).whatIf;
+  expect(worst[0]).toBeLessThan(worst[20]!);
+  expect(score(outcome({ demandPerSecond: 600 }), spec).whatIf[0]).toBeGreaterThan(worst[0]!);
+});
+
+test('Q-learning moves to a higher price where the planner thinks the workload better than it is', () => {
+  const model = createModel(spec);
+  expect(greedyAction(model)).toBe(10);
+  // Demand needs 11 pods; the neutral action asks for 10 and pays for it.
+  for (let i = 1; i <= 3000; i++) {
+    const decidedAtMs = i * 60_000;
+    const scored = score(outcome({ sequence: i, decidedAtMs, demandPerSecond: 430 }), spec);
+    learnScores(model, [scored], spec);
+  }
+  expect(model.q.updates).toBeGreaterThan(10);
+  expect(greedyAction(model)).toBeGreaterThan(10);
+});
