@@ -32,13 +32,15 @@ const shared: BuildOptions = {
  */
 const slimKubernetesClient: Plugin = {
   name: 'slim-kubernetes-client',
-  setup({ onResolve, onLoad }) {
+  setup(builder) {
     const dist = join(root, 'node_modules/@kubernetes/client-node/dist');
-    onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({ path: join(dist, 'config.js') }));
-    onResolve({ filter: /\/gen\/index\.js$/ }, ({ resolveDir }) =>
+    builder.onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({
+      path: join(dist, 'config.js'),
+    }));
+    builder.onResolve({ filter: /\/gen\/index\.js$/ }, ({ resolveDir }) =>
       resolveDir === dist ? { path: 'helpers', namespace: 'kubernetes-client' } : undefined,
     );
-    onLoad({ filter: /.*/, namespace: 'kubernetes-client' }, () => ({
+    builder.onLoad({ filter: /.*/, namespace: 'kubernetes-client' }, () => ({
       contents: `export { createConfiguration } from './gen/configuration.js';
                  export { ServerConfiguration } from './gen/servers.js';`,
       resolveDir: dist,
@@ -49,8 +51,8 @@ const slimKubernetesClient: Plugin = {
 /** zod brings its messages in fifty languages; the English ones are used. */
 const oneLanguage: Plugin = {
   name: 'one-language',
-  setup({ onLoad }) {
-    onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
+  setup(builder) {
+    builder.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
       contents: `export { default as en } from './en.js';`,
     }));
   },

@@ -1,10 +1,13 @@
 // What a run of the local loop left on this machine: `.nimbusguard/run.json`.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { endAll, identityOf } from './processes.ts';
 
-export const STATE_DIR = new URL('../../.nimbusguard', import.meta.url).pathname;
+/** `NIMBUSGUARD_STATE_DIR` keeps a second loop apart, as the tests do. */
+export const STATE_DIR = resolve(
+  process.env['NIMBUSGUARD_STATE_DIR'] ?? new URL('../../.nimbusguard', import.meta.url).pathname,
+);
 
 const RunState = z.object({
   supervisor: z.object({ pid: z.int(), identity: z.string() }),

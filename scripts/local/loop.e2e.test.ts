@@ -1,0 +1,180 @@
+// The whole loop as a user starts it: real processes under real load, watched from outside.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RunState } from './run-state.ts';
+
+const stateDir = mkdtempSync(join(tmpdir(), 'loop-'));
+const main = new URL('main.ts', import.meta.url).pathname;
+let loop: ChildProcess;
+let output = '';
+
+const until = async <T>(
+  what: string,
+  ms: number,
+  look: () => Promise<T | undefined>,
+): Promise<T> => {
+  const giveUpAt = performance.now() + ms;
+  while (performance.now() < giveUpAt) {
+    const found = await look().catch(() => undefined);
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error(`${what}: not within ${ms / 1000} s\n${output}`);
+};
+
+const runState = (): RunState =>
+  JSON.parse(readFileSync(join(stateDir, 'run.json'), 'utf8')) as RunState;
+const urlOf = (name: string): string => runState().urls[name]!;
+const getJson = async <T>(url: string): Promise<T> => (await (await fetch(url)).json()) as T;
+const post = (url: string, body: unknown): Promise<Response> =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+
+interface Decision {
+  id: string;
+  atMs: number;
+  kind: string;
+  from: number;
+  to: number;
+  sequence: number;
+  sentence: string;
+  options: unknown[];
+  counterfactual: { hpa: number | null };
+}
+const decisions = (limit = 50): Promise<Decision[]> =>
+  getJson(`${urlOf('operator')}/api/decisions?limit=${limit}`);
+const readyReplicas = async (): Promise<number> => {
+  const path = '/apis/apps/v1/namespaces/nimbusguard/deployments/consumer-workload';
+  const found = await getJson<{ status?: { readyReplicas?: number } }>(urlOf('kubernetes') + path);
+  return found.status?.readyReplicas ?? 0;
+};
+
+beforeAll(async () => {
+  loop = spawn(process.execPath, [main], {
+    env: { ...process.env, NIMBUSGUARD_STATE_DIR: stateDir },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  for (const stream of [loop.stdout, loop.stderr]) {
+    stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  }
+  await until('ready', 110_000, () => Promise.resolve(/ready in/.exec(output) ?? undefined));
+}, 120_000);
+
+afterAll(() => {
+  if (loop.exitCode === null) loop.kill('SIGKILL');
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+test('the first decision stands in the log soon after the loop is ready, and says what others would do', async () => {
+  const first = await until('a decision', 20_000, async () => (await decisions(1))[0]);
+
+  expect(first.sentence.length).toBeGreaterThan(20);
+  expect(first.sequence).toBeGreaterThan(0);
+});
+
+test('an alert by curl leads to a decision about its target at once', async () => {
+  const response = await fetch(`${urlOf('consumer-workload')}/api/v1/events/trigger`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' }, // as curl -d sends it
+    body: '{"event_type": "high_cpu_usage", "service": "consumer-workload", "value": 90}',
+  });
+  expect(response.status).toBe(202);
+  const { id } = (await response.json()) as { id: string };
+
+  const answer = await until('the decision', 20_000, async () =>
+    (await decisions()).find((decision) => decision.id.startsWith(id)),
+  );
+
+  expect(answer.kind).toMatch(/scale|hold/);
+});
+
+test('the Broker refuses what is no CloudEvent, and an event that nobody can use becomes a dead letter', async () => {
+  const broker = `${urlOf('broker')}/nimbusguard/default`;
+  const malformed = await post(broker, { no: 'event' });
+  expect(malformed.status).toBe(400);
+  expect(malformed.headers.get('content-type')).toContain('application/problem+json');
+
+  const unusable = await fetch(broker, {
+    method: 'POST',
+    headers: {
+      'ce-specversion': '1.0',
+      'ce-id': 'unusable-1',
+      'ce-source': '/test',
+      'ce-type': 'io.nimbusguard.alert.raised.v1',
+      'content-type': 'application/json',
+    },
+    body: '{"eventType": "High CPU"}',
+  });
+  expect(unusable.status).toBe(202);
+  const letter = await until('the dead letter', 20_000, async () =>
+    (await getJson<{ id: string; reason?: string }[]>(`${urlOf('operator')}/api/deadletters`)).find(
+      (each) => JSON.stringify(each).includes('unusable-1'),
+    ),
+  );
+  expect(JSON.stringify(letter)).toContain('eventType');
+});
+
+test('under a spike replicas rise with the demand, and the report tells how it went', async () => {
+  const started = await post(`${urlOf('load-generator')}/load/generate`, {
+    pattern: 'spike',
+    duration: 60,
+    rate: 250,
+    baseRate: 20,
+    spikeAtSeconds: 10,
+    riseSeconds: 10,
+    holdSeconds: 30,
+  });
+  expect(started.status).toBe(202);
+
+  const most = await until('five ready pods', 70_000, async () => {
+    const ready = await readyReplicas();
+    return ready >= 5 ? ready : undefined;
+  });
+  const up = (await decisions()).filter(({ kind, from, to }) => kind === 'scale' && to > from);
+
+  expect(most).toBeGreaterThanOrEqual(5);
+  expect(up.length).toBeGreaterThan(0);
+  expect(up[0]!.options.length).toBeGreaterThan(2);
+  const status = await getJson<{ offered: number; achieved: number }>(
+    `${urlOf('load-generator')}/load/status`,
+  );
+  expect(status.offered).toBeGreaterThan(100);
+});
+
+test('functions and the broker come back after kill -9, and decisions go on without a repeated sequence', async () => {
+  for (const name of ['decider', 'broker', 'executor']) {
+    const before = (await decisions(1))[0]!;
+    const child = runState().children.find((each) => each.name === name)!;
+    process.kill(child.pid, 'SIGKILL');
+    const url = urlOf('consumer-workload');
+    await until(`${name} again`, 15_000, () =>
+      Promise.resolve(
+        runState().children.some((each) => each.name === name && each.pid !== child.pid) ||
+          undefined,
+      ),
+    );
+    const alert = { event_type: 'high_cpu_usage', service: 'consumer-workload' };
+    await until('a newer decision', 30_000, async () => {
+      await post(`${url}/api/v1/events/trigger`, alert);
+      const [latest] = await decisions(1);
+      return latest !== undefined && latest.sequence > before.sequence ? latest : undefined;
+    });
+  }
+  const applied = (await decisions(200)).map(({ sequence }) => sequence);
+  expect(new Set(applied).size).toBe(applied.length);
+}, 180_000);
+
+test('SIGTERM ends everything with exit code 0 and leaves no process behind', async () => {
+  const { children } = runState();
+  const ended = new Promise<number | null>((resolve) => loop.once('exit', resolve));
+  loop.kill('SIGTERM');
+
+  expect(await ended).toBe(0);
+  for (const { pid } of children) expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
+});
