@@ -12,6 +12,7 @@ import { kubernetesControl } from '#shared/adapters/kubernetes-control.ts';
 import { configMapStore } from '#shared/adapters/model-store.ts';
 import { podMetrics } from '#shared/adapters/pod-metrics.ts';
 import { seededRandom } from '#shared/adapters/system.ts';
+import { shippedPrior } from '#shared/domain/index.ts';
 import type { Action, Decision, UnknownEvent } from '#shared/events/index.ts';
 import { decodeEvent, encodeEvent } from '#shared/runtime/envelope.ts';
 import { createApp } from '#shared/runtime/serve.ts';
@@ -23,7 +24,7 @@ import { observer } from './observer/handler.ts';
 import { reward } from './reward/handler.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
-const manifests = await readManifests(`${ROOT}knative`);
+const manifests = readManifests(`${ROOT}knative`);
 const subscribers = routes(manifests);
 
 /** What all pods of the workload have been asked so far, shared by their /metrics. */
@@ -81,7 +82,11 @@ const processes = () => {
       observer({ clock, cluster: reading, metrics, sink, close: () => metrics.close() }),
     ),
     decider: createApp(
-      decider({ store: configMapStore(api, 'nimbusguard'), random: seededRandom, prior: {} }),
+      decider({
+        store: configMapStore(api, 'nimbusguard'),
+        random: seededRandom,
+        prior: { prior: shippedPrior },
+      }),
     ),
     executor: createApp(
       executor({ clock, control: kubernetesControl(api), manager: 'nimbusguard' }),
@@ -158,7 +163,7 @@ beforeAll(async () => {
   cluster = await startCluster({
     port: 0,
     stateFile: ':memory:',
-    manifests: (await readManifests(`${ROOT}knative`)).objects as never,
+    manifests: manifests.objects,
     launcher,
     isPodBacked: ({ name }) => name === 'consumer-workload',
   });

@@ -2,6 +2,7 @@
 import { kubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { configMapStore } from '#shared/adapters/model-store.ts';
 import { seededRandom } from '#shared/adapters/system.ts';
+import { shippedPrior } from '#shared/domain/index.ts';
 import { start } from '#shared/runtime/serve.ts';
 import { loadConfig } from './config.ts';
 import { decider } from './handler.ts';
@@ -10,7 +11,7 @@ const config = loadConfig(process.env);
 const api = kubernetesApi({ timeoutMs: 3000 });
 const store = configMapStore(api, config.SYSTEM_NAMESPACE);
 
-await start(decider({ store, random: seededRandom, prior: {} }), {
+await start(decider({ store, random: seededRandom, prior: { prior: shippedPrior } }), {
   port: config.PORT,
   host: config.HOST,
   logLevel: config.LOG_LEVEL,

@@ -27,7 +27,7 @@ function setUp(policy: Partial<PolicyObject> = {}, field: Partial<ControlledFiel
     /** A new process: nothing is remembered. */
     restart: () => (app = fresh()),
     later: (ms: number) => (nowMs += ms),
-    async send(over: Partial<Decision> = {}): Promise<Action> {
+    send: async (over: Partial<Decision> = {}): Promise<Action> => {
       const response = await post(aDecision(over));
       const body = await response.text();
       expect(response.status, body).toBe(200);

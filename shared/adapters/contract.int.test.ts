@@ -126,11 +126,11 @@ describe('the embedded API', () => {
   let api: KubernetesApi;
   const logs = mkdtempSync(join(tmpdir(), 'nimbusguard-contract-'));
   beforeAll(async () => {
-    const { objects } = await readManifests(new URL('../../knative', import.meta.url).pathname);
+    const { objects } = readManifests(new URL('../../knative', import.meta.url).pathname);
     cluster = await startCluster({
       port: 0,
       stateFile: ':memory:',
-      manifests: objects.filter(({ kind }) => kind === 'CustomResourceDefinition') as never,
+      manifests: objects.filter(({ kind }) => kind === 'CustomResourceDefinition'),
       launcher: {
         missing: (image) => `${image} is not run here`,
         logFile: ({ name }) => join(logs, name),

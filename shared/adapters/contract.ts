@@ -13,7 +13,7 @@ import type {
 
 export interface Check {
   readonly name: string;
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
 }
 
 const conflict = (error: unknown): boolean =>

@@ -110,20 +110,25 @@ function connection(config: KubeConfig, timeoutMs: number) {
     });
   };
 
+  /** Credentials go over TLS only. */
+  const read = async (): Promise<https.RequestOptions> => {
+    const cluster = config.getCurrentCluster();
+    if (cluster?.server.startsWith('https:') !== true) {
+      agent ??= agentFor({}, true);
+      return { agent, headers: {} };
+    }
+    const fresh: https.RequestOptions = {};
+    await config.applyToHTTPSOptions(fresh);
+    if (cluster.proxyUrl !== undefined) agent = fresh.agent as http.Agent;
+    agent ??= agentFor(fresh, false);
+    const headers = { ...(fresh.headers as http.OutgoingHttpHeaders | undefined) };
+    return { agent, headers, ...(typeof fresh.auth === 'string' ? { auth: fresh.auth } : {}) };
+  };
+
   return {
     async options(): Promise<https.RequestOptions> {
       if (options !== undefined && performance.now() - readAtMs < CREDENTIALS_MS) return options;
-      const cluster = config.getCurrentCluster();
-      const plain = cluster?.server.startsWith('http:') ?? true;
-      const fresh: https.RequestOptions = {};
-      if (!plain) await config.applyToHTTPSOptions(fresh); // no credentials over a plain connection
-      if (!plain && cluster?.proxyUrl !== undefined) agent = fresh.agent as http.Agent;
-      agent ??= agentFor(fresh, plain);
-      options = {
-        agent,
-        headers: { ...(fresh.headers as http.OutgoingHttpHeaders | undefined) },
-        ...(typeof fresh.auth === 'string' ? { auth: fresh.auth } : {}),
-      };
+      options = await read();
       readAtMs = performance.now();
       return options;
     },
