@@ -22,8 +22,7 @@ const NOT_PLAIN = /[^\x21\x23\x24\x26-\x7e]/gu;
 const mediaType = (headers: Headers): string =>
   (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 
-export const isJson = (type: string): boolean =>
-  /^(application|text)\/([a-z0-9.-]+\+)?json\b/i.test(type);
+const isJson = (type: string): boolean => /^(application|text)\/([a-z0-9.-]+\+)?json\b/i.test(type);
 
 const malformed = (fields: readonly FieldProblem[]): NimbusError =>
   new NimbusError(

@@ -46,7 +46,7 @@ function readable(body: Uint8Array): string {
 }
 
 /** Knative's contract: below 300 with nothing or ONE event is success; anything else is a failure. */
-export function judge(answer: Answer): Judged {
+function judge(answer: Answer): Judged {
   if (answer.status === null) {
     const { reason } = answer;
     return { failure: { status: null, reason, headers: {}, body: NOTHING }, again: true };

@@ -128,7 +128,7 @@ export const groupKind = (object: KubeObject): string => {
 const PLAIN_KEY = /^[A-Za-z0-9_]+$/;
 
 /** Paths of all leaves: `spec.filters[].exact.type`, `metadata.annotations[a.b/c]`. */
-export function leafPaths(value: unknown, at = ''): string[] {
+function leafPaths(value: unknown, at = ''): string[] {
   if (Array.isArray(value)) return value.flatMap((item) => leafPaths(item, `${at}[]`));
   if (typeof value !== 'object' || value === null) return [at];
   return Object.entries(value).flatMap(([key, below]) => {

@@ -16,8 +16,7 @@ import { readService } from './serving.ts';
 import type { ConfigData, KnativeService, KubeObject, Manifests, Variables } from './types.ts';
 
 export type * from './types.ts';
-export { routes, stringAttributes, type Route } from './routes.ts';
-export { compileFilter, type Attributes } from './filters.ts';
+export { routes } from './routes.ts';
 
 /** Every problem of the files, one line each: what, where, what is allowed. */
 export class ManifestError extends Error {
