@@ -77,6 +77,8 @@ export interface Cluster {
 }
 
 const SYSTEM_NAMESPACES = ['default', 'kube-system', 'knative-eventing', 'knative-serving'];
+/** A kubelet's own default. */
+const DEFAULT_MAX_PODS = 110;
 const ORPHAN_GRACE_MS = 2_000;
 const CLOSE_GRACE_SECONDS = 5;
 
@@ -101,9 +103,10 @@ interface Running {
 /** Starts what acts on the objects. Order: definitions first, the node last. */
 function startControllers(running: Running, options: ClusterOptions) {
   const { api, database, onError } = running;
+  const maxPods = options.maxPods ?? DEFAULT_MAX_PODS;
   const garbage = new GarbageController(api, onError);
   const deployments = new DeploymentController(api, onError);
-  const replicaSets = new ReplicaSetController(api, onError);
+  const replicaSets = new ReplicaSetController(api, { maxPods, onError });
   const serving = new ServingController(api, {
     isPodBacked: options.isPodBacked ?? (() => false),
     urlOf: options.urlOf ?? (() => undefined),
@@ -117,7 +120,7 @@ function startControllers(running: Running, options: ClusterOptions) {
     backoff: options.backoff ?? KUBELET_BACKOFF,
     podEnv: options.podEnv ?? ((env) => env),
     remember: (podUid, pid) => rememberProcess(database, podUid, pid),
-    maxPods: options.maxPods ?? 110,
+    maxPods,
     onError,
   });
   const close = async (graceSeconds: number): Promise<void> => {

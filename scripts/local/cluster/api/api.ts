@@ -179,8 +179,10 @@ export class Api {
   /** Changes an object by a function of what is there. A change to nothing is no write. */
   modify(resource: Resource, ref: Ref, how: WriteOptions & { change: Change }): KubeObject {
     const live = this.get(resource, ref);
+    // Cloned behind too: what it was built from may be stored objects, and defaults are filled in.
+    const asked = structuredClone(how.change(structuredClone(live)));
     const next = this.#next(resource, live, {
-      asked: how.change(structuredClone(live)),
+      asked: asked,
       options: how,
     });
     if (isNoChange(live, next)) return live;

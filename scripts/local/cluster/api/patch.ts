@@ -155,6 +155,7 @@ const DIRECTIVES: Record<string, Directive> = {
     result[field] = ordered(list, order, mergeKey(field, list));
   },
   deleteFromPrimitiveList(result, field, gone) {
+    if (!Array.isArray(result[field])) return;
     result[field] = listOf(result[field]).filter((item) => !gone.includes(item));
   },
   retainKeys(result, _field, kept) {

@@ -37,19 +37,31 @@ export const byDispensability = (a: Pod, b: Pod): number =>
   costOf(a) - costOf(b) ||
   newerFirst(a, b);
 
+/** Pods that may wait for room, so that it is seen that there is none. */
+const WAITING_PODS = 10;
+const ROOM_RETRY_MS = 1_000;
+
+export interface ReplicaSetOptions {
+  /** Pods that fit on the node. */
+  readonly maxPods: number;
+  readonly onError: (error: unknown, what: string) => void;
+}
+
 export class ReplicaSetController {
   readonly #api: Api;
+  readonly #options: ReplicaSetOptions;
   readonly #events: EventRecorder;
   readonly #queue: Reconciler;
   readonly #unsubscribe: () => void;
 
-  constructor(api: Api, onError: (error: unknown, what: string) => void) {
+  constructor(api: Api, options: ReplicaSetOptions) {
     this.#api = api;
+    this.#options = options;
     this.#events = new EventRecorder(api, 'replicaset-controller');
     this.#queue = new Reconciler({
       name: 'replicaset',
       reconcile: (key) => this.#reconcile(key),
-      onError,
+      onError: options.onError,
     });
     const kind = api.kind('apps/v1', 'ReplicaSet');
     for (const { metadata } of api.store.list(kind)) this.#queue.enqueue(keyOfMeta(metadata));
@@ -75,11 +87,19 @@ export class ReplicaSetController {
     if (set === undefined || set.metadata.deletionTimestamp !== undefined) return;
     const pods = this.#podsOf(set);
     const missing = (set.spec.replicas ?? 1) - pods.length;
-    for (let n = 0; n < missing; n += 1) this.#create(set);
+    const room = this.#room();
+    for (let n = 0; n < Math.min(missing, room); n += 1) this.#create(set);
+    if (missing > room) this.#queue.enqueueAfter(key, ROOM_RETRY_MS);
     if (missing < 0) {
       for (const pod of pods.sort(byDispensability).slice(0, -missing)) this.#delete(set, pod);
     }
     this.#writeStatus(set);
+  }
+
+  /** There is one node and never another: pods beyond what fits would wait for nothing. */
+  #room(): number {
+    const present = this.#api.store.list(this.#api.kind('v1', 'Pod')).length;
+    return Math.max(0, this.#options.maxPods + WAITING_PODS - present);
   }
 
   #podsOf(set: ReplicaSet): Pod[] {

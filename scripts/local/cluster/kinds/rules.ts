@@ -197,6 +197,28 @@ function checkLabels(object: NewObject): Cause[] {
   });
 }
 
+const isOwner = (value: unknown): boolean =>
+  ['apiVersion', 'kind', 'name', 'uid'].every((field) => textAt(value, field) !== '');
+
+function checkReferences({ metadata }: NewObject): Cause[] {
+  const owners: unknown = metadata.ownerReferences ?? [];
+  const finalizers: unknown = metadata.finalizers ?? [];
+  const areTexts =
+    Array.isArray(finalizers) && finalizers.every((value: unknown) => typeof value === 'string');
+  return [
+    ...(Array.isArray(owners) && owners.every(isOwner)
+      ? []
+      : [
+          badValue(
+            'metadata.ownerReferences',
+            owners,
+            'must be a list of objects with apiVersion, kind, name and uid',
+          ),
+        ]),
+    ...(areTexts ? [] : [badValue('metadata.finalizers', finalizers, 'must be a list of names')]),
+  ];
+}
+
 /** Fills in defaults in place; returns the paths of unknown fields that were dropped. */
 export function applyDefaults(resource: Resource, object: NewObject): string[] {
   RULES[resourceId(resource)]?.defaults?.(object);
@@ -210,6 +232,7 @@ export const findProblems = (
 ): Cause[] => [
   ...checkName(resource, object.metadata.name ?? ''),
   ...checkLabels(object),
+  ...checkReferences(object),
   ...(RULES[resourceId(resource)]?.check?.(object) ?? []),
   ...(resource.schema?.check(object, previous) ?? []),
 ];
