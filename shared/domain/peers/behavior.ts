@@ -116,6 +116,14 @@ function extreme(state: BehaviorState, pick: 1 | -1, sinceMs: number, wanted: nu
   return found;
 }
 
+/** A controller that remembers nothing takes what is there as its first recommendation. */
+function startFrom(
+  state: BehaviorState,
+  step: { readonly atMs: number; readonly current: number },
+): void {
+  if (state.recommendations.length === 0) state.recommendations.push([step.atMs, step.current]);
+}
+
 /**
  * Turns a raw recommendation into what an HPA with a `behavior` block writes: stabilisation over
  * the windows, rate limits per period, bounds. Remembers the raw recommendation and its own change.
@@ -128,6 +136,7 @@ export function applyBehavior(
 ): number {
   const { atMs, current, wanted } = step;
   const keepMs = 1000 * Math.max(behavior.up.windowSeconds, behavior.down.windowSeconds);
+  startFrom(state, step);
   forget(state.recommendations, atMs - keepMs);
   const up = extreme(state, -1, atMs - behavior.up.windowSeconds * 1000, wanted);
   const down = extreme(state, 1, atMs - behavior.down.windowSeconds * 1000, wanted);
@@ -148,6 +157,7 @@ export function applyLegacyBehavior(
   step: { readonly atMs: number; readonly current: number; readonly wanted: number } & Bounds,
 ): number {
   const windowMs = 300_000;
+  startFrom(state, step);
   forget(state.recommendations, step.atMs - windowMs);
   const stable = extreme(state, 1, step.atMs - windowMs, step.wanted);
   state.recommendations.push([step.atMs, step.wanted]);

@@ -62,13 +62,17 @@ export const syncDue = (
 /** Whether a ratio asks for the other direction than the one before it. */
 const opposed = (ratio: number, again: number): boolean => (ratio - 1) * (again - 1) < 0;
 
+/** Use over target, both in whole percent as the HPA has them (the use is cut, not rounded). */
+const ratioOf = (usage: number, target: number): number =>
+  Math.trunc(usage * 100 + 1e-9) / Math.round(target * 100);
+
 /** With pods set aside or silent: they count as idle when scaling up, as full when scaling down. */
 function rebalanced(input: HpaInput, usage: number, target: number, tolerance: number): number {
-  const ratio = usage / target;
+  const ratio = ratioOf(usage, target);
   const { replicas, ready, missing } = input;
   const count = ready + missing + (ratio > 1 ? input.unready : 0);
   const assumed = ratio < 1 ? missing * Math.max(1, target) : 0;
-  const again = (usage * ready + assumed) / count / target;
+  const again = ratioOf((usage * ready + assumed) / count, target);
   if (Math.abs(1 - again) <= tolerance || opposed(ratio, again)) return replicas;
   const wanted = Math.ceil(again * count);
   return (again - 1) * (wanted - replicas) < 0 ? replicas : wanted;
@@ -84,7 +88,7 @@ export function proposeByUtilization(
   tolerance = HPA_TOLERANCE,
 ): number | null {
   if (input.utilization === null || input.ready <= 0) return null;
-  const ratio = input.utilization / target;
+  const ratio = ratioOf(input.utilization, target);
   if (input.missing > 0 || (input.unready > 0 && ratio > 1)) {
     return rebalanced(input, input.utilization, target, tolerance);
   }

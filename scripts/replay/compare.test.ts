@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest';
+import { compare, drawsOf, makeWeights, markSheet } from './compare.ts';
+import { costAtValue, geoMeanRatio, readCurve } from './curve.ts';
+import type { Sheet } from './sheet.ts';
+import type { Day } from './tally.ts';
+
+const points = [
+  { cost: 1, value: 4 },
+  { cost: 1.03, value: 1 },
+  { cost: 1.2, value: 0.1 },
+];
+
+test.each<[where: string, cost: number, value: number | null, how: string]>([
+  ['on a setting', 1, 4, 'between'],
+  ['half-way, log-linear', 1.015, 2.00125, 'between'],
+  ['between settings more than 4 % apart', 1.1, 1, 'cheaper'],
+  ['beyond the dearest', 1.5, 0.1, 'largest'],
+  ['below the cheapest', 0.9, null, 'undercut'],
+])('a curve read %s', (_where, cost, value, how) => {
+  const read = readCurve(points, cost);
+  expect(read.how).toBe(how);
+  if (value === null) expect(read.value).toBe(null);
+  else expect(read.value).toBeCloseTo(value, 3);
+});
+
+test('cost at equal violations, and never where they are not reached', () => {
+  expect(costAtValue(points, 4)).toBeCloseTo(1, 6);
+  expect(costAtValue(points, 1)).toBeCloseTo(1.03, 6);
+  expect(costAtValue(points, 0.05)).toBe(null);
+});
+
+test('the geometric mean is smoothed by 0.05', () => {
+  expect(geoMeanRatio([0.95, 0.05], [0.05, 0.05])).toBeCloseTo(Math.sqrt(10), 6);
+});
+
+const aDay = (violating: number, podSeconds: number): Day => ({
+  minutes: 1000,
+  violating,
+  arrivals: 1000,
+  late: violating / 10,
+  excessLate: 0,
+  dropped: 0,
+  podSeconds,
+  changes: 0,
+  launched: 0,
+});
+
+const sheet = (name: string, violating: number[], cost: number): Sheet => ({
+  name,
+  k0: null,
+  days: violating.map((count) => Array.from({ length: 8 }, () => aDay(count, cost * 1000))),
+});
+
+const oracle = sheet('oracle', [0, 0], 1);
+const weights = makeWeights(oracle, 50);
+const mark = (some: Sheet) => markSheet(some, oracle, weights);
+const ours = [mark(sheet('K1', [20, 10], 1)), mark(sheet('K2', [2, 1], 1.03))];
+
+test('at equal mean cost: our mean there, the peer’s over it, an interval around the ratio', () => {
+  const draws = drawsOf(mark(sheet('peer', [30, 30], 1.03)), ours);
+  const row = compare(draws, 'violatingMinutes', 'meanCost', ['a', 'b']);
+  expect(row).toMatchObject({ peerPct: 3, peerRelativeReplicaHours: 1.03 });
+  expect(row.oursPct).toBeCloseTo(0.15, 6);
+  expect(row.ratio).toBeCloseTo(20, 6);
+  expect(row.ci95[0]).toBeCloseTo(20, 6); // every day is alike: nothing to be unsure of
+  expect(row.withoutLargest).toMatchObject({ trace: 'a', ratio: expect.closeTo(30, 6) as number });
+});
+
+test('per trace: ratio of the sums, each trace at its own cost', () => {
+  const peer: Sheet = {
+    name: 'peer',
+    k0: null,
+    days: [
+      Array.from({ length: 8 }, () => aDay(30, 1030)),
+      Array.from({ length: 8 }, () => aDay(30, 1000)),
+    ],
+  };
+  const row = compare(drawsOf(mark(peer), ours), 'violatingMinutes', 'costPerTrace', ['a', 'b']);
+  expect(row.ratio).toBeCloseTo(60 / 12, 6); // ours: 2 on a, 10 on b
+});
+
+test('a peer that undercuts our cheapest counts as equal, and is named', () => {
+  const draws = drawsOf(mark(sheet('peer', [30, 30], 0.9)), ours);
+  const row = compare(draws, 'violatingMinutes', 'costPerTrace', ['a', 'b']);
+  expect(row.ratio).toBe(1);
+  expect(row.notes[0]).toMatch(/^a: the peer undercuts our cheapest/);
+});

@@ -1,0 +1,215 @@
+import { expect, test } from 'vitest';
+import { DEFAULT_CONDITION, FAULTS, loadFor, settingsFor, type Condition } from './condition.ts';
+import { floorOver } from './controllers/floor.ts';
+import { fixed, hpa } from './controllers/peers.ts';
+import { Fleet } from './fleet.ts';
+import { createLoad, type Load } from './load.ts';
+import { createRandom } from './random.ts';
+import { kneeOf, simulate, type Controller, type View } from './simulate.ts';
+import { sumDays } from './tally.ts';
+import { SHAPES, synthesize } from './synthetic.ts';
+import type { Trace } from './trace.ts';
+
+const steady = (rps: number, minutes = 60): Trace => ({
+  name: 'steady',
+  stepSeconds: 60,
+  rps: new Float64Array(minutes).fill(rps),
+  notes: [],
+});
+
+const smooth: Condition = { ...DEFAULT_CONDITION, path: 'steps', scale: 1 };
+
+const run = (trace: Trace, controller: Controller, condition = smooth, seed = 1) => {
+  const load = loadFor(trace, condition, seed);
+  return simulate(load, settingsFor(condition, load, seed), controller);
+};
+
+const limits = { capacityPerPod: 50, minReplicas: 1, maxReplicas: 50 };
+
+test('random streams are reproducible, apart, and have their moments', () => {
+  const draw = (stream: string): number[] => {
+    const random = createRandom(5, stream);
+    return Array.from({ length: 4 }, () => random.next());
+  };
+  expect(draw('a')).toEqual(draw('a'));
+  expect(draw('a')).not.toEqual(draw('b'));
+  const random = createRandom(1, 'moments');
+  for (const mean of [0.7, 12, 80]) {
+    const drawn = Array.from({ length: 20_000 }, () => random.poisson(mean));
+    const average = drawn.reduce((a, b) => a + b) / drawn.length;
+    const variance = drawn.reduce((a, b) => a + (b - average) ** 2, 0) / drawn.length;
+    expect(Math.abs(average / mean - 1)).toBeLessThan(0.03);
+    expect(Math.abs(variance / mean - 1)).toBeLessThan(0.06);
+  }
+  for (const [n, p] of [
+    [1000, 0.002],
+    [400, 0.4],
+    [50, 0.97],
+  ] as const) {
+    const drawn = Array.from({ length: 20_000 }, () => random.binomial(n, p));
+    expect(Math.abs(drawn.reduce((a, b) => a + b) / drawn.length / (n * p) - 1)).toBeLessThan(0.03);
+  }
+});
+
+test.each<[path: 'rough' | 'steps', stepSeconds: number]>([
+  ['rough', 60],
+  ['rough', 300],
+  ['steps', 60],
+])('the %s path of %i s intervals keeps the mean of every interval', (path, stepSeconds) => {
+  const random = createRandom(3, 'trace');
+  const rps = Float64Array.from({ length: 40 }, () => 20 * Math.exp(random.normal()));
+  const trace = { name: 't', stepSeconds, rps, notes: [] };
+  const { rate } = createLoad(trace, { path, seed: 1, scale: 2 });
+  rps.forEach((mean, i) => {
+    const part = rate.slice(i * stepSeconds, (i + 1) * stepSeconds);
+    expect(part.reduce((a, b) => a + b) / stepSeconds / (2 * mean)).toBeCloseTo(1, 4);
+  });
+});
+
+test('another seed is another path and other arrivals, the same seed is the same', () => {
+  const trace = synthesize('daily', 1, 1);
+  const load = (seed: number) => createLoad(trace, { path: 'rough', seed, scale: 1 });
+  expect(load(1).arrivals).toEqual(load(1).arrivals);
+  expect(load(1).rate).not.toEqual(load(2).rate);
+});
+
+test('a synthetic trace is the same for the same seed, whatever its shape', () => {
+  for (const shape of SHAPES) {
+    expect(synthesize(shape, 4, 2).rps).toEqual(synthesize(shape, 4, 2).rps);
+    expect(synthesize(shape, 5, 2).rps).not.toEqual(synthesize(shape, 4, 2).rps);
+    expect(synthesize(shape, 4, 2).rps.every((rate) => rate >= 0)).toBe(true);
+  }
+});
+
+test('below the knee minutes are fine, above it they violate, overloaded they drop', () => {
+  expect(kneeOf({ capacityPerPod: 50, serviceSeconds: 0.02 })).toBeCloseTo(0.816, 3);
+  const violating = (rps: number): number => {
+    const day = sumDays(run(steady(rps), fixed('ten', 10)).days);
+    return day.violating / day.minutes;
+  };
+  expect(violating(380)).toBe(0); // 76 %
+  expect(violating(430)).toBe(1); // 86 %
+  const overloaded = sumDays(run(steady(700), fixed('ten', 10)).days);
+  // After 10 s of backlog everything beyond 500/s is dropped, and all the rest is late.
+  expect(overloaded.dropped / overloaded.arrivals).toBeCloseTo(200 / 700, 2);
+  expect(overloaded.late / overloaded.arrivals).toBeGreaterThan(0.99);
+});
+
+test('a pod costs from its creation to the end of its draining, the youngest goes first', () => {
+  const fleet = new Fleet(2, 10, () => 30);
+  fleet.scaleTo(4, 0);
+  expect([fleet.ready, fleet.starting, fleet.paid]).toEqual([2, 2, 4]);
+  fleet.scaleTo(3, 10); // a starting pod is the youngest
+  expect([fleet.ready, fleet.starting, fleet.draining]).toEqual([2, 1, 1]);
+  fleet.step(20);
+  expect(fleet.paid).toBe(3);
+  fleet.step(30);
+  expect([fleet.ready, fleet.starting]).toEqual([3, 0]);
+  expect(fleet.startups).toEqual([30]);
+});
+
+test('telemetry grades: ages of 0, and of 8, 13 and 3 s, and CPU alone', () => {
+  const seen = (telemetry: Condition['telemetry']) => {
+    const ages: number[] = [];
+    run(
+      steady(100, 20),
+      {
+        name: 'eyes',
+        intervalSeconds: 5,
+        decide(view: View) {
+          const reading = view.telemetry.read(view.now);
+          if (reading !== null) ages.push(view.now - reading.measuredAt);
+          return 4;
+        },
+      },
+      { ...smooth, telemetry },
+    );
+    return new Set(ages);
+  };
+  expect(seen('2s')).toEqual(new Set([0]));
+  expect(seen('15s')).toEqual(new Set([8, 13, 3]));
+});
+
+test('what is read is a draw around the truth, the same draw for the same scrape', () => {
+  const rates: number[] = [];
+  run(
+    steady(100, 60),
+    {
+      name: 'eyes',
+      intervalSeconds: 15,
+      decide(view) {
+        const first = view.telemetry.read(view.now);
+        expect(view.telemetry.read(view.now)).toEqual(first);
+        if (first !== null) rates.push(first.requests / first.windowSeconds, first.cpuUtilization);
+        return 4;
+      },
+    },
+    { ...smooth, telemetry: '15s' },
+  );
+  const mean = (offset: number): number => {
+    const some = rates.filter((_, i) => i % 2 === offset);
+    return some.reduce((a, b) => a + b, 0) / some.length;
+  };
+  expect(mean(0)).toBeGreaterThan(97);
+  expect(mean(0)).toBeLessThan(103);
+  expect(mean(1)).toBeCloseTo(0.5, 1);
+});
+
+test.each(FAULTS.filter((fault) => fault !== 'none'))('fault %s runs, reproducibly', (fault) => {
+  const trace = synthesize('daily', 1, 1);
+  const condition = { ...DEFAULT_CONDITION, fault };
+  const outcome = () => sumDays(run(trace, hpa('HPA-70', 0.7, limits), condition).days);
+  const first = outcome();
+  expect(first.minutes).toBe(864);
+  expect(outcome()).toEqual(first);
+});
+
+test('inside a scrape gap there is no reading, for anybody', () => {
+  const condition: Condition = { ...DEFAULT_CONDITION, fault: 'gaps-600' };
+  let blind = 0;
+  run(
+    synthesize('daily', 1, 1),
+    {
+      name: 'eyes',
+      intervalSeconds: 2,
+      decide(view) {
+        if (view.now > 60 && view.telemetry.read(view.now) === null) blind += 2;
+        return 30;
+      },
+    },
+    condition,
+  );
+  expect(blind).toBe(4 * 600);
+});
+
+test('a floor takes effect at the own autoscaler’s next sync, and only upwards', () => {
+  const asked: [number, number][] = [];
+  const floor: Controller = {
+    name: 'floor',
+    intervalSeconds: 2,
+    decide: (view) => (view.now >= 602 && view.now < 900 ? 9 : 1),
+  };
+  const both = floorOver('both', floor, hpa('HPA-70', 0.7, limits));
+  run(steady(100, 30), {
+    ...both,
+    decide(view) {
+      const wanted = both.decide(view);
+      if (wanted !== (asked.at(-1)?.[1] ?? 0)) asked.push([view.now, wanted]);
+      return wanted;
+    },
+  });
+  const raised = asked.find(([, replicas]) => replicas === 9);
+  expect(raised?.[0]).toBe(615);
+  const after = asked.find(([now]) => now > 615);
+  expect(after?.[0]).toBeGreaterThanOrEqual(900); // the HPA's own window holds it from there
+});
+
+test('a tick of the simulator stays cheap', () => {
+  const load: Load = createLoad(synthesize('daily', 1, 5), { path: 'rough', seed: 1, scale: 1 });
+  const settings = settingsFor(DEFAULT_CONDITION, load, 1);
+  simulate(load, settings, fixed('warm', 5));
+  const startedMs = performance.now();
+  simulate(load, settings, fixed('five', 5));
+  const microsecondsPerTick = (1000 * (performance.now() - startedMs)) / load.seconds;
+  expect(microsecondsPerTick).toBeLessThan(5); // about 0.1 on an idle machine
+});

@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import { createKpa, type KpaSettings } from './kpa.ts';
+
+const START = 1_700_000_000_000;
+const settings: KpaSettings = { total: 50, minReplicas: 1, maxReplicas: 50 };
+
+/** Runs the autoscaler every 2 s over [from, to) s; returns its last answer. */
+const runner = (kpa: ReturnType<typeof createKpa>) => {
+  const run = (span: [from: number, to: number], ready: number, value: number | null) => {
+    let answer: number | null = null;
+    for (let t = span[0]; t < span[1]; t += 2) {
+      answer = kpa.decide({ atMs: START + t * 1000, ready, value, windowSeconds: 2 });
+    }
+    return answer;
+  };
+  return run;
+};
+
+test('a steady rate asks for rate / 35, rounded up, without a tolerance band', () => {
+  const run = runner(createKpa(settings));
+  expect(run([0, 120], 1, 35)).toBe(1);
+  expect(run([120, 240], 1, 36)).toBe(2);
+});
+
+test('nothing was ever scraped: no decision', () => {
+  expect(runner(createKpa(settings))([0, 10], 1, null)).toBe(null);
+});
+
+test('fewer seconds than the window: the mean is over those that are there', () => {
+  expect(runner(createKpa(settings))([0, 4], 1, 70)).toBe(2);
+});
+
+test('a hole inside the window counts as zero', () => {
+  const run = runner(createKpa(settings));
+  run([0, 60], 4, 140);
+  expect(run([60, 90], 4, null)).toBe(null); // the panic window is empty: no decision
+  expect(run([90, 92], 4, 140)).toBe(2); // 30 of 60 seconds at 140: a mean of 70
+});
+
+test('twice the ready pods within 6 s starts panic, which never shrinks for 60 s', () => {
+  const run = runner(createKpa(settings));
+  run([0, 120], 2, 70);
+  expect(run([120, 126], 2, 350)).toBeGreaterThanOrEqual(8);
+  const peak = run([126, 132], 2, 350);
+  expect(peak).toBe(10);
+  expect(run([132, 150], 10, 70)).toBe(10);
+  expect(run([150, 250], 10, 70)).toBe(5); // floor(10 ready / 2): down by half at most
+});
+
+test('a restart with several pods starts in panic and holds them for 60 s', () => {
+  const run = runner(createKpa(settings));
+  expect(run([0, 60], 10, 35)).toBe(10);
+  expect(run([60, 70], 10, 35)).toBe(5);
+});
+
+test('pods that start slowly keep it in panic, for the ratio is over ready pods', () => {
+  const run = runner(createKpa(settings));
+  run([0, 60], 1, 35);
+  expect(run([60, 200], 1, 175)).toBe(5);
+  expect(run([200, 340], 1, 175)).toBe(5);
+});
+
+test('down to zero only after the grace period', () => {
+  const run = runner(createKpa({ ...settings, minReplicas: 0 }));
+  run([0, 60], 1, 35);
+  expect(run([60, 122], 1, 0)).toBe(1);
+  expect(run([122, 146], 1, 0)).toBe(1); // the window is empty of load since 118 s
+  expect(run([146, 150], 1, 0)).toBe(0);
+  const kpa = createKpa({ ...settings, minReplicas: 0 });
+  const at = (seconds: number) =>
+    kpa.decide({
+      atMs: START + seconds * 1000,
+      ready: 1,
+      value: 0,
+      windowSeconds: 2,
+      reachable: false,
+    });
+  expect(at(0)).toBe(1);
+  expect(at(28)).toBe(1);
+  expect(at(30)).toBe(0);
+});
+
+test('a scale-down delay keeps the largest wish of its window', () => {
+  const run = runner(createKpa({ ...settings, scaleDownDelaySeconds: 300 }));
+  run([0, 120], 1, 70);
+  expect(run([120, 300], 2, 10)).toBe(2);
+  expect(run([300, 600], 2, 10)).toBe(1);
+});
+
+test('any wish becomes at least the activation scale', () => {
+  expect(runner(createKpa({ ...settings, activationScale: 3 }))([0, 10], 1, 5)).toBe(3);
+});
