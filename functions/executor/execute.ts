@@ -16,6 +16,8 @@ import {
 import {
   allowed,
   FINALIZER,
+  overtaken,
+  isPardoned,
   specOf,
   stoppedByDecision,
   stoppedByField,
@@ -33,6 +35,8 @@ export interface ExecutorDeps {
 }
 
 const WRITE_ATTEMPTS = 4;
+const OVERTAKEN =
+  'observed before our last write and of the other direction: the next beat decides';
 
 type Located = Awaited<ReturnType<Control['field']>>;
 
@@ -135,7 +139,7 @@ async function hold(
   control: Control,
   current: Case,
   field: ControlledField,
-  reason: 'hold' | 'bounds',
+  reason: 'hold' | 'bounds' | 'superseded',
 ): Promise<Action> {
   const { decision, policy, nowMs } = current;
   const renewed =
@@ -143,7 +147,8 @@ async function hold(
       ? noteFor(field, policy, field.value, nowMs)
       : null;
   if (renewed !== null) await writeFirmly(control, current, field, field.value);
-  const action = held(current, reason, decision.sentence, field.value);
+  const message = reason === 'superseded' ? OVERTAKEN : decision.sentence;
+  const action = held(current, reason, message, field.value);
   const floor = floorOf(renewed ?? field.note);
   await control.patchStatus(policy, statusOf(policy, decision, action, { floor }));
   return action;
@@ -173,7 +178,11 @@ async function judge({ control, manager }: ExecutorDeps, current: Case): Promise
     const located = touched ? await locate(control, policy, spec) : null;
     return stopFor(control, current, byPolicy ?? INVALID, located);
   }
-  const located = await locate(control, policy, spec);
+  let located = await locate(control, policy, spec);
+  if ('found' in located && isPardoned(policy, located.found, manager)) {
+    await control.release(located.found); // takes our old note away and leaves the other's value
+    located = await locate(control, policy, spec);
+  }
   const byField = stoppedByField(spec, located);
   if (byField !== null || !('found' in located)) {
     return stopFor(control, current, byField ?? NO_TARGET, located);
@@ -192,6 +201,9 @@ function carryOut(
   if (current.decision.kind === 'hold') return hold(control, current, field, 'hold');
   const to = allowed(current.decision, spec, field);
   if (to === field.value) return hold(control, current, field, 'bounds');
+  if (overtaken(current.policy, current.decision, field, to)) {
+    return hold(control, current, field, 'superseded');
+  }
   return apply(control, current, field, to);
 }
 

@@ -4,7 +4,7 @@ import { DecisionMade, type Action, type Decision } from '#shared/events/index.t
 import type { ControlledField, PolicyObject } from '#shared/ports.ts';
 import { decodeEvent, encodeEvent } from '#shared/runtime/envelope.ts';
 import { createApp } from '#shared/runtime/serve.ts';
-import { aDecision, aField, aPolicy, aSpec, NOW_MS } from '#shared/testing/builders.ts';
+import { aDecision, aField, anInput, aPolicy, aSpec, NOW_MS } from '#shared/testing/builders.ts';
 import { memoryControl } from '#shared/testing/memory-control.ts';
 import { executor } from './handler.ts';
 
@@ -131,6 +131,18 @@ test.each<
   expect(world.field?.value).toBe(value);
 });
 
+test('a wish to add never takes away, though it was observed before our last write', async () => {
+  const { world, send } = setUp();
+  await send({ from: 2, to: 8 });
+  const inputs = { ...anInput(), atMs: NOW_MS - 5000 };
+  const late = await send({ sequence: 2, from: 2, to: 4, inputs });
+
+  expect(late).toMatchObject({ outcome: 'held', reason: 'superseded' });
+  expect(world.field?.value).toBe(8);
+  const seen = { ...inputs, atMs: NOW_MS + 1 };
+  expect((await send({ sequence: 3, from: 8, to: 4, inputs: seen })).to).toBe(4);
+});
+
 test('an old decision is not carried out, whatever it says', async () => {
   const { world, send, later } = setUp();
   later(301_000);
@@ -221,6 +233,17 @@ test('who changes the field back after us is named, and there is no fight', asyn
   expect(world.writes).toHaveLength(1);
   world.policy = { ...world.policy!, generation: 2 };
   expect((await send({ sequence: 4, to: 9 })).outcome).toBe('applied');
+});
+
+test('after an edit of the policy the other writer’s value is the new original', async () => {
+  const { world, send } = setUp(floorPolicy, floorField);
+  await send({ to: 8 });
+  world.writtenBy('kubectl-client-side-apply', 4);
+  expect((await send({ sequence: 2, to: 9 })).reason).toBe('conflict');
+
+  world.policy = { ...world.policy!, generation: 2 };
+  expect(await send({ sequence: 3, to: 9 })).toMatchObject({ outcome: 'applied', from: 4, to: 9 });
+  expect(world.field?.note).toMatchObject({ original: 4, value: 9 });
 });
 
 test.each<[string, Partial<PolicyObject>]>([

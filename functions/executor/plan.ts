@@ -72,6 +72,14 @@ export const standingConflict = ({ status, generation }: PolicyObject): string |
     : null;
 };
 
+/** The user edited the policy since a second writer was found: what stands there now is the original. */
+export function isPardoned(policy: PolicyObject, field: ControlledField, manager: string): boolean {
+  const found = policy.status.conditions?.find(({ type }) => type === 'Conflict');
+  const stood = found?.reason === SECOND_WRITER && found.status === 'True';
+  const edited = (found?.observedGeneration ?? policy.generation) < policy.generation;
+  return stood && edited && secondWriter(field, manager) !== null;
+}
+
 /** What stands against this field in this mode. */
 export function stoppedByField(
   spec: PolicySpec,
@@ -135,4 +143,20 @@ export function allowed(decision: Decision, spec: PolicySpec, field: ControlledF
   const low =
     field.kind === 'floor' ? (field.note?.original ?? (field.note === null ? field.value : 0)) : 0;
   return Math.max(Math.min(wanted, field.high), Math.min(low, field.high));
+}
+
+/**
+ * A wish to add pods that would take some away, or the other way round, because we wrote the target
+ * after it was observed: what proves a scale-down safe was not asked. The next beat decides anew.
+ */
+export function overtaken(
+  { status }: PolicyObject,
+  decision: Decision,
+  field: ControlledField,
+  to: number,
+): boolean {
+  const last = status.lastAction ?? null;
+  if (last?.outcome !== 'applied' || decision.inputs === null) return false;
+  const unseen = Date.parse(last.at) > decision.inputs.atMs;
+  return unseen && Math.sign(to - field.value) !== Math.sign(decision.to - decision.from);
 }

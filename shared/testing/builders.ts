@@ -131,3 +131,28 @@ export const aDecision = (over: Partial<Decision> = {}): Decision => {
     ...over,
   };
 };
+
+const estimate = (value: number) => ({ value, low: value, high: value, samples: 100 });
+
+export const anInput = (): NonNullable<Decision['inputs']> => ({
+  atMs: NOW_MS,
+  telemetryAgeMs: 100,
+  requestsPerSecond: 80,
+  lateRatio: 0,
+  failedRatio: 0,
+  latencyP95Ms: 40,
+  cpuUtilization: 0.5,
+  memoryUtilization: 0.3,
+  lagMessages: null,
+  replicas: { desired: 2, ready: 2, starting: 0, draining: 0 },
+  capacityPerPod: estimate(50),
+  knee: estimate(0.82),
+  startupSeconds: estimate(8),
+  controlDelay: {
+    telemetrySeconds: 0.1,
+    intervalSeconds: 5,
+    chainSeconds: 0.1,
+    applySeconds: 0,
+    startupSeconds: 8,
+  },
+});

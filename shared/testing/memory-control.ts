@@ -64,8 +64,10 @@ function targetSide(memory: Memory): Pick<Control, 'field' | 'write' | 'release'
       await Promise.resolve();
       const { note, ...rest } = sameField(read);
       world.releases += 1;
-      const value = note?.original ?? rest.value;
-      world.field = { ...rest, value, stored: value, note: null, owner: note?.owner ?? null };
+      const ours = rest.owner === 'nimbusguard';
+      const value = ours ? (note?.original ?? rest.value) : rest.value;
+      const owner = ours ? (note?.owner ?? null) : rest.owner;
+      world.field = { ...rest, value, stored: value, note: null, owner, resourceVersion: next() };
     },
   };
 }
