@@ -9,10 +9,11 @@ import { aDeployment, eventually, testCluster, type TestCluster } from './testin
 import type { NewObject } from './types.ts';
 
 const run = promisify(execFile);
+const KUBECTL = process.env['KUBECTL'] ?? 'kubectl';
 
 const hasKubectl = ((): boolean => {
   try {
-    execFileSync('kubectl', ['version', '--client'], { stdio: 'ignore' });
+    execFileSync(KUBECTL, ['version', '--client'], { stdio: 'ignore' });
     return true;
   } catch {
     return false;
@@ -49,7 +50,7 @@ beforeAll(async () => {
 afterAll(() => cluster.close(1));
 
 const kubectl = async (...args: string[]): Promise<string> => {
-  const { stdout, stderr } = await run('kubectl', [...flags, ...args], {
+  const { stdout, stderr } = await run(KUBECTL, [...flags, ...args], {
     env: { ...process.env, KUBECONFIG: '/dev/null' },
   });
   return stdout + stderr;
@@ -91,7 +92,7 @@ test.runIf(hasKubectl)('get -o yaml gives the object as it is', async () => {
 
 test.runIf(hasKubectl)('scale moves processes, and get -w shows them come', async () => {
   const lines: string[] = [];
-  const watching = spawn('kubectl', [...flags, 'get', 'pods', '-w'], {
+  const watching = spawn(KUBECTL, [...flags, 'get', 'pods', '-w'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   watching.stdout.on('data', (data: Buffer) => lines.push(...data.toString().split('\n')));

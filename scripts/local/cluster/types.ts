@@ -3,7 +3,7 @@
 
 export type Dict = Record<string, unknown>;
 
-export interface OwnerReference {
+interface OwnerReference {
   apiVersion: string;
   kind: string;
   name: string;
@@ -102,7 +102,7 @@ export interface ProbeSpec {
   successThreshold?: number;
 }
 
-export interface ContainerPort {
+interface ContainerPort {
   name?: string;
   containerPort: number;
   protocol?: string;
@@ -121,7 +121,7 @@ export interface Container {
   [field: string]: unknown;
 }
 
-export interface PodSpec {
+interface PodSpec {
   containers: Container[];
   nodeName?: string;
   terminationGracePeriodSeconds?: number;
@@ -176,12 +176,12 @@ export interface LabelSelector {
   matchExpressions?: { key: string; operator: string; values?: string[] }[];
 }
 
-export interface PodTemplate {
+interface PodTemplate {
   metadata?: Partial<ObjectMeta>;
   spec: PodSpec;
 }
 
-export interface DeploymentSpec {
+interface DeploymentSpec {
   replicas?: number;
   selector: LabelSelector;
   template: PodTemplate;

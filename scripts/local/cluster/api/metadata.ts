@@ -61,7 +61,7 @@ const differs = (asked: string | undefined, found: string): asked is string =>
   asked !== undefined && asked !== '' && asked !== found;
 
 /** 409 where the writer meant another object of the same name, or an earlier state of it. */
-export function checkWrite(
+function checkWrite(
   resource: Resource,
   live: KubeObject,
   { uid, resourceVersion }: Preconditions,

@@ -52,5 +52,3 @@ export function withScale(
   else next.metadata.resourceVersion = live.metadata.resourceVersion;
   return next;
 }
-
-export const SCALE_KIND = { group: 'autoscaling', version: 'v1', kind: 'Scale' } as const;

@@ -25,8 +25,7 @@ interface Shelf {
 /** Changes kept per kind. A watch that is further behind gets 410 and lists again. */
 const RECENT = 256;
 
-export const keyOf = (namespace: string | undefined, name: string): string =>
-  `${namespace ?? ''}/${name}`;
+const keyOf = (namespace: string | undefined, name: string): string => `${namespace ?? ''}/${name}`;
 
 const texts = new WeakMap<KubeObject, string>();
 

@@ -24,7 +24,7 @@ function subresources(resource: Resource): Sub[] {
   ];
 }
 
-export const GIT_VERSION = 'v1.34.0-nimbusguard';
+const GIT_VERSION = 'v1.34.0-nimbusguard';
 
 export const VERSION: Dict = {
   major: '1',

@@ -20,7 +20,7 @@ import { parsePath, type ApiPath } from './path.ts';
 import { serve } from './verbs.ts';
 
 /** Text of a pod's output, as `kubectl logs` shows it. */
-export type LogReader = (
+type LogReader = (
   pod: { namespace: string; name: string },
   tailLines: number | undefined,
 ) => string;

@@ -234,7 +234,7 @@ const OTHERS: Resource[] = [
   ),
 ];
 
-export const BUILT_IN: readonly Resource[] = [
+const BUILT_IN: readonly Resource[] = [
   ...CORE,
   POD,
   DEPLOYMENT,

@@ -4,7 +4,7 @@ import type { KubeObject, NewObject } from '../types.ts';
 import { compilePath } from './jsonpath.ts';
 
 /** A cell of a table; null prints as `<none>`. */
-export type Cell = string | number | null;
+type Cell = string | number | null;
 
 export interface Column {
   readonly name: string;

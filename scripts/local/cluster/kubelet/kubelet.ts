@@ -13,7 +13,7 @@ import { PodRunner, type RunnerDeps } from './runner.ts';
 const FIRST_PORT = 20_000;
 const LAST_PORT = 31_000;
 
-export const NODE_NAME = 'local';
+const NODE_NAME = 'local';
 
 export interface KubeletOptions extends RunnerDeps {
   readonly maxPods: number;

@@ -9,7 +9,7 @@ import type {
   PodStatus,
 } from '../types.ts';
 
-export const POD_IP = '127.0.0.1';
+const POD_IP = '127.0.0.1';
 
 /** What the kubelet knows of the one container of a pod. */
 export interface ContainerFacts {
