@@ -20,7 +20,7 @@ const DOUBT = 1.2;
 const SEASONAL = [11, 12];
 const SEASONAL_VARIANCE = 0.05;
 /** Errors that the shape of the prior weighs, of the thousands it was learned from. */
-const SHAPE_WEIGHT = 40;
+const SHAPE_WEIGHT = 300;
 
 const round = (value: number): number => Number(value.toPrecision(6));
 

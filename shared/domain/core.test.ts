@@ -90,7 +90,7 @@ function live(
   let ready = 2;
   let starting: number[] = [];
   let desired = ready;
-  let startups: number[] = [];
+  let startups = [STARTUP, STARTUP]; // of the two pods that are there
   let seen = { arrivals: 0, late: 0 };
   const run: Run = { verdicts: [], violatingSeconds: 0, podSeconds: 0, model };
   for (let t = 0; t < seconds; t++) {

@@ -18,6 +18,8 @@ export interface Guard {
   censoredPods: number;
 }
 
+/** Samples of this length tell a slope by themselves; shorter ones are mostly noise. */
+const LONG_SAMPLE_SECONDS = 4;
 /** A slope is followed up to this multiple of what is certain: ramps end. */
 const SLOPE_MULTIPLE = 4;
 
@@ -31,7 +33,7 @@ function certainRise(model: Model, from: number, to: number): number {
 /** Rise per second by the last samples, where those are a large part of a block. */
 function sampleSlope(model: Model): number {
   const { series } = model;
-  if (series.windowSeconds < 0.6 * series.blockSeconds) return 0;
+  if (series.windowSeconds < Math.min(0.6 * series.blockSeconds, LONG_SAMPLE_SECONDS)) return 0;
   const slope = certainRise(model, series.rateBefore, series.rate) / series.windowSeconds;
   // A ramp that began within the last window is twice as steep as the difference of the means.
   const running = certainRise(model, series.rateEarlier, series.rateBefore) > 0;
