@@ -63,6 +63,15 @@ test('a function at zero is started by the first request, once, and answers all 
   expect(log).toEqual(['started']);
 });
 
+test('a request that comes before the start does not make it one instance too many', async () => {
+  const { instances, log } = instancesOf({ minScale: 1 });
+
+  await Promise.all([instances.pick(), instances.start()]);
+
+  expect(log).toEqual(['started']);
+  expect(instances.readyCount).toBe(1);
+});
+
 test('an instance that is killed is started again', async () => {
   const { instances, log } = instancesOf({ minScale: 1 });
   await instances.start();

@@ -71,7 +71,10 @@ export class Instances implements Upstreams {
       this.#sweeper = setInterval(() => this.#sweep(), 5000);
       this.#sweeper.unref();
     }
-    await Promise.all(Array.from({ length: this.service.minScale }, () => this.#add()));
+    // An event that waited in the broker's log may have woken the function already.
+    const missing = Math.max(0, this.service.minScale - this.#instances.length - this.#starting);
+    await Promise.all(Array.from({ length: missing }, () => this.#add()));
+    if (this.service.minScale > 0) await this.pick();
   }
 
   async pick(): Promise<Backend> {
@@ -113,20 +116,23 @@ export class Instances implements Upstreams {
   }
 
   #grow(): void {
-    if (this.#instances.length >= this.service.maxScale) return;
-    if (this.#starting > 0) return; // one is on its way
+    if (this.#instances.length + this.#starting >= this.service.maxScale) return;
+    if (this.#starting > 0 || this.#instances.some(({ ready }) => !ready)) return; // one is on its way
     if (this.#failures > 0) return; // the back-off brings it
     this.coldStarts += 1;
     this.#add().catch(() => undefined);
   }
 
+  /** `#starting` counts those that have no process yet: no await stands before it is raised. */
   async #add(): Promise<void> {
     this.#starting += 1;
+    let instance: Instance;
     try {
-      await this.#untilReady(await this.#spawn());
+      instance = await this.#spawn();
     } finally {
       this.#starting -= 1;
     }
+    await this.#untilReady(instance);
   }
 
   async #spawn(): Promise<Instance> {
