@@ -1,5 +1,6 @@
 // The embedded cluster: the Kubernetes REST API on 127.0.0.1 with the controllers behind it that make
 // pods of Deployments, and processes of pods.
+import { availableParallelism } from 'node:os';
 import { Api } from './api/api.ts';
 import { Database } from './api/database.ts';
 import { Store } from './api/store.ts';
@@ -47,7 +48,7 @@ export interface ClusterOptions {
   readonly podEnv?: (env: Record<string, string>, pod: Pod) => Record<string, string>;
   /** Pods that fit on the node; more stay Pending. 110, as a kubelet's default, unless given. */
   readonly maxPods?: number;
-  /** Pods whose processes may boot at the same time. */
+  /** Pods whose processes may boot at the same time: as many as there are cores unless given. */
   readonly bootAtOnce?: number;
   readonly backoff?: BackoffOptions;
   readonly nowMs?: () => number;
@@ -116,7 +117,7 @@ function startControllers(running: Running, options: ClusterOptions) {
     api,
     events: new EventRecorder(api, 'kubelet'),
     launcher: options.launcher,
-    slots: new Slots(options.bootAtOnce ?? 2),
+    slots: new Slots(options.bootAtOnce ?? Math.max(2, availableParallelism())),
     backoff: options.backoff ?? KUBELET_BACKOFF,
     podEnv: options.podEnv ?? ((env) => env),
     remember: (podUid, pid) => rememberProcess(database, podUid, pid),
