@@ -81,6 +81,8 @@ export interface Pod {
   readonly port: number | null;
   readonly createdAtMs: number;
   readonly readyAtMs: number | null;
+  /** Restarts of its containers: a pod that came back tells nothing of how long a start takes. */
+  readonly restarts: number;
   readonly ready: boolean;
   readonly draining: boolean;
   /** Sum over containers; null where one has no request. */

@@ -63,8 +63,8 @@ export function checkPolicies(policies: readonly PolicyObject[]): Checked[] {
 
 const startupsOf = (pods: readonly Pod[], nowMs: number): ObservedState['startups'] =>
   pods
-    .flatMap(({ uid, createdAtMs, readyAtMs }) => {
-      if (readyAtMs === null || readyAtMs < nowMs - STARTUP_WINDOW_MS) return [];
+    .flatMap(({ uid, createdAtMs, readyAtMs, restarts }) => {
+      if (readyAtMs === null || restarts > 0 || readyAtMs < nowMs - STARTUP_WINDOW_MS) return [];
       const seconds = Math.max(0, (readyAtMs - createdAtMs) / 1000);
       if (seconds > MAX_STARTUP_SECONDS) return [];
       return [{ pod: uid.split('-').at(-1) ?? uid, readyAtMs, seconds }];

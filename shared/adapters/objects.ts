@@ -88,6 +88,12 @@ const readyMs = (object: Json): number | null => {
   return ready?.status === 'True' ? (timeMs(ready.lastTransitionTime) ?? 0) : null;
 };
 
+const restarts = (object: Json): number =>
+  list(record(object['status'])['containerStatuses']).reduce(
+    (sum, status) => sum + (count(status['restartCount']) ?? 0),
+    0,
+  );
+
 const firstPort = (containers: readonly Json[]): number | null =>
   count(list(containers[0]?.['ports'])[0]?.['containerPort']) ?? null;
 
@@ -103,6 +109,7 @@ export function podOf(object: Json): Pod {
     port: firstPort(containers),
     createdAtMs: timeMs(meta['creationTimestamp']) ?? 0,
     readyAtMs,
+    restarts: restarts(object),
     ready: readyAtMs !== null,
     draining: text(meta['deletionTimestamp']) !== undefined,
     cpuRequestCores: requestSum(containers, 'cpu'),

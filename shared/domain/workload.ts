@@ -85,6 +85,9 @@ export function kneeOf(model: Model): Knee {
   return { value, deviation, used: clamp(used, KNEE_LOW, KNEE_HIGH), slope };
 }
 
+/** Log units: a start three times as slow as usual. */
+const STARTUP_OUTLIER = Math.log(3);
+
 /** p90 of the time from creation to ready, seconds. */
 export const startupSeconds = (model: Model, z = Z90): number =>
   Math.exp(model.workload.startupMean + z * Math.sqrt(model.workload.startupVariance));
@@ -94,7 +97,11 @@ export function learnStartups(model: Model, startups: readonly number[]): void {
   for (const seconds of startups) {
     if (!Number.isFinite(seconds) || seconds <= 0) continue;
     const gain = Math.max(0.05, 1 / (workload.startups + 2));
-    const error = Math.log(Math.max(0.1, seconds)) - workload.startupMean;
+    // A pod that was not ready for a while and came back looks like a very slow start: it may move the
+    // estimate no more than an honest threefold one.
+    const bound = workload.startups < 3 ? Infinity : STARTUP_OUTLIER;
+    const surprise = Math.log(Math.max(0.1, seconds)) - workload.startupMean;
+    const error = Math.min(bound, Math.max(-bound, surprise));
     workload.startupMean += (workload.startups === 0 ? 0.9 : gain) * error;
     const spread = workload.startups === 0 ? STARTUP_SPREAD ** 2 : error * error;
     workload.startupVariance += gain * (spread - workload.startupVariance);
