@@ -18,7 +18,7 @@ interface Seen {
 }
 
 /** The functions in the order of the chain; others that send events follow them. */
-const ORDER = ['observer', 'decider', 'advisor', 'executor', 'reward'];
+const ORDER = ['observer', 'decider', 'executor', 'reward', 'advisor'];
 const RECENT_HOPS = 500;
 const RECENT_ARRIVALS = 4000;
 const MINUTE_MS = 60_000;

@@ -28,7 +28,7 @@ let live: ReturnType<typeof session>;
 const load = { state: 'idle', started: [] as unknown[] };
 
 const loadGenerator = {
-  send(method: string, path: string, body?: unknown): Promise<Response> {
+  send(_method: string, path: string, body?: unknown): Promise<Response> {
     if (path === '/load/generate') {
       load.started.push(body);
       load.state = 'running';

@@ -164,7 +164,7 @@ test('history is rebuilt from the log before the first event is taken', async ()
 test('a log that cannot be read leaves an empty history that says so', async () => {
   const eventLog = { replay: () => Promise.reject(new Error('it answered 404')) };
   const empty = createApp(anOperator({ eventLog }));
-  expect((await empty.request('/readyz')).status).toBe(200);
+  await expect.poll(async () => (await empty.request('/readyz')).status).toBe(200);
   const about = await (await empty.request('/api/about')).text();
   expect(about).toContain('it answered 404');
 });

@@ -118,9 +118,10 @@ export function operator(deps: Deps): FunctionSpec {
       });
       servePage(app, deps.page);
     },
-    async ready() {
-      await rebuilt;
-    },
+    ready: () =>
+      history.state === 'rebuilding'
+        ? Promise.reject(new Error('the event log is still being read'))
+        : Promise.resolve(),
     async close() {
       memory.stream.stop();
       return Promise.resolve();

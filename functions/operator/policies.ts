@@ -1,7 +1,7 @@
 import type { KubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { NimbusError } from '#shared/errors.ts';
 
-export type Suspend = 'none' | 'freeze' | 'release';
+type Suspend = 'none' | 'freeze' | 'release';
 
 /** The kill switch's way to the cluster. */
 export interface Policies {

@@ -11,6 +11,9 @@ const DOES: Readonly<Record<string, string>> = {
   reward: 'scores outcomes',
 };
 
+/** Each of these hands on to the next; the others listen or speak beside the line. */
+const LINE = ['observer', 'decider', 'executor', 'reward'];
+
 const fact = (name: string, value: string, bad = false): HTMLElement =>
   h('div', { class: bad ? 'bad' : '' }, h('dt', {}, name), h('dd', {}, value));
 
@@ -25,7 +28,7 @@ function boxOf(view: FunctionView, open: boolean, choose: (name: string) => void
   ];
   return h(
     'li',
-    {},
+    { class: LINE.includes(view.name) ? 'linked' : 'aside' },
     h(
       'button',
       {

@@ -36,6 +36,8 @@ const fromZero =
   (least: number) =>
   (_u: uPlot, _min: number, max: number): [number, number] => [0, Math.max(least, max) * 1.15];
 
+const minutes = (spent: number | null): string => podHours(spent === null ? null : spent * 60);
+
 const shortMs = (value: number): string =>
   value >= 1000 ? `${String(value / 1000)} s` : value.toFixed(0);
 
@@ -69,7 +71,7 @@ const KINDS: readonly Kind[] = [
       { label: 'SLO', stroke: theme.harm, dash: [2, 4], show: ms, width: 1.25 },
     ],
     columns: (series, store) => [
-      series.lateRatio.map((ratio) => (ratio === 0 ? null : ratio)),
+      series.lateRatio,
       series.latencyP95Ms,
       series.atMs.map(() => store.target?.slo.latencyMilliseconds ?? null),
     ],
@@ -79,11 +81,13 @@ const KINDS: readonly Kind[] = [
   {
     title: 'Pod time against HPA',
     lines: (theme) => [
-      { label: 'Spent (+) or saved (−)', stroke: theme.ours, fill: theme.oursSoft, show: podHours },
+      { label: 'Spent (+) or saved (−)', stroke: theme.ours, fill: theme.oursSoft, show: minutes },
     ],
-    columns: (series) => [series.versusHpaPodSeconds],
-    yValue: (value) => (value / 60).toFixed(0),
-    yRange: (_u, min, max) => [Math.min(-60, min) * 1.15, Math.max(60, max) * 1.15],
+    columns: (series) => [
+      series.versusHpaPodSeconds.map((spent) => (spent === null ? null : spent / 60)),
+    ],
+    yValue: (value) => (Number.isInteger(value) ? value.toFixed(0) : ''),
+    yRange: (_u, min, max) => [Math.min(-1, min) * 1.15, Math.max(1, max) * 1.15],
   },
 ];
 

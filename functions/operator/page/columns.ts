@@ -1,7 +1,7 @@
 import type { Series } from '../view.ts';
 
 /** Columns of a series; `atMs` is the first. */
-export const COLUMNS = [
+const COLUMNS = [
   'requestsPerSecond',
   'ready',
   'starting',

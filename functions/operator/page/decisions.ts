@@ -15,7 +15,7 @@ const OUTCOME: Readonly<Record<string, string>> = {
 };
 
 /** "needed", "spare", "too late": what became of a decision, in words. */
-export const outcomeOf = (record: DecisionRecord): string | undefined => {
+const outcomeOf = (record: DecisionRecord): string | undefined => {
   const { outcome } = record;
   if (outcome === null) return undefined;
   if (outcome.score !== null) return OUTCOME[outcome.score.outcome];
@@ -44,7 +44,13 @@ const tags = (record: DecisionRecord): HTMLElement[] => {
     ...(hpa === null ? [] : [h('span', { class: 'tag hpa' }, `HPA ${String(hpa)}`)]),
     ...(outcome === undefined ? [] : [h('span', { class: 'tag' }, outcome)]),
     ...(record.holdsSince > 0
-      ? [h('span', { class: 'tag quiet' }, `${String(record.holdsSince)} holds before`)]
+      ? [
+          h(
+            'span',
+            { class: 'tag quiet' },
+            `${String(record.holdsSince)} ${record.holdsSince === 1 ? 'hold' : 'holds'} before`,
+          ),
+        ]
       : []),
   ];
 };

@@ -36,12 +36,14 @@ export function demandStrip(record: DecisionRecord): HTMLElement | null {
   const low = Math.min(up.q02, ...carried) * 0.9;
   const x = (demand: number): number =>
     Math.min(WIDTH, ((demand - low) / Math.max(1e-9, high - low)) * WIDTH);
+  const roomy = perPod * (WIDTH / (high - low)) > 44; // else the neighbours' labels would overlap
   const ticks = counts.flatMap((n) => {
     const name = n === to ? 'tick chosen' : 'tick';
     const left = x(n * perPod);
     return [
       s('line', { x1: left, x2: left, y1: 16, y2: AXIS_Y + 8, class: name }),
-      label(left, 11, name, n === to ? `${String(n)} pods` : String(n)),
+      ...(n === to ? [label(left, 11, name, `${String(n)} pods`)] : []),
+      ...(n !== to && roomy ? [label(left, 11, name, String(n))] : []),
     ];
   });
   const words = `Demand in ${seconds(forecast.horizonSeconds)}: ${rate(up.q50)}, with 80 % between ${rate(up.q10)} and ${rate(up.q90)}, at most ${rate(up.q98)} with 98 %. ${String(to)} pods carry ${rate(to * perPod)}.`;

@@ -80,12 +80,17 @@ const empty = (store: Store): HTMLElement[] => {
   ];
 };
 
+const stateText = ({ state }: TargetView, silentMs: number | null): string =>
+  state === 'stale' && silentMs !== null
+    ? `${STATE_NAME.stale} · ${age(silentMs)}`
+    : STATE_NAME[state];
+
 const known = (target: TargetView, nowMs: number): HTMLElement[] => {
   const silentMs = target.observedAtMs === null ? null : nowMs - target.observedAtMs;
   const chips = h(
     'p',
     { class: 'chips' },
-    h('span', { class: `state ${target.state}` }, STATE_NAME[target.state]),
+    h('span', { class: `state ${target.state}` }, stateText(target, silentMs)),
     h('span', { class: 'chip', title: MODE_MEANING[target.mode] }, `mode ${target.mode}`),
     silentMs === null
       ? null

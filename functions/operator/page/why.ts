@@ -7,15 +7,17 @@ type Option = DecisionRecord['options'][number];
 
 const NEIGHBOURS = 4;
 
+/** The neighbours of the chosen number, and where it came from and what was cheapest. */
 const around = (record: DecisionRecord): Option[] => {
-  const sorted = record.options.toSorted((a, b) => a.replicas - b.replicas);
-  const wanted = bestOf(sorted)?.replicas ?? record.to;
-  const low = Math.min(record.to, wanted) - NEIGHBOURS;
-  const high = Math.max(record.to, wanted) + NEIGHBOURS;
-  const near = sorted.filter(({ replicas }) => replicas >= low && replicas <= high);
-  return near.length > 14
-    ? near.filter(({ replicas }) => Math.abs(replicas - record.to) <= 6)
-    : near;
+  const cheapest = bestOf(record.options)?.replicas;
+  return record.options
+    .filter(
+      ({ replicas }) =>
+        Math.abs(replicas - record.to) <= NEIGHBOURS ||
+        replicas === record.from ||
+        replicas === cheapest,
+    )
+    .toSorted((a, b) => a.replicas - b.replicas);
 };
 
 const bestOf = (options: readonly Option[]): Option | undefined =>
@@ -27,15 +29,17 @@ const bestOf = (options: readonly Option[]): Option | undefined =>
 const bar = (name: string, share: number): HTMLElement =>
   styled(h('i', { class: name }), { width: `${(Math.min(1, share) * 100).toFixed(2)}%` });
 
+const noteOf = ({ replicas }: Option, record: DecisionRecord): string => {
+  if (replicas === record.to) return 'chosen';
+  if (replicas === record.from) return 'was';
+  return replicas === bestOf(record.options)?.replicas ? 'cheapest' : '';
+};
+
 const rowOf = (option: Option, record: DecisionRecord, scale: number): HTMLElement => {
-  const marks = [
-    option.replicas === record.to ? 'chosen' : '',
-    option.replicas === record.from && record.from !== record.to ? 'before' : '',
-  ].filter((mark) => mark !== '');
-  const note = option.replicas === record.to ? 'chosen' : marks.includes('before') ? 'was' : '';
+  const note = noteOf(option, record);
   return h(
     'tr',
-    { class: marks.join(' ') },
+    { class: note },
     h('th', { scope: 'row' }, String(option.replicas), note === '' ? null : h('small', {}, note)),
     h(
       'td',

@@ -20,7 +20,7 @@ const between = (t: number, from: number, to: number): number =>
   Math.min(1, Math.max(0, (t - from) / (to - from)));
 
 /** Requests/s at `t` seconds: a slow wave, and every ten minutes a spike to 15 times the calm. */
-export function demandAt(t: number): number {
+function demandAt(t: number): number {
   const wave = 60 + 22 * Math.sin((t / 600) * 2 * Math.PI) + 8 * Math.sin(t / 23);
   const inCycle = t % 600;
   const spike = ease(between(inCycle, 240, 262)) - ease(between(inCycle, 380, 440));
