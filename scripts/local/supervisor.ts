@@ -2,6 +2,7 @@
 // the broker process and one process per function.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { LOCAL_BROKER } from '../build.ts';
 import {
   destinationUrl,
   findAddresses,
@@ -22,7 +23,6 @@ import { PodUpstreams } from './pod-upstreams.ts';
 const SERVICE_LABEL = 'serving.knative.dev/service';
 const READY_TIMEOUT_MS = 30_000;
 const GRACE_MS = 5000;
-const BROKER_SCRIPT = new URL('broker/main.ts', import.meta.url).pathname;
 const BUNDLES = new URL('../../dist/functions', import.meta.url).pathname;
 
 export interface LoopOptions {
@@ -189,7 +189,7 @@ export class LocalLoop {
     this.#broker = new Instances(
       {
         name: 'broker',
-        script: BROKER_SCRIPT,
+        script: join(BUNDLES, LOCAL_BROKER, 'index.mjs'),
         env: {
           HOST: '127.0.0.1',
           MANIFESTS: this.#options.manifestsDir,
