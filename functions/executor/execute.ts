@@ -169,6 +169,19 @@ async function finish(control: Control, current: Case, before: Action): Promise<
 const INVALID: Stop = { reason: 'mode', message: 'the policy is not valid', release: true };
 const NO_TARGET: Stop = { reason: 'target-missing', message: 'no target', release: false };
 
+/** The field as it stands; after an edit of the policy an old quarrel over it is forgotten. */
+async function settled(
+  control: Control,
+  policy: PolicyObject,
+  spec: PolicySpec,
+  manager: string,
+): Promise<Located> {
+  const located = await locate(control, policy, spec);
+  if (!('found' in located) || !isPardoned(policy, located.found, manager)) return located;
+  await control.release(located.found); // takes our old note away and leaves the other's value
+  return locate(control, policy, spec);
+}
+
 /** The policy forbids it, or its field cannot be had. */
 async function judge({ control, manager }: ExecutorDeps, current: Case): Promise<Action> {
   const { policy, spec } = current;
@@ -178,11 +191,7 @@ async function judge({ control, manager }: ExecutorDeps, current: Case): Promise
     const located = touched ? await locate(control, policy, spec) : null;
     return stopFor(control, current, byPolicy ?? INVALID, located);
   }
-  let located = await locate(control, policy, spec);
-  if ('found' in located && isPardoned(policy, located.found, manager)) {
-    await control.release(located.found); // takes our old note away and leaves the other's value
-    located = await locate(control, policy, spec);
-  }
+  const located = await settled(control, policy, spec, manager);
   const byField = stoppedByField(spec, located);
   if (byField !== null || !('found' in located)) {
     return stopFor(control, current, byField ?? NO_TARGET, located);

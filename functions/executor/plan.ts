@@ -8,7 +8,7 @@ export const SECOND_WRITER = 'SecondWriter';
 export const FINALIZER = 'nimbusguard.io/release';
 const EXPIRED_AFTER_MS = 300_000; // clocks may differ; order is the sequence's business, not time's
 
-export type Reason = Action['reason'];
+type Reason = Action['reason'];
 
 export interface Stop {
   readonly reason: Reason;
@@ -55,16 +55,13 @@ const isFresh = (decidedAtMs: number, nowMs: number): boolean =>
   nowMs - decidedAtMs <= EXPIRED_AFTER_MS;
 
 /** Whether somebody else wrote the field after us. */
-export function secondWriter(
-  { note, owner, value }: ControlledField,
-  manager: string,
-): string | null {
+function secondWriter({ note, owner, value }: ControlledField, manager: string): string | null {
   if (typeof note?.value !== 'number' || owner === null || owner === manager) return null;
   return value === note.value ? null : owner;
 }
 
 /** Conflict, once found, lasts until the user edits the policy: that is the remedy, and no fight. */
-export const standingConflict = ({ status, generation }: PolicyObject): string | null => {
+const standingConflict = ({ status, generation }: PolicyObject): string | null => {
   const found = status.conditions?.find(({ type }) => type === 'Conflict');
   if (found?.reason !== SECOND_WRITER) return null; // a rival may be gone by now: look again
   return found.status === 'True' && found.observedGeneration === generation

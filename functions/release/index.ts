@@ -14,6 +14,7 @@ const cluster = kubernetesCluster(api, { watchNamespaces: ['*'] });
 const control = kubernetesControl(api);
 
 const swept = await sweep({ cluster, control, clock: systemClock }, { everything: false });
-for (const one of swept) log[one.failed ? 'error' : 'info'](one, one.message);
+for (const { policy, failed, message } of swept)
+  log[failed ? 'error' : 'info']({ policy }, message);
 api.close();
 if (swept.some(({ failed }) => failed)) process.exitCode = 1;
