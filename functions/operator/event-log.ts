@@ -49,6 +49,9 @@ const read = async <T>(address: URL, schema: z.ZodType<T>): Promise<T> => {
   return schema.parse(await answer.json());
 };
 
+/** A Trigger `namespace/name` as its subscriber's host, which is how a dead letter names it. */
+const subscriberOf = (trigger: string): string => trigger.split('/').reverse().join('.');
+
 const asEvent = (event: z.infer<typeof Event>): UnknownEvent => event as unknown as UnknownEvent;
 
 /**
@@ -68,7 +71,7 @@ export function eventLog(url: string): EventLog {
       const letters = await read(new URL(`dead-letters?limit=${String(PAGE)}`, url), Letters);
       for (const { event, trigger, status, reason, ...letter } of letters.deadLetters.reverse()) {
         const told = {
-          knativeerrordest: trigger,
+          knativeerrordest: subscriberOf(trigger),
           knativeerrorcode: status,
           knativeerrordata: reason,
         };
