@@ -11,7 +11,7 @@ import type { Owner } from './documents.ts';
 import { ask, type CoreOptions, type Session, type Sessions } from './sessions.ts';
 
 /** How an input stands to what was seen before. */
-export type Standing = 'new' | 'again' | 'late';
+type Standing = 'new' | 'again' | 'late';
 
 const State = Annotation.Root({
   id: Annotation<string>(), // of the decision, derived from the input's

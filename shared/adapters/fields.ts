@@ -37,7 +37,7 @@ const Note = z.object({
 });
 
 /** Our note on an object, or null: somebody may have written nonsense there. */
-export function noteOf(object: Json): FieldNote | null {
+function noteOf(object: Json): FieldNote | null {
   const stored = annotation(object, NOTE_ANNOTATION);
   if (stored === undefined) return null;
   try {

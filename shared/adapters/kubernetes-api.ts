@@ -10,7 +10,7 @@ const PATCH_TYPES = {
   json: 'application/json-patch+json',
 } as const;
 
-export interface ApiRequest {
+interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Absolute path without query, such as `/api/v1/namespaces/a/pods`. */
   readonly path: string;

@@ -1,0 +1,269 @@
+import fc from 'fast-check';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { NOW_MS, TARGET } from '../testing/builders.ts';
+import type { Pod, ReadingsRequest } from '../ports.ts';
+import { brokerSink } from './event-sink.ts';
+import { podMetrics } from './pod-metrics.ts';
+import { expression, prometheusMetrics } from './prometheus-metrics.ts';
+import { countBelow, histogramOf, parsePrometheus, quantileOf } from './prometheus-text.ts';
+import { resourceMetrics } from './resource-metrics.ts';
+
+type Answer = (body: string, url: string) => { status?: number; body: string } | undefined;
+let answer: Answer = () => ({ body: '' });
+let seen: { url: string; body: string }[] = [];
+const server = http.createServer((request, response) => {
+  let body = '';
+  request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+  request.on('end', () => {
+    seen.push({ url: request.url ?? '', body });
+    const reply = answer(body, request.url ?? '');
+    if (reply === undefined) return; // never answers
+    response.writeHead(reply.status ?? 200, { 'content-type': 'application/json' });
+    response.end(reply.body);
+  });
+});
+let port = 0;
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  ({ port } = server.address() as AddressInfo);
+});
+beforeEach(() => (seen = []));
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const clock = { at: NOW_MS, nowMs: () => clock.at };
+const aPod = (over: Partial<Pod> = {}): Pod => ({
+  uid: 'aaaa-bbbb',
+  name: 'web-1',
+  namespace: 'shop',
+  ip: '127.0.0.1',
+  port,
+  createdAtMs: NOW_MS - 60_000,
+  readyAtMs: NOW_MS - 50_000,
+  restarts: 0,
+  ready: true,
+  draining: false,
+  cpuRequestCores: 0.5,
+  memoryRequestBytes: 100e6,
+  ...over,
+});
+const request = (pods: Pod[], over: Partial<ReadingsRequest> = {}): ReadingsRequest => ({
+  policy: { namespace: 'shop', name: 'web' },
+  source: 'pods',
+  endpoint: undefined,
+  port: undefined,
+  queries: undefined,
+  sloLatencyMs: 500,
+  state: {
+    target: TARGET,
+    replicas: { desired: 1, ready: 1, starting: 0, draining: 0 },
+    autoscaler: null,
+    pods,
+  },
+  ...over,
+});
+
+const exposition = (requests: number, late: number, failed: number): string =>
+  `# TYPE http_requests_total counter
+http_requests_total{code="200"} ${requests - failed}
+http_requests_total{code="503"} ${failed}
+http_request_duration_seconds_bucket{le="0.1"} ${(requests - late) / 2}
+http_request_duration_seconds_bucket{le="0.5"} ${requests - late}
+http_request_duration_seconds_bucket{le="+Inf"} ${requests}
+http_request_duration_seconds_count ${requests}
+http_requests_in_flight 3
+process_cpu_seconds_total ${requests / 100}
+process_resident_memory_bytes 5e7
+`;
+
+test('counters of each pod as they are; p95, CPU and memory since the scrape before', async () => {
+  const metrics = podMetrics({ timeoutMs: 2000, concurrency: 4, clock });
+  answer = () => ({ body: exposition(100, 10, 5) });
+  const [first] = await metrics.read([request([aPod()])]);
+  clock.at += 10_000;
+  answer = () => ({ body: exposition(300, 20, 5) });
+  const [second] = await metrics.read([request([aPod()])]);
+  metrics.close();
+
+  expect(first).toMatchObject({
+    latencyP95Ms: null,
+    cpuUtilization: null,
+    memoryUtilization: 0.5,
+    inFlight: 3,
+  });
+  expect(second?.counters).toEqual([
+    {
+      pod: 'bbbb',
+      startedAtMs: NOW_MS - 50_000,
+      requests: 300,
+      late: 25,
+      failed: 5,
+      cpuSeconds: 6,
+    },
+  ]);
+  expect(second?.cpuUtilization).toBeCloseTo(0.4, 5); // 2 CPU seconds in 10 s of half a core
+  expect(second?.latencyP95Ms).toBeCloseTo(500, 0);
+});
+
+test.each<[string, Answer, Partial<Pod>]>([
+  ['answers 500', () => ({ status: 500, body: '' }), {}],
+  ['never answers', () => undefined, {}],
+  ['is not there', () => ({ body: '' }), { port: 1 }],
+  ['has no address', () => ({ body: '' }), { ip: null }],
+])('a pod that %s is silent, and nothing is known of it', async (_what, reply, over) => {
+  const metrics = podMetrics({ timeoutMs: 200, concurrency: 4, clock });
+  answer = reply;
+  const [readings] = await metrics.read([request([aPod(over)])]);
+  metrics.close();
+
+  expect(readings).toMatchObject({ measuredAtMs: null, counters: null, silentPods: 1 });
+});
+
+test('any text is read without an error, and gives finite numbers only', () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 300 }), (text) => {
+      const series = parsePrometheus(`${text}\nok{a="b"} 1\nbad NaN\nbad +Inf`, () => true);
+      expect(series.every(({ value }) => Number.isFinite(value))).toBe(true);
+      expect(series).toContainEqual({ name: 'ok', labels: { a: 'b' }, value: 1 });
+    }),
+  );
+});
+
+test.each([
+  [0.25, 61.875],
+  [0.5, 90],
+  [2, 90],
+])('%d s: at or below it were %d of 100, linear within a bucket', (seconds, below) => {
+  const histogram = histogramOf(
+    parsePrometheus(exposition(100, 10, 0), () => true),
+    'http_request_duration_seconds',
+  )!;
+
+  expect(countBelow(histogram, seconds)).toBeCloseTo(below, 0);
+  expect(quantileOf(histogram, 0.9)).toBeCloseTo(0.5, 5);
+});
+
+test('a template cannot be broken out of by a name', () => {
+  const evil = request([]);
+  const state = { ...evil.state, target: { ...TARGET, namespace: 'a"} or x{', name: 'b.*"\n' } };
+
+  expect(expression('sum(m{namespace=$namespace,pod=~$pods,n=$name})', { ...evil, state })).toBe(
+    String.raw`sum(m{namespace="a\"} or x{",pod=~"b\\.\\*\"\n-.*",n="b.*\"\n"})`,
+  );
+});
+
+const prometheus = () =>
+  prometheusMetrics({ endpoints: { main: `http://127.0.0.1:${port}` }, clock, timeoutMs: 2000 });
+const result = (values: Record<string, string>) => ({
+  body: JSON.stringify({
+    status: 'success',
+    data: {
+      result: Object.entries(values).map(([key, value]) => ({
+        metric: { nimbusguard_key: key },
+        value: [0, value],
+      })),
+    },
+  }),
+});
+
+test('one query for many policies; NaN, infinite and negative values are no data', async () => {
+  answer = () =>
+    result({
+      '0.requestsPerSecond': '120.5',
+      '0.lateRatio': 'NaN',
+      '0.cpuUtilization': '+Inf',
+      '0.measuredAtSeconds': String(NOW_MS / 1000 - 8),
+      '1.requestsPerSecond': '-3',
+    });
+  const asked = request([], { source: 'prometheus', endpoint: 'main' });
+  const [first, second] = await prometheus().read([asked, asked]);
+
+  expect(seen).toHaveLength(1);
+  expect(first).toMatchObject({
+    measuredAtMs: NOW_MS - 8000,
+    rates: { requestsPerSecond: 120.5, lateRatio: null },
+    cpuUtilization: null,
+  });
+  expect(second).toMatchObject({ measuredAtMs: null, rates: null });
+});
+
+test('one bad template spoils neither its policy nor its neighbours', async () => {
+  answer = (body) => {
+    const query = new URLSearchParams(body).get('query') ?? '';
+    if (query.includes('broken(')) return { status: 400, body: '{"status":"error"}' };
+    const keys = [...query.matchAll(/"nimbusguard_key", "([^"]+)"/g)].map(
+      (match) => match[1] ?? '',
+    );
+    return result(Object.fromEntries(keys.map((key) => [key, '7'])));
+  };
+  const good = request([], { source: 'prometheus', endpoint: 'main' });
+  const [first, second] = await prometheus().read([
+    { ...good, queries: { inFlight: 'broken(' } },
+    good,
+  ]);
+
+  expect(first).toMatchObject({ inFlight: null, rates: { requestsPerSecond: 7 } });
+  expect(second).toMatchObject({ inFlight: 7, rates: { requestsPerSecond: 7 } });
+});
+
+test('an endpoint that nobody configured is never called', async () => {
+  const [readings] = await prometheus().read([
+    request([], { source: 'prometheus', endpoint: `http://127.0.0.1:${port}` }),
+  ]);
+
+  expect(seen).toEqual([]);
+  expect(readings?.measuredAtMs).toBeNull();
+});
+
+test('resource metrics: used over requested, the rate of requests unknown', async () => {
+  const items = [
+    {
+      metadata: { name: 'web-1' },
+      timestamp: new Date(NOW_MS - 12_000).toISOString(),
+      window: '20s',
+      containers: [
+        { usage: { cpu: '250m', memory: '50000000' } },
+        { usage: { cpu: '50000000n', memory: '0' } },
+      ],
+    },
+  ];
+  const api = { request: () => Promise.resolve({ items }), close: () => undefined };
+  const [readings] = await resourceMetrics({ api }).read([
+    request([aPod(), aPod({ uid: 'x', name: 'web-2' })], { source: 'resource' }),
+  ]);
+
+  expect(readings).toMatchObject({
+    measuredAtMs: NOW_MS - 12_000,
+    rates: { windowMs: 20_000, requestsPerSecond: null },
+    cpuUtilization: 0.6,
+    memoryUtilization: 0.5,
+    silentPods: 1,
+  });
+});
+
+const event = { specversion: '1.0', id: 'e', source: '/s', type: 't', data: {} } as const;
+const sink = () =>
+  brokerSink({
+    url: `http://127.0.0.1:${port}/shop/default`,
+    timeoutMs: 500,
+    encode: ({ id }) => ({ headers: { 'ce-id': id }, body: '{}' }),
+  });
+
+test.each([
+  ['stored at once', [202], 1, 'resolves'],
+  ['away for a moment', [503, 429, 202], 3, 'resolves'],
+  ['refusing it', [400], 1, 'broker refused'],
+  ['away', [503, 503, 503, 503], 4, 'did not store'],
+])('sending to a broker that is %s', async (_what, statuses, attempts, outcome) => {
+  const left = [...statuses];
+  answer = () => ({ status: left.shift() ?? 202, body: '' });
+  const sending = sink().send(event);
+
+  if (outcome === 'resolves') await sending;
+  else await expect(sending).rejects.toThrow(outcome);
+  expect(seen).toHaveLength(attempts);
+});
