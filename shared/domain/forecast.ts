@@ -37,10 +37,6 @@ export function tailOfForecaster(forecaster: Forecaster, plain: boolean): Tail {
   return tail;
 }
 
-/** P(log demand > value). */
-export const exceeds = (forecaster: Forecaster, tail: Tail, value: number): number =>
-  survivalAt(tail, (value - forecaster.mu) / forecaster.sigma);
-
 /** Variance of the log of a mean over one block that counting alone makes. */
 function countingVariance(model: Model): number {
   if (model.demandUnit === 'pods') return 1e-4;

@@ -1,7 +1,6 @@
 // The decision core: pure, deterministic given clock and random numbers.
 export { createModel, parseModel, type ModelOptions, type Prior } from './create.ts';
 export { decide } from './decide.ts';
-export { explain } from './explain.ts';
 export { learn } from './learn.ts';
 export { measure } from './measure.ts';
 export type { Model, Part } from './model.ts';

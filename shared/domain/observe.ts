@@ -48,7 +48,7 @@ const MEASURES = [
 const count = (value: number): number => Math.floor(sane(value) ?? 0);
 
 /** The sample with every number that cannot be true turned into null. */
-export function cleaned(sample: Sample): Sample {
+function cleaned(sample: Sample): Sample {
   const clean: Sample = { ...sample, replicas: { ...sample.replicas } };
   for (const name of MEASURES) clean[name] = sane(sample[name]);
   clean.replicas.desired = count(sample.replicas.desired);

@@ -45,7 +45,7 @@ export function overload(situation: Situation, pods: number): number {
 }
 
 /** Expected share of late requests with n pods, by the learned latency model. */
-export function expectedLate(situation: Situation, pods: number): number {
+function expectedLate(situation: Situation, pods: number): number {
   const { latency, demand } = situation;
   const full = Math.max(1e-9, pods * situation.capacity);
   let sum = 0;
@@ -65,7 +65,7 @@ export function riskOf(situation: Situation, pods: number): number {
 }
 
 /** Least pods that are not a plan for overload. */
-export function leastPods(situation: Situation): number {
+function leastPods(situation: Situation): number {
   const { forecaster, series } = situation;
   const z = quantile(situation.tail, OVERLOAD_MAX);
   const demand = fromLog(series, forecaster.mu + forecaster.sigma * z);

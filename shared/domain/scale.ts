@@ -18,7 +18,7 @@ const MEAN_TO_DEVIATION = 1.2533;
 const ABOVE = 1.6;
 
 /** Number of inputs of the log variance. */
-export const SCALE_INPUTS = 6;
+const SCALE_INPUTS = 6;
 /** Variance ratios are looked at within e^±3: a single surprise must not rule. */
 const RATIO_MAX = 3;
 /** A squared error counts at most so many variances in the gradient. */
@@ -28,7 +28,7 @@ const SURPRISE_MAX = 12;
 const squared = (magnitude: number): number => (MEAN_TO_DEVIATION * magnitude) ** 2;
 
 /** Which of the tables a level (log units against the long mean) belongs to. */
-export const levelIndex = (level: number): number =>
+const levelIndex = (level: number): number =>
   clamp(Math.floor(level / 0.4 + SCALE_LEVELS / 2), 0, SCALE_LEVELS - 1);
 
 /** Inputs of the log variance: all relative to the slow mean of squared errors. */

@@ -3,7 +3,7 @@ import { at } from './maths.ts';
 import type { Model } from './model.ts';
 
 /** At most so many parts: five minutes of a day. */
-export const SEASON_BINS_MAX = 288;
+const SEASON_BINS_MAX = 288;
 /** Weight of the newest season: the profile is a mean over about three. */
 const NEWEST = 0.35;
 

@@ -53,7 +53,7 @@ export function capacityOf(model: Model): number {
   return busy > 0 ? known * (demand / busy) + (1 - known) * CAPACITY_PRIOR : CAPACITY_PRIOR;
 }
 
-export const capacityKnown = (model: Model): boolean =>
+const capacityKnown = (model: Model): boolean =>
   model.demandUnit === 'pods' || model.workload.busy > CAPACITY_KNOWN;
 
 /** Inverse of the symmetric 2 × 2 information matrix [a, b; b, c]. */
@@ -191,7 +191,7 @@ function learnLateness(workload: Workload, block: readonly number[]): void {
 }
 
 /** Demand over what the ready pods can do; null where either is unknown. */
-export function utilisation(model: Model, sample: Sample): number | null {
+function utilisation(model: Model, sample: Sample): number | null {
   const { ready } = sample.replicas;
   if (sample.requestsPerSecond === null) return sample.cpuUtilization;
   return ready > 0 ? sample.requestsPerSecond / (ready * capacityOf(model)) : null;
