@@ -7,8 +7,10 @@ import {
   digits,
   meanTable,
   summaryTable,
+  table,
   traceTable,
 } from './markdown.ts';
+import { isCalibrated, type CoverageRow } from './coverage.ts';
 import { curvePicture, timelinePicture, type Course } from './picture.ts';
 import { CHURNS, curveOf, jobsOf, type Scenario } from './plan.ts';
 import {
@@ -21,6 +23,12 @@ import {
   type TraceRow,
 } from './report.ts';
 
+/** Calibration of one trace's forecasts. `calibrated` null: too few samples to tell. */
+interface CoverageOfTrace extends CoverageRow {
+  readonly trace: string;
+  readonly calibrated: boolean | null;
+}
+
 /** What `report.json` holds, and the two forms people read. */
 export interface Report {
   readonly summary: readonly SummaryRow[];
@@ -28,7 +36,7 @@ export interface Report {
   readonly floor: readonly MeanRow[];
   readonly faults: readonly { readonly fault: string; readonly means: readonly MeanRow[] }[];
   readonly ablations: readonly AblationRow[];
-  readonly coverage: readonly unknown[];
+  readonly coverage: readonly CoverageOfTrace[];
   readonly speed: Readonly<Record<string, number>>;
   readonly bars: readonly {
     readonly name: string;
@@ -57,6 +65,35 @@ function courses(scenario: Scenario, context: Context): string[] {
     return timelinePicture(context.names[i] ?? '', scenario.contenders.flatMap(course));
   });
 }
+
+/** Calibration of the run at the default policy, per trace. */
+function coverages(scenario: Scenario, context: Context): CoverageOfTrace[] {
+  const contenders = scenario.contenders.filter((contender) => contender.kind === 'ours');
+  return context.traces.flatMap((trace, i) =>
+    jobsOf({ ...scenario, seeds: 1, contenders }, [trace]).flatMap((job) =>
+      (context.results.get(job).coverage ?? []).map((row) => ({
+        trace: context.names[i] ?? '',
+        ...row,
+        calibrated: isCalibrated(row),
+      })),
+    ),
+  );
+}
+
+const coverageTable = (rows: readonly CoverageOfTrace[]): string =>
+  table(
+    ['trace', 'forecast', 'moments', 'level', 'missed', 'nominal', 'samples', ''],
+    rows.map((row) => [
+      row.trace,
+      row.forecast.toUpperCase(),
+      row.group,
+      String(row.level),
+      `${digits(100 * row.missed)} %`,
+      `${digits(100 * (1 - row.level), 1)} %`,
+      String(row.samples),
+      row.calibrated === null ? 'too few' : row.calibrated ? 'within' : 'OUT',
+    ]),
+  );
 
 function curves(scenario: Scenario, rows: readonly MeanRow[]): string {
   const ours = CHURNS.map((churn) => {
@@ -88,6 +125,7 @@ function markdownOf(parts: Omit<Report, 'markdown' | 'pictures' | 'bars'>, bars:
     ...section('Default mode: floor', parts.floor.length === 0 ? '' : meanTable(parts.floor)),
     ...section('Ablations', parts.ablations.length === 0 ? '' : ablationTable(parts.ablations)),
     ...parts.faults.flatMap(({ fault, means }) => section(`Under ${fault}`, meanTable(means))),
+    ...section('Calibration', parts.coverage.length === 0 ? '' : coverageTable(parts.coverage)),
     ...section('Per trace', traceTable(parts.traces)),
     ...section(
       'Speed',
@@ -122,7 +160,7 @@ export function buildReport(scenarios: readonly Scenario[], context: BenchContex
       means: meanRows(scenario, context),
     })),
     ablations: ablation === undefined ? [] : ablationRows(ablation, context),
-    coverage: [],
+    coverage: floor === undefined ? [] : coverages(floor, context),
     speed: { ...speed, benchSeconds: context.tookSeconds },
   };
   return {

@@ -24,6 +24,7 @@ const BENCH_FILES = [
   'simulate.ts',
   'condition.ts',
   'job.ts',
+  'coverage.ts',
 ].map((name) => here(`./${name}`));
 
 function sources(folder: string): string[] {
@@ -41,7 +42,7 @@ function hashFiles(paths: readonly string[]): string {
 }
 
 /** Hashes of the code behind each kind of contender: a change of ours leaves the peers' results. */
-export function codeHashes(): { readonly peer: string; readonly ours: string } {
+function codeHashes(): { readonly peer: string; readonly ours: string } {
   const controllers = sources(here('./controllers'));
   const peers = sources(here('../../shared/domain/peers'));
   const isOurs = (path: string): boolean => path.endsWith('/ours.ts');

@@ -94,7 +94,7 @@ export interface Draws {
   readonly drawn: readonly Marked[];
 }
 
-export const BOOTSTRAP_DRAWS = 400;
+const BOOTSTRAP_DRAWS = 400;
 
 export function makeWeights(oracle: Sheet, draws = BOOTSTRAP_DRAWS): Weights[] {
   const random = createRandom(20_260, 'bootstrap');

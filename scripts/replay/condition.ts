@@ -42,7 +42,7 @@ export interface Condition {
   readonly warmupShare?: number;
 }
 
-export const CAPACITY_PER_POD = 50;
+const CAPACITY_PER_POD = 50;
 
 export const limitsOf = (condition: Condition) => ({
   capacityPerPod: condition.capacityPerPod ?? CAPACITY_PER_POD,

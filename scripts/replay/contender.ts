@@ -32,7 +32,7 @@ export interface Ours {
   readonly policy?: Partial<PolicySpec>;
 }
 
-export interface Peer {
+interface Peer {
   readonly kind: 'peer';
   readonly name: string;
 }

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
-import type { Prior } from '#shared/domain/index.ts';
+import { shippedPrior } from '#shared/domain/prior.ts';
 import { loadFor, settingsFor, type Condition } from './condition.ts';
 import { makeController, type Contender } from './contender.ts';
+import { isOurs } from './controllers/ours.ts';
+import { coverageOf, watchForecasts, type CoverageRow } from './coverage.ts';
 import type { Load } from './load.ts';
 import { simulate } from './simulate.ts';
 import type { Outcome } from './tally.ts';
@@ -20,17 +21,12 @@ export interface JobResult extends Outcome {
   /** CPU time is not told by a shared machine; wall time of the run, milliseconds. */
   readonly tookMs: number;
   readonly seconds: number;
+  /** Calibration of our forecasts; only of runs whose timeline is kept. */
+  readonly coverage: CoverageRow[] | null;
 }
-
-const PRIOR = new URL('../../shared/domain/prior.json', import.meta.url);
-
-/** The shipped prior, where there is one. */
-export const shippedPrior = (): Prior | undefined =>
-  existsSync(PRIOR) ? (JSON.parse(readFileSync(PRIOR, 'utf8')) as Prior) : undefined;
 
 /** Runs jobs one after another; keeps the last trace and load, which neighbours share. */
 export function createRunner(): (job: Job) => JobResult {
-  const prior = shippedPrior();
   let trace: { path: string; trace: Trace } | null = null;
   let load: { key: string; load: Load } | null = null;
   return (job) => {
@@ -41,11 +37,17 @@ export function createRunner(): (job: Job) => JobResult {
     const key = JSON.stringify([job.tracePath, condition, seed]);
     if (load?.key !== key) load = { key, load: loadFor(trace.trace, condition, seed) };
     const settings = { ...settingsFor(condition, load.load, seed), timeline: job.timeline };
-    const context = { condition, load: load.load, settings, seed, prior };
+    const context = { condition, load: load.load, settings, seed, prior: shippedPrior };
     const controller = makeController(job.contender, context);
+    const watched =
+      job.timeline && isOurs(controller)
+        ? watchForecasts(controller, load.load.scoreFrom)
+        : { controller, snapshots: [] };
     const startedMs = performance.now();
-    const outcome = simulate(load.load, settings, controller);
+    const outcome = simulate(load.load, settings, watched.controller);
     const tookMs = Math.round(performance.now() - startedMs);
-    return { ...outcome, tookMs, seconds: load.load.seconds };
+    const { snapshots } = watched;
+    const coverage = snapshots.length > 0 ? coverageOf(load.load, snapshots, seed) : null;
+    return { ...outcome, tookMs, seconds: load.load.seconds, coverage };
   };
 }

@@ -18,7 +18,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 const EQUAL_WORDS = { meanCost: 'mean cost', costPerTrace: 'cost per trace', geoMean: 'geoMean' };
 const METRIC_WORDS = { violatingMinutes: 'violating minutes', lateRequests: 'late requests' };
 
-export const interval = (row: { readonly ci95: readonly [number, number] }): string =>
+const interval = (row: { readonly ci95: readonly [number, number] }): string =>
   `${digits(row.ci95[0], 1)} … ${digits(row.ci95[1], 1)}`;
 
 const ours = (row: SummaryRow): string =>

@@ -18,7 +18,6 @@ const Bars = z.strictObject({
   /** Changes of replicas over that HPA's. */
   changesOverHpa: z.number().positive().optional(),
 });
-export type Bars = z.infer<typeof Bars>;
 
 /** The `replay:` document: what the bench must know about the workload, and the bars. */
 const ReplayDocument = z.strictObject({
@@ -36,7 +35,7 @@ const ReplayDocument = z.strictObject({
   warmupShare: z.number().min(0).max(0.9).default(0.4),
   bars: Bars.prefault({}),
 });
-export type ReplayDocument = z.infer<typeof ReplayDocument>;
+type ReplayDocument = z.infer<typeof ReplayDocument>;
 
 export interface PolicyFile {
   readonly name: string;

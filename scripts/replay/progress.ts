@@ -9,7 +9,7 @@ const SAY_EVERY_MS = 5000;
 /** Expected microseconds per second of load before anything was measured. */
 const FIRST_GUESS = { peer: 0.5, ours: 6 };
 
-export const duration = (seconds: number): string => {
+const duration = (seconds: number): string => {
   if (seconds < 90) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);
   return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;

@@ -13,7 +13,7 @@ export interface Random {
 }
 
 /** FNV-1a over the UTF-16 units of `text`: turns a name into a seed. */
-export function hashText(text: string): number {
+function hashText(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i += 1) {
     hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

@@ -42,7 +42,7 @@ export interface TraceRow {
 const FLAG_DROPPED_PCT = 0.1;
 const MODE = 'act';
 
-export function traceRows(
+function traceRows(
   scenario: Scenario,
   contender: Contender,
   names: readonly string[],

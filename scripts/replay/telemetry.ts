@@ -34,7 +34,7 @@ const SCRAPE_SECONDS = 15;
 const SCRAPE_PHASE = 7; // beats at 0, 5 and 10 s of each 15 then see ages of 8, 13 and 3 s
 
 /** Window of rates by grade, seconds. CPU comes in windows of 15 s in every grade (metrics-server). */
-export const windowOf = (grade: Grade): number => (grade === '2s' ? 2 : SCRAPE_SECONDS);
+const windowOf = (grade: Grade): number => (grade === '2s' ? 2 : SCRAPE_SECONDS);
 
 /** What can be measured of a run. Controllers see nothing else; the truth stays in here. */
 export class Telemetry {

@@ -16,7 +16,7 @@ export interface OurSettings {
 }
 
 /** The beat that goes with a telemetry grade: every new number at once, or the default of 5 s. */
-export const beatOf = (grade: Grade): number => (grade === '2s' ? 2 : 5);
+const beatOf = (grade: Grade): number => (grade === '2s' ? 2 : 5);
 
 /** A policy as the bench uses it; what is not given has the CRD's default. */
 export const benchPolicy = (fields: Partial<PolicySpec> = {}): PolicySpec =>
@@ -67,8 +67,14 @@ export function sampleOf(view: View, intervalSeconds: number): Sample {
   return sample;
 }
 
+/** A controller whose model can be looked at. */
+export type OurController = Controller & { readonly model: () => Model };
+
+export const isOurs = (controller: Controller): controller is OurController =>
+  'model' in controller;
+
 /** NimbusGuard's core, called exactly as the live functions call it; learns inside the run. */
-export function nimbusguard(settings: OurSettings): Controller & { readonly model: () => Model } {
+export function nimbusguard(settings: OurSettings): OurController {
   const { spec, grade } = settings;
   const random = createRandom(settings.seed, `exploration ${settings.name}`);
   const intervalSeconds = beatOf(grade);

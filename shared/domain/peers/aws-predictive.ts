@@ -29,7 +29,7 @@ export interface AwsPredictiveState {
   forecastFrom: number;
 }
 
-export const newAwsPredictiveState = (): AwsPredictiveState => ({
+const newAwsPredictiveState = (): AwsPredictiveState => ({
   hpa: newHpaState(),
   hours: [],
   hour: -1,

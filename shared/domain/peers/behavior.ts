@@ -1,12 +1,12 @@
 /** A `behavior` rule of an HPA: at most this much change in the period. */
-export interface ScalingRule {
+interface ScalingRule {
   readonly type: 'percent' | 'pods';
   readonly value: number;
   readonly periodSeconds: number;
 }
 
 /** One direction of an HPA's `behavior` block (autoscaling/v2). */
-export interface ScalingRules {
+interface ScalingRules {
   readonly windowSeconds: number;
   readonly rules: readonly ScalingRule[];
   readonly select: 'max' | 'min' | 'disabled';

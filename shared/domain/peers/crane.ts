@@ -37,7 +37,7 @@ export interface CraneState {
   forecastFrom: number;
 }
 
-export const newCraneState = (): CraneState => ({
+const newCraneState = (): CraneState => ({
   hpa: newHpaState(),
   minutes: [],
   minute: -1,

@@ -96,7 +96,7 @@ export function proposeByUtilization(
 }
 
 /** Replicas outside the bounds are put right without asking any metric; 0 switches an HPA off. */
-export function withoutMetric(replicas: number, min: number, max: number): number | null {
+function withoutMetric(replicas: number, min: number, max: number): number | null {
   if (replicas === 0) return 0;
   if (replicas > max) return max;
   return replicas < min ? min : null;

@@ -8,17 +8,11 @@
 // Each may be called at any beat: HPA and KEDA keep their own sync of 15 s and repeat their last
 // answer in between; KPA takes a value and the seconds it stands for. All three are cheap enough
 // (below 1 µs) to be created and asked at every decision, with their state kept elsewhere.
-export { createHpa, newHpaState, type HpaInput, type HpaSettings, type HpaState } from './hpa.ts';
-export {
-  createKeda,
-  newKedaState,
-  type KedaInput,
-  type KedaSettings,
-  type KedaState,
-} from './keda.ts';
-export { createKpa, newKpaState, type KpaInput, type KpaSettings, type KpaState } from './kpa.ts';
-export { createAwsPredictive, type AwsPredictiveSettings } from './aws-predictive.ts';
-export { createCrane, type CraneSettings } from './crane.ts';
-export { oraclePlan, type OracleSettings } from './oracle.ts';
-export { createPredictiveHpa, type PredictiveHpaSettings } from './predictive-hpa.ts';
-export { createTextbookQ, type TextbookQSettings } from './textbook-q.ts';
+export { createAwsPredictive } from './aws-predictive.ts';
+export { createCrane } from './crane.ts';
+export { createHpa, newHpaState, type HpaInput, type HpaState } from './hpa.ts';
+export { createKeda, newKedaState, type KedaState } from './keda.ts';
+export { createKpa, newKpaState, type KpaState } from './kpa.ts';
+export { oraclePlan } from './oracle.ts';
+export { createPredictiveHpa } from './predictive-hpa.ts';
+export { createTextbookQ } from './textbook-q.ts';

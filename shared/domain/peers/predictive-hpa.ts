@@ -26,7 +26,7 @@ export interface PredictiveHpaState {
   history: Stamped[];
 }
 
-export const newPredictiveHpaState = (): PredictiveHpaState => ({
+const newPredictiveHpaState = (): PredictiveHpaState => ({
   hpa: newHpaState(),
   history: [],
 });

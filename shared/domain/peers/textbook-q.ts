@@ -35,7 +35,7 @@ const STILL = 10; // the action that changes nothing
 const BUCKETS = 10;
 const LATE_PRICE = 10; // a late minute against the whole fleet's minute
 
-export const newTextbookQState = (explorationStart = 1): TextbookQState => ({
+const newTextbookQState = (explorationStart = 1): TextbookQState => ({
   table: {},
   epsilon: explorationStart,
   changedAtMs: null,
