@@ -114,13 +114,24 @@ const newQ = (values: readonly number[]): Model['q'] => ({
   learned: [],
 });
 
+/** What a prior brings, or the plain beginning. */
+const learnedBefore = (
+  prior: Prior | undefined,
+): Pick<Model, 'version' | 'covariance' | 'up' | 'keep' | 'q'> => ({
+  version: prior?.version ?? 'plain',
+  covariance: [...(prior?.covariance ?? identity(FEATURES, FIRST_COVARIANCE))],
+  up: newForecaster(prior?.up),
+  keep: newForecaster(prior?.keep),
+  q: newQ(prior?.q ?? zeros(ACTIONS)),
+});
+
 /** A new model of one target, from the shipped prior where one is given. */
 export function createModel(spec: PolicySpec, options: ModelOptions = {}): Model {
   const { prior, ...given } = options;
   const chosen = { k0: basePrice(spec), adaptPrice: true, churnPrice: CHURN_PRICE, ...given };
   return {
     schema: SCHEMA,
-    version: prior?.version ?? 'plain',
+    ...learnedBefore(prior),
     k0: chosen.k0,
     adaptPrice: chosen.adaptPrice,
     churnPrice: chosen.churnPrice,
@@ -131,9 +142,6 @@ export function createModel(spec: PolicySpec, options: ModelOptions = {}): Model
     decisions: 0,
     demandUnit: 'requests',
     series: newSeries(),
-    covariance: [...(prior?.covariance ?? identity(FEATURES, FIRST_COVARIANCE))],
-    up: newForecaster(prior?.up),
-    keep: newForecaster(prior?.keep),
     pendingForecasts: [],
     nextSnapshotMs: 0,
     seasonSeconds: 0,
@@ -142,7 +150,6 @@ export function createModel(spec: PolicySpec, options: ModelOptions = {}): Model
     delay: { age: zeros(3), chain: zeros(3), apply: zeros(3) },
     plan: newPlan(),
     price: newPrice(),
-    q: newQ(prior?.q ?? zeros(ACTIONS)),
     pendingDecisions: [],
     matured: [],
     nextOutcomeMs: 0,
@@ -172,9 +179,11 @@ function firstBad(value: unknown, path: string): string | null {
 function firstDifference(document: unknown, fresh: unknown, path: string): string | null {
   if (fresh === null) return null;
   if (Array.isArray(fresh)) return listDifference(document, fresh.length, path);
-  if (typeof fresh !== 'object') {
-    return typeof document === typeof fresh ? null : `${path}: expected a ${typeof fresh}`;
-  }
+  if (typeof fresh === 'object') return objectDifference(document, fresh, path);
+  return typeof document === typeof fresh ? null : `${path}: expected a ${typeof fresh}`;
+}
+
+function objectDifference(document: unknown, fresh: object, path: string): string | null {
   if (typeof document !== 'object' || document === null) return `${path}: expected an object`;
   for (const [key, inner] of Object.entries(fresh)) {
     const place = path === '' ? key : `${path}.${key}`;

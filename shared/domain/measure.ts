@@ -101,12 +101,15 @@ function intervalOf(previous: Counters | null, state: ObservedState): number {
 }
 
 function nextCounters(previous: Counters | null, state: ObservedState): Counters | null {
-  const latest = state.startups.reduce((max, one) => Math.max(max, one.readyAtMs), 0);
-  const lastReadyAtMs = Math.max(previous?.lastReadyAtMs ?? 0, latest);
-  const pods = state.readings?.counters ?? null;
-  const measured = state.readings?.measuredAtMs ?? null;
-  const newer = measured !== null && measured > (previous?.measuredAtMs ?? -1);
-  if (pods !== null && newer) return { measuredAtMs: measured, pods, lastReadyAtMs };
+  const before = previous ?? { measuredAtMs: -1, pods: [], lastReadyAtMs: 0 };
+  const lastReadyAtMs = state.startups.reduce(
+    (latest, one) => Math.max(latest, one.readyAtMs),
+    before.lastReadyAtMs ?? 0,
+  );
+  const { counters: pods = null, measuredAtMs = null } = state.readings ?? {};
+  if (pods !== null && measuredAtMs !== null && measuredAtMs > before.measuredAtMs) {
+    return { measuredAtMs, pods, lastReadyAtMs };
+  }
   return previous === null ? null : { ...previous, lastReadyAtMs };
 }
 

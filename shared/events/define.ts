@@ -37,7 +37,8 @@ export interface EventDefinition<T> {
 }
 
 const shown = (value: unknown): string => {
-  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'undefined');
+  // JSON has no word for NaN and infinities.
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 };
 

@@ -1,5 +1,5 @@
 // The one node of the cluster: gives each pod a port and runs it as a process.
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Api } from '../api/api.ts';
 import { resourceId } from '../kinds/resource.ts';
@@ -229,7 +229,10 @@ export class Kubelet {
     this.#runners.delete(uid);
     this.#ports.delete(uid);
     const log = this.#options.launcher.logFile({ namespace, name });
-    void (runner?.stop(2) ?? Promise.resolve()).then(() => rmSync(log, { force: true }));
+    void (runner?.stop(2) ?? Promise.resolve()).then(() => {
+      // Only what a pod wrote: a launcher may log to a device.
+      if (statSync(log, { throwIfNoEntry: false })?.isFile() === true) rmSync(log, { force: true });
+    });
     this.#retryWaiting();
   }
 
