@@ -104,7 +104,7 @@ function nextCounters(previous: Counters | null, state: ObservedState): Counters
   const before = previous ?? { measuredAtMs: -1, pods: [], lastReadyAtMs: 0 };
   const lastReadyAtMs = state.startups.reduce(
     (latest, one) => Math.max(latest, one.readyAtMs),
-    before.lastReadyAtMs ?? 0,
+    before.lastReadyAtMs,
   );
   const { counters: pods = null, measuredAtMs = null } = state.readings ?? {};
   if (pods !== null && measuredAtMs !== null && measuredAtMs > before.measuredAtMs) {
