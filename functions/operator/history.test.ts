@@ -58,6 +58,18 @@ test('an observation that comes late or again changes nothing', () => {
   expect(again?.series(after(BEATS), null)).toEqual(once?.series(after(BEATS), null));
 });
 
+test('beats that come in a bunch make no rates of their own, even where a counter seems to fall', () => {
+  const states = all.filter(isState).map((event) => StateObserved.parse(event));
+  const [first, second] = states.slice(-2);
+  if (first === undefined || second === undefined) throw new Error('the session is too short');
+  const observedAtMs = second.data.observedAtMs + 60;
+  const counters = first.data.readings?.counters ?? null; // read a moment before the other's
+  const readings = { ...first.data.readings, measuredAtMs: observedAtMs, counters };
+  const bunch = { ...second, data: { ...second.data, observedAtMs, readings } };
+  const shown = (history: History) => history.find('policy-1')?.series(after(BEATS), null);
+  expect(shown(fed([...all, bunch as UnknownEvent]))).toEqual(shown(fed(all)));
+});
+
 test('the charts show what the core saw: demand, pods, capacity at the learned knee, HPA', () => {
   const series = fed(all).find('consumer-workload')?.series(after(BEATS), 900_000);
   expect(series?.atMs.length).toBe(BEATS);

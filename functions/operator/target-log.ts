@@ -23,6 +23,11 @@ const MINUTE_MS = 60_000;
 const MOST_ROWS = 1200; // about one per pixel of a wide chart
 const MOST_RECENT_BEATS = 9;
 const MOST_CHANGES = 400;
+/**
+ * Beats that were held up come in a bunch. Between looks so close together counters say nothing: of two
+ * that ran at once the later may even have read the older value, which looks like a restarted counter.
+ */
+const SAME_LOOK_MS = 500;
 
 type Learning = ReturnType<typeof LearningState.parse>;
 
@@ -80,8 +85,7 @@ export class TargetLog {
     // A target that was deleted and made again shares nothing with the old one but its name.
     if (previous?.target?.uid !== state.target?.uid) this.#counters = null;
     this.observed = state;
-    this.#read(state);
-    this.#append(nextPoint(state.observedAtMs, this.#sample, this.#standing(), this.#beats.last));
+    this.#point(state);
     return true;
   }
 
@@ -163,6 +167,13 @@ export class TargetLog {
     const { sample, counters } = this.#measure(this.#counters, state);
     this.#sample = sample;
     this.#counters = counters;
+  }
+
+  #point(state: ObservedState): void {
+    const last = this.#beats.last;
+    if (last !== undefined && state.observedAtMs - last.atMs < SAME_LOOK_MS) return;
+    this.#read(state);
+    this.#append(nextPoint(state.observedAtMs, this.#sample, this.#standing(), last));
   }
 
   #append(point: Point): void {

@@ -120,7 +120,7 @@ export function optionsOf(base: Base): uPlot.Options {
     width: 300,
     height,
     legend: { show: false },
-    padding: [8, 4, 0, 0],
+    padding: [8, 24, 0, 0], // room for the last time on the axis
     cursor: cursorOf(base),
     scales: {
       x: {

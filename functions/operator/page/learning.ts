@@ -105,7 +105,8 @@ function calibration({ coverage }: Learning): HTMLElement {
 }
 
 /** A learned quantity with its 80 % interval on a scale of its own. */
-function estimate(name: string, value: Estimate, show: (n: number) => string): HTMLElement {
+function estimate(name: string, learned: Estimate, show: (n: number) => string): HTMLElement {
+  const value = { ...learned, low: Math.max(0, learned.low) }; // none of these can be below zero
   const top = Math.max(value.high, value.value) * 1.25;
   const at = (n: number): string => `${((Math.max(0, n) / top) * 100).toFixed(1)}%`;
   const range = styled(h('i', { class: 'range' }), {
