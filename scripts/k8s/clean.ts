@@ -43,15 +43,32 @@ async function restore(): Promise<string> {
   }
 }
 
+/** Ends pods until none is left: what is being deleted may still make new ones for a moment. */
+async function endPods(
+  scope: readonly string[],
+  timeoutMs: number,
+  note: (text: string) => void,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const pods = await list('pods', scope);
+    if (pods.length === 0 || performance.now() > deadline) return;
+    note(`${pods.length} pods left`);
+    const fresh = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+    const names = (fresh.length > 0 ? fresh : pods).map(({ metadata }) => metadata.name);
+    const quickly = ['--grace-period=2', '--wait=false', '--ignore-not-found'];
+    await run('kubectl', ['delete', 'pods', '-n', NAMESPACE, ...names, ...quickly]);
+    await sleep(1_000);
+  }
+}
+
 /** Nobody acts any more: without the executor no floor comes back while originals are restored. */
-async function stopActing(): Promise<void> {
+async function stopActing(note: (text: string) => void): Promise<void> {
   const scope = ['-n', NAMESPACE];
   await remove('pingsources.sources.knative.dev', [...scope, '--all']);
   await remove('triggers.eventing.knative.dev', [...scope, 'decider', 'executor']);
   await remove('services.serving.knative.dev', [...scope, 'executor']);
-  const executor = [...scope, '-l', 'serving.knative.dev/service=executor'];
-  await run('kubectl', ['delete', 'pods', ...executor, '--grace-period=2', '--ignore-not-found']);
-  await waitGone('pods', executor, 60_000);
+  await endPods([...scope, '-l', 'serving.knative.dev/service=executor'], 60_000, note);
 }
 
 async function removePolicies(): Promise<string> {
@@ -79,17 +96,10 @@ async function removeFunctions(note: (text: string) => void): Promise<void> {
   ]) {
     await remove(resource, [...scope, '--all']);
   }
-  const deadline = performance.now() + GONE_TIMEOUT_MS;
-  for (;;) {
-    const pods = await list('pods', scope);
-    const services = await list('services.serving.knative.dev', scope);
-    if (pods.length === 0 && services.length === 0) break;
-    if (performance.now() > deadline) break; // deleting the namespace waits for the rest
-    note(`${pods.length} pods left`);
-    await run('kubectl', ['delete', 'pods', ...scope, '--all', '--grace-period=2', '--wait=false']);
-    await sleep(1_500);
-  }
+  // The Broker's controller takes its topic away meanwhile.
   await remove('brokers.eventing.knative.dev', [...scope, '--all']);
+  await waitGone('services.serving.knative.dev', scope, GONE_TIMEOUT_MS);
+  await endPods(scope, GONE_TIMEOUT_MS, note); // deleting the namespace waits for the rest
   await waitGone('brokers.eventing.knative.dev', scope, GONE_TIMEOUT_MS);
 }
 

@@ -74,6 +74,7 @@ export function explain(error: unknown): string {
 
 /** Runs a command's main function; a failure is explained and ends the process with 1. */
 export async function main(work: () => Promise<void>): Promise<void> {
+  process.stdout.on('error', () => undefined); // a reader such as `head` may leave before the end
   try {
     await work();
   } catch (error) {
