@@ -1,6 +1,6 @@
 import { ablationRows, speedOf, type AblationRow } from './ablation.ts';
 import { judge, type BarResult } from './bars.ts';
-import type { Contender } from './contender.ts';
+import { contenderName, type Contender } from './contender.ts';
 import {
   ablationTable,
   barTable,
@@ -12,7 +12,7 @@ import {
 } from './markdown.ts';
 import { isCalibrated, type CoverageRow } from './coverage.ts';
 import { curvePicture, timelinePicture, type Course } from './picture.ts';
-import { CHURNS, curveOf, jobsOf, type Scenario } from './plan.ts';
+import { CHURNS, curveIn, jobsOf, type Scenario } from './plan.ts';
 import {
   meanRows,
   scenarioRows,
@@ -97,12 +97,10 @@ const coverageTable = (rows: readonly CoverageOfTrace[]): string =>
 
 function curves(scenario: Scenario, rows: readonly MeanRow[]): string {
   const ours = CHURNS.map((churn) => {
-    const prices = new Set(curveOf(churn).map((contender) => contender.churnPrice));
+    const names = curveIn(scenario, churn).map(contenderName);
     return {
       name: `NimbusGuard, ${churn}`,
-      points: rows.filter((row) =>
-        [...prices].some((price) => row.contender.endsWith(`churn${price ?? ''}`)),
-      ),
+      points: rows.filter((row) => names.includes(row.contender)),
     };
   });
   const peers = rows.filter((row) => row.k0 === null && row.contender !== 'oracle');

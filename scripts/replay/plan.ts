@@ -10,8 +10,14 @@ export type Churn = keyof typeof CHURN_PRICES;
 export const CHURNS: readonly Churn[] = ['capped', 'free'];
 
 /** K₀ of our curve: close together where the peers' costs lie. */
-const PRICES = [0.3, 0.6, 1.2, 2.5, 4.5, 8, 13, 20, 32, 50, 80, 130, 250, 500];
+const PRICES = [0.3, 0.6, 1.2, 1.8, 2.6, 3.6, 5, 7, 9.5, 13, 18, 25, 35, 60, 120, 500];
+/** `--quick` keeps the whole curve of `free` but for its ends' neighbours, and its middle of `capped`. */
+const QUICK_PRICES: Record<Churn, readonly number[]> = {
+  free: PRICES.filter((price) => ![0.6, 1.8, 60].includes(price)),
+  capped: [1.8, 3.6, 5, 7, 9.5, 13, 18, 25],
+};
 const FLOOR_PRICES = [1, 3, 8, 20, 50, 120];
+const QUICK_FLOOR_PRICES = [8, 20];
 const ABLATION_PRICES = [1, 4, 13, 50, 200];
 
 export const PEERS = [
@@ -21,6 +27,7 @@ export const PEERS = [
   'static-70',
   'textbook-Q',
 ];
+const QUICK_PEERS = PEERS.filter((name) => !/^(PHPA|Crane|AWS)-[68]0$/.test(name));
 
 /** Parts of the core that can be left out. */
 const PARTS: readonly Part[] = [
@@ -64,10 +71,18 @@ const ours = (k0: number | null, fields: Partial<Ours> = {}): Ours => ({
   ...fields,
 });
 
-export const curveOf = (churn: Churn): Ours[] =>
-  PRICES.map((k0) => ours(k0, { churnPrice: CHURN_PRICES[churn] }));
+const curveOf = (churn: Churn, quick: boolean): Ours[] =>
+  (quick ? QUICK_PRICES[churn] : PRICES).map((k0) => ours(k0, { churnPrice: CHURN_PRICES[churn] }));
 
-const over = (own: OwnAutoscaler): Ours[] => FLOOR_PRICES.map((k0) => ours(k0, { over: own }));
+/** Our settings of one churn price in a scenario, in order of price. */
+export const curveIn = (scenario: Scenario, churn: Churn): Ours[] =>
+  scenario.contenders.filter(
+    (contender): contender is Ours =>
+      contender.kind === 'ours' && contender.churnPrice === CHURN_PRICES[churn],
+  );
+
+const over = (own: OwnAutoscaler, quick: boolean): Ours[] =>
+  (quick ? QUICK_FLOOR_PRICES : FLOOR_PRICES).map((k0) => ours(k0, { over: own }));
 
 const idOf = (condition: Condition): string =>
   [
@@ -79,7 +94,8 @@ const idOf = (condition: Condition): string =>
   ].join(' ');
 
 function peersOf(options: BenchOptions): Contender[] {
-  const names = options.onlyPeer === null ? PEERS : [options.onlyPeer];
+  const all = options.quick ? QUICK_PEERS : PEERS;
+  const names = options.onlyPeer === null ? all : [options.onlyPeer];
   return [...new Set(['oracle', 'HPA-70', 'KPA-70', ...names])].map(peer);
 }
 
@@ -92,7 +108,10 @@ function tables(options: BenchOptions): Scenario[] {
       id: idOf(condition),
       condition,
       seeds: options.seeds,
-      contenders: [...peersOf(options), ...churns.flatMap(curveOf)],
+      contenders: [
+        ...peersOf(options),
+        ...churns.flatMap((churn) => curveOf(churn, options.quick)),
+      ],
     };
   };
   const rough = options.startups.flatMap((startupSeconds) =>
@@ -116,7 +135,7 @@ function floors(options: BenchOptions): Scenario {
       ...['oracle', 'HPA-70', 'KPA-70', 'HPA-85-w0'].map(peer),
       ours(null),
       ours(null, { over: 'HPA-70' }),
-      ...owns.flatMap(over),
+      ...owns.flatMap((own) => over(own, options.quick)),
     ],
   };
 }

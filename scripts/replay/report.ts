@@ -1,7 +1,7 @@
 import { cappedOnly, compare, drawsOf, EQUALS, makeWeights, markSheet } from './compare.ts';
 import type { Comparison, Equal, MarkedSheet } from './compare.ts';
 import { contenderName, type Contender } from './contender.ts';
-import { CHURNS, curveOf, type Churn, type Scenario } from './plan.ts';
+import { CHURNS, curveIn, type Churn, type Scenario } from './plan.ts';
 import { longestOf, sheetOf, type Results } from './results.ts';
 import { changesPerDay, marksOf, METRICS, type Metric, type Sheet } from './sheet.ts';
 import { sumDays } from './tally.ts';
@@ -141,14 +141,8 @@ export function tableOf(scenario: Scenario, context: Context): Tabled {
   const peers = scenario.contenders
     .filter((contender) => contender.kind === 'peer' && contender.name !== 'oracle')
     .map(marked);
-  const has = (churn: Churn): boolean => {
-    const first = curveOf(churn)[0];
-    return scenario.contenders.some(
-      (contender) => first !== undefined && contenderName(contender) === contenderName(first),
-    );
-  };
-  const summary = CHURNS.filter(has).flatMap((churn) => {
-    const curve = curveOf(churn).map(marked);
+  const summary = CHURNS.flatMap((churn) => {
+    const curve = curveIn(scenario, churn).map(marked);
     const ours =
       churn === 'capped'
         ? cappedOnly(curve, named(peers, 'HPA-70').sheet, named(peers, 'KPA-70').sheet)

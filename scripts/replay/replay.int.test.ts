@@ -1,0 +1,126 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test, vi } from 'vitest';
+import { openCache } from './cache.ts';
+import { DEFAULT_CONDITION } from './condition.ts';
+import type { Contender } from './contender.ts';
+import { createRunner, type Job, type JobResult } from './job.ts';
+import { runJobs } from './pool.ts';
+import { synthesize } from './synthetic.ts';
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+vi.setConfig({ testTimeout: 90_000 }); // processes and workers start slowly on a busy machine
+
+const folder = mkdtempSync(join(tmpdir(), 'replay-'));
+const HOURS = 6;
+
+const tracePath = join(folder, 'morning.csv');
+const { rps } = synthesize('daily', 1, 1);
+writeFileSync(
+  tracePath,
+  ['t_s,rps', ...Array.from(rps.slice(360, 360 + HOURS * 60), (r, i) => `${i * 60},${r}`)].join(
+    '\n',
+  ),
+);
+
+const policyFile = (name: string, bars: string, spec = ''): string => {
+  const path = join(folder, name);
+  const lines = [
+    'kind: ScalingPolicy',
+    'metadata: { name: shop }',
+    'spec:',
+    '  targetRef: { apiVersion: apps/v1, kind: Deployment, name: shop }',
+    `  ${spec}`,
+    '---',
+    `replay: { bars: ${bars} }`,
+  ];
+  writeFileSync(path, lines.join('\n'));
+  return path;
+};
+
+const replay = (policy: string) =>
+  spawnSync(
+    process.execPath,
+    [here('./main.ts'), '--trace', tracePath, '--policy', policy, '--out', join(folder, 'out')],
+    { encoding: 'utf8', cwd: folder, timeout: 60_000 },
+  );
+
+test('bars that hold: the table, a report of both kinds, exit code 0', () => {
+  const bars = '{ violatingMinutesPercent: 100, lateRequestsPercent: 100, replicaHoursOverHpa: 5 }';
+  const { status, stdout } = replay(policyFile('easy.yaml', bars));
+  expect(stdout).toMatch(/HPA-70 .*\n.*KEDA-70 .*\n.*KPA-70/);
+  expect(status).toBe(0);
+  const report = JSON.parse(readFileSync(join(folder, 'out/report.json'), 'utf8')) as {
+    traces: { contender: string; replicaHours: number }[];
+  };
+  expect(report.traces.every((row) => row.replicaHours > 0)).toBe(true);
+  const html = readFileSync(join(folder, 'out/report.html'), 'utf8');
+  expect(html).toContain('<svg');
+  expect(html).not.toMatch(/https?:|<script/);
+});
+
+test('a bar that is missed: exit code 1, and the table says which', () => {
+  const { status, stdout } = replay(policyFile('hard.yaml', '{ replicaHoursOverHpa: 0.01 }'));
+  expect(stdout).toMatch(/replica-hours over HPA's.*MISSED/);
+  expect(status).toBe(1);
+});
+
+test('a policy that contradicts itself: one line, exit code 2', () => {
+  const { status, stderr } = replay(policyFile('bad.yaml', '{}', 'minReplicas: 99'));
+  expect(stderr).toMatch(/error: .*minReplicas must not be above maxReplicas/);
+  expect(status).toBe(2);
+});
+
+const job = (contender: Contender): Job => ({
+  tracePath,
+  seed: 1,
+  condition: DEFAULT_CONDITION,
+  contender,
+  timeline: false,
+});
+const jobs = [
+  job({ kind: 'peer', name: 'KPA-70' }),
+  job({ kind: 'ours', k0: 13, prior: 'shipped' }),
+  job({ kind: 'ours', k0: 13, prior: 'shipped', over: 'HPA-70' }),
+];
+const timeless = (result: JobResult): JobResult => ({ ...result, tookMs: 0 });
+
+test('a run on a worker thread is the run in this one, and the cache gives it back', async () => {
+  const run = createRunner();
+  const cache = openCache(join(folder, 'cache'));
+  const results: JobResult[] = [];
+  await runJobs(jobs, {
+    workers: 2,
+    onResult(index, result) {
+      results[index] = result;
+      cache.put(jobs[index]!, result);
+    },
+  });
+  jobs.forEach((each, i) => {
+    expect(timeless(results[i]!)).toEqual(timeless(run(each)));
+    expect(openCache(join(folder, 'cache')).get(each)).toEqual(results[i]);
+  });
+  expect(cache.get({ ...jobs[0]!, seed: 2 })).toBe(null);
+});
+
+test('a worker that fails ends the bench with the run that failed', async () => {
+  const missing = { ...jobs[0]!, tracePath: join(folder, 'none.csv') };
+  await expect(runJobs([missing], { onResult: () => undefined })).rejects.toThrow(/none\.csv/);
+});
+
+test('the core cannot reach the simulator: it imports nothing outside of shared', () => {
+  const domain = here('../../shared/domain');
+  const sources = readdirSync(domain, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
+  );
+  expect(sources.length).toBeGreaterThan(20);
+  for (const name of sources) {
+    const text = readFileSync(join(domain, name), 'utf8');
+    for (const [, target] of text.matchAll(/(?:from|import\()\s*'([^']+)'/g)) {
+      expect(`${name} ${target ?? ''}`).toMatch(/ (\.{1,2}\/(?!.*scripts)|#shared\/)/);
+    }
+  }
+});
