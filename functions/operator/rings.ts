@@ -21,6 +21,13 @@ export class Ring<T> {
     if (this.#items.length > this.#limit * 1.25 + 8) this.#cut();
   }
 
+  /** Puts an item where it belongs: behind all that it does not precede. It is nearly always the last. */
+  insert(item: T, precedes: (item: T, other: T) => boolean): void {
+    const behind = this.#items.findLastIndex((other) => !precedes(item, other));
+    if (behind === this.#items.length - 1) this.push(item);
+    else this.#items.splice(behind + 1, 0, item);
+  }
+
   /** A smaller limit forgets at once. */
   resize(limit: number): void {
     this.#limit = limit;

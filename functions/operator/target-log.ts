@@ -92,7 +92,7 @@ export class TargetLog {
   /** Adds a decision, or replaces the record with the same id. */
   decide(record: DecisionRecord): void {
     if (record.counterfactual.hpa !== null) this.#hpaSinceMs ??= record.atMs;
-    this.#decisions.push(record);
+    this.#decisions.insert(record, isBefore); // events may overtake each other
     if (record.learning !== null) this.learn(record.atMs, record.learning);
   }
 
@@ -293,5 +293,8 @@ const workloadOf = (inputs: Inputs): TargetView['workload'] => {
   const { capacityPerPod, knee, startupSeconds, controlDelay } = inputs;
   return { capacityPerPod, knee, startupSeconds, controlDelay };
 };
+
+const isBefore = (a: DecisionRecord, b: DecisionRecord): boolean =>
+  a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence);
 
 const minuteOf = (point: Point): number => Math.floor(point.atMs / MINUTE_MS);
