@@ -39,8 +39,16 @@ function frame(title: string, body: readonly string[]): string {
   ].join('');
 }
 
-const legend = (names: readonly string[]): string[] =>
-  names.map((name, i) => text(LEFT + i * 170, HEIGHT - 4, `● ${name}`, `fill="${colour(i)}"`));
+const LETTER = 6.2; // mean width of a letter at the picture's font size
+
+const legend = (names: readonly string[]): string[] => {
+  let x = LEFT;
+  return names.map((name, i) => {
+    const entry = text(x, HEIGHT - 4, `● ${name}`, `fill="${colour(i)}"`);
+    x += (name.length + 5) * LETTER;
+    return entry;
+  });
+};
 
 function yAxis(scale: Scale, ticks: readonly number[], unit: string): string[] {
   return ticks.map((tick) => {
