@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { compare, drawsOf, makeWeights, markSheet } from './compare.ts';
-import { costAtValue, geoMeanRatio, readCurve } from './curve.ts';
+import { costAtValue, geoMeanRatio, ratioOf, readCurve } from './curve.ts';
 import type { Sheet } from './sheet.ts';
 import type { Day } from './tally.ts';
 
@@ -27,6 +27,11 @@ test('cost at equal violations, and never where they are not reached', () => {
   expect(costAtValue(points, 4)).toBeCloseTo(1, 6);
   expect(costAtValue(points, 1)).toBeCloseTo(1.03, 6);
   expect(costAtValue(points, 0.05)).toBe(null);
+});
+
+test('no violations on either side is a draw, not a defeat', () => {
+  expect(ratioOf(0, 0)).toBe(1);
+  expect(ratioOf(4, 2)).toBe(2);
 });
 
 test('the geometric mean is smoothed by 0.05', () => {

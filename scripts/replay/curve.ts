@@ -57,7 +57,9 @@ export function costAtValue(points: readonly Point[], value: number): number | n
 const FLOOR = 0.0005; // percent: a ratio to nothing at all would be infinite
 const GEO_SMOOTH = 0.05;
 
-export const ratioOf = (peer: number, ours: number): number => peer / Math.max(FLOOR, ours);
+/** Peer over ours; where both have next to nothing they are equal. */
+export const ratioOf = (peer: number, ours: number): number =>
+  Math.max(FLOOR, peer) / Math.max(FLOOR, ours);
 
 /** exp(mean of ln((peer + 0.05) / (ours + 0.05))). */
 export function geoMeanRatio(peers: readonly number[], ours: readonly number[]): number {
