@@ -13,8 +13,7 @@ help: ## List the commands
 
 $(STAMP): package-lock.json
 	@$(NPM) ci
-	@node -e 'const [major, minor] = process.versions.node.split("."); if (major < 24 || (major == 24 && minor < 6)) { \
-	  console.error("NimbusGuard needs Node 24.6 or newer; this is " + process.version + ".\nThe npm package `node` brings it unless its install script was blocked: run `npm rebuild node`, or install Node 24."); process.exit(1) }'
+	@node scripts/config/node-version.js
 	@touch $(STAMP)
 
 install: $(STAMP) ## Install the dependencies (only when the lock file changed)
