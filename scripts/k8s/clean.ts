@@ -12,6 +12,7 @@ import { readCluster } from './cluster.ts';
 import { Failure, run } from './command.ts';
 import { get, kubectl, list } from './kubectl.ts';
 import { NAMESPACE, PART_OF } from './manifests.ts';
+import { restAdapter } from './ping-adapter.ts';
 import { createProgress, main, type Progress } from './progress.ts';
 import { readRecord, type InstallRecord } from './record.ts';
 import { waitGone } from './wait.ts';
@@ -148,6 +149,7 @@ async function clean(): Promise<void> {
   await progress.step('remove the custom resource definition', async () => {
     await kubectl(['delete', 'crd', POLICIES, '--ignore-not-found', '--timeout=60s']);
   });
+  await progress.step('rest the adapter of PingSources', () => restAdapter(record.adapter));
   await removePrerequisites(record, progress);
   progress.say('clean', 'ok');
 }

@@ -12,6 +12,7 @@ import { buildImages, findLoader, imageNames } from './images.ts';
 import { apply, type KubeObject } from './kubectl.ts';
 import { clusterManifests, functionsOf, NAMESPACE, ROOT, type BrokerKind } from './manifests.ts';
 import { openAiKey } from './openai-key.ts';
+import { noteRestingAdapter } from './ping-adapter.ts';
 import { preflight, refuseOn } from './preflight.ts';
 import { installMissing } from './prerequisites.ts';
 import { createProgress, main, type Progress } from './progress.ts';
@@ -95,6 +96,7 @@ async function dev(): Promise<void> {
   const secretVersion = await openAiKey(progress);
   if (!flags['skip-install']) await installMissing(cluster, broker, progress);
   const built = await images(functionsOf(manifests), cluster, progress);
+  await noteRestingAdapter();
   await rollOut(manifests, built, secretVersion, progress);
   if (!flags['no-forward']) await forwardInBackground(progress);
   const total = (performance.now() - started) / 1000;

@@ -1,6 +1,7 @@
 // What an installation did to the cluster, kept on the cluster: `make k8s-clean` removes that and nothing else.
 import { apply, get } from './kubectl.ts';
 import { NAMESPACE, PART_OF } from './manifests.ts';
+import type { RestingAdapter } from './ping-adapter.ts';
 
 const NAME = 'nimbusguard-install';
 
@@ -9,6 +10,8 @@ export interface InstallRecord {
   readonly prerequisites: readonly { readonly name: string; readonly files: readonly string[] }[];
   /** Images that were loaded, by function. */
   readonly images: Readonly<Record<string, string>>;
+  /** Knative's adapter of PingSources before ours; null: it was at work already. */
+  readonly adapter?: RestingAdapter | null;
 }
 
 const EMPTY: InstallRecord = { prerequisites: [], images: {} };
