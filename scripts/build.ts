@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 const root = new URL('..', import.meta.url).pathname;
 const OUT = 'dist/functions';
 /** A process of the local runtime that is no function; bundled, it starts in half the time. */
-export const LOCAL_BROKER = 'local-broker';
+const LOCAL_BROKER = 'local-broker';
 const entryOf = (name: string): string =>
   name === LOCAL_BROKER ? 'scripts/local/broker/main.ts' : `functions/${name}/index.ts`;
 
@@ -148,7 +148,7 @@ async function buildPage(): Promise<Built> {
 }
 
 /** Names of all functions: every folder below `functions` that has a composition root. */
-export const functionNames = async (): Promise<string[]> => {
+const functionNames = async (): Promise<string[]> => {
   const entries = await readdir(join(root, 'functions'), { withFileTypes: true });
   return entries
     .filter(
@@ -159,7 +159,7 @@ export const functionNames = async (): Promise<string[]> => {
 };
 
 /** Builds `names`, or everything. Each function's folder in dist/ is replaced as a whole. */
-export async function buildAll(names?: readonly string[]): Promise<Built[]> {
+async function buildAll(names?: readonly string[]): Promise<Built[]> {
   const all = names ?? [...(await functionNames()), LOCAL_BROKER];
   const result = await build(functionOptions(all));
   const built = await Promise.all(all.map((name) => writeFunction(name, result)));

@@ -2,7 +2,6 @@
 // the broker process and one process per function.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { LOCAL_BROKER } from '../build.ts';
 import {
   destinationUrl,
   findAddresses,
@@ -20,6 +19,8 @@ import { STATE_DIR, writeRunState, type RunState } from './run-state.ts';
 import { bundleLauncher, startCluster, type Cluster, type Pod } from './cluster/index.ts';
 import { PodUpstreams } from './pod-upstreams.ts';
 
+/** Folder of the broker's bundle, made by scripts/build.ts. */
+const LOCAL_BROKER = 'local-broker';
 const SERVICE_LABEL = 'serving.knative.dev/service';
 const READY_TIMEOUT_MS = 30_000;
 const GRACE_MS = 5000;
