@@ -20,6 +20,7 @@ import { waitGone } from './wait.ts';
 const POLICIES = 'scalingpolicies.nimbusguard.io';
 const OURS = ['-l', `${PART_OF}=nimbusguard`];
 const GONE_TIMEOUT_MS = 180_000;
+const DISPATCHER_TIMEOUT_MS = 120_000;
 
 const remove = (resource: string, scope: readonly string[]): Promise<unknown> =>
   run('kubectl', ['delete', resource, ...scope, '--ignore-not-found', '--wait=false']);
@@ -120,6 +121,13 @@ async function removeNamespace(): Promise<string> {
   return '';
 }
 
+/** The dispatcher of a class Kafka Broker goes by itself, a moment after the last Trigger. */
+async function dispatcherRests(): Promise<void> {
+  const brokers = await list('brokers.eventing.knative.dev', ['-A']);
+  const scope = ['-n', 'knative-eventing', '-l', 'app=kafka-broker-dispatcher'];
+  if (brokers.length === 0) await waitGone('pods', scope, DISPATCHER_TIMEOUT_MS);
+}
+
 async function removePrerequisites(record: InstallRecord, progress: Progress): Promise<void> {
   for (const { name, files } of record.prerequisites.toReversed()) {
     await progress.step(`remove ${name}, which make k8s-dev had installed`, async () => {
@@ -150,6 +158,7 @@ async function clean(): Promise<void> {
     await kubectl(['delete', 'crd', POLICIES, '--ignore-not-found', '--timeout=60s']);
   });
   await progress.step('rest the adapter of PingSources', () => restAdapter(record.adapter));
+  await progress.step('wait for the Kafka dispatcher to rest', dispatcherRests);
   await removePrerequisites(record, progress);
   progress.say('clean', 'ok');
 }
