@@ -86,7 +86,7 @@ class Pools {
     }
     this.#dropUnused();
     const pool = new Pool(origin, {
-      connections: 64,
+      connections: null, // a limit here would hide from the pods, and so from their metrics, what is asked of them
       pipelining: 1,
       headersTimeout,
       bodyTimeout: 0,
