@@ -27,7 +27,8 @@ export class Kubelet {
   readonly #ports = new Map<string, number>();
   readonly #queue: Reconciler;
   readonly #unsubscribe: () => void;
-  #nextPort = FIRST_PORT;
+  // Two loops on one machine, a test among them, would else try the same ports at the same moment.
+  #nextPort = FIRST_PORT + ((process.pid * 97) % (LAST_PORT - FIRST_PORT));
 
   constructor(options: KubeletOptions) {
     this.#options = options;
