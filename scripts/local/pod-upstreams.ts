@@ -19,7 +19,7 @@ export class PodUpstreams implements Upstreams {
   }
 
   /** Resolves when at least one pod is ready. */
-  async ready(timeoutMs: number): Promise<void> {
+  async #ready(timeoutMs: number): Promise<void> {
     const giveUpAt = performance.now() + timeoutMs;
     while (this.#backends.size === 0) {
       const leftMs = giveUpAt - performance.now();
@@ -30,7 +30,7 @@ export class PodUpstreams implements Upstreams {
 
   /** The pod with the fewest requests under way; among equals they take turns. */
   async pick(): Promise<Backend> {
-    if (this.#backends.size === 0) await this.ready(WAIT_MS);
+    if (this.#backends.size === 0) await this.#ready(WAIT_MS);
     const backends = [...this.#backends.values()];
     this.#next = (this.#next + 1) % backends.length;
     let best = backends[this.#next] as Backend;
