@@ -2,7 +2,7 @@
 // Pure: the codec and the rules of what it remembers.
 import { z } from 'zod';
 import { NimbusError } from '#shared/errors.ts';
-import type { Counters, Sample } from '#shared/domain/index.ts';
+import { MEASURES, type Counters, type Sample } from '#shared/domain/index.ts';
 import { Score } from '#shared/events/index.ts';
 
 const REMEMBERED_INPUTS = 16;
@@ -97,33 +97,20 @@ export function parseLedger(text: string): Ledger {
   return parsed.data;
 }
 
-const NUMBERS = [
-  'measuredAtMs',
-  'windowMs',
-  'requestsPerSecond',
-  'requests',
-  'lateRatio',
-  'failedRatio',
-  'latencyP95Ms',
-  'cpuUtilization',
-  'memoryUtilization',
-  'inFlight',
-  'lagMessages',
-] as const;
 const REPLICAS = ['desired', 'ready', 'starting', 'draining'] as const;
 
 export const packSample = (sample: Sample): (number | null)[] => [
   sample.atMs,
   sample.intervalMs,
   ...REPLICAS.map((key) => sample.replicas[key]),
-  ...NUMBERS.map((key) => sample[key]),
+  ...MEASURES.map((key) => sample[key]),
 ];
 
 export function unpackSample(row: readonly (number | null)[], startups: readonly number[]): Sample {
   const known = (index: number): number => row[index] ?? 0;
   const values = Object.fromEntries(
-    NUMBERS.map((key, index) => [key, row[2 + REPLICAS.length + index] ?? null]),
-  ) as Pick<Sample, (typeof NUMBERS)[number]>;
+    MEASURES.map((key, index) => [key, row[2 + REPLICAS.length + index] ?? null]),
+  ) as Pick<Sample, (typeof MEASURES)[number]>;
   return {
     atMs: known(0),
     intervalMs: known(1),

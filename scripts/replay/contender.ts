@@ -1,3 +1,4 @@
+import { DEFAULT_BEHAVIOR, type Behavior } from '#shared/domain/peers/behavior.ts';
 import type { ModelOptions, Part, Prior } from '#shared/domain/index.ts';
 import { NimbusError } from '#shared/errors.ts';
 import type { PolicySpec } from '#shared/events/index.ts';
@@ -47,21 +48,10 @@ export interface RunContext {
   readonly prior: Prior | undefined;
 }
 
-const NO_WINDOW = {
-  up: {
-    windowSeconds: 0,
-    rules: [
-      { type: 'percent', value: 100, periodSeconds: 15 },
-      { type: 'pods', value: 4, periodSeconds: 15 },
-    ],
-    select: 'max',
-  },
-  down: {
-    windowSeconds: 0,
-    rules: [{ type: 'percent', value: 100, periodSeconds: 15 }],
-    select: 'max',
-  },
-} as const;
+const NO_WINDOW: Behavior = {
+  ...DEFAULT_BEHAVIOR,
+  down: { ...DEFAULT_BEHAVIOR.down, windowSeconds: 0 },
+};
 
 type Make = (name: string, target: number, peer: PeerSettings, context: RunContext) => Controller;
 

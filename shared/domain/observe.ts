@@ -7,7 +7,7 @@ import type { Model } from './model.ts';
 import { countOutcome } from './price.ts';
 import { addToSeason, seasonBins } from './season.ts';
 import { addToSeries, blockSeconds } from './series.ts';
-import type { Sample } from './types.ts';
+import { MEASURES, type Sample } from './types.ts';
 import { capacityOf, learnStartups, learnWorkload, startupSeconds } from './workload.ts';
 
 /** Clocks of source and observer may differ by this much before the age is not believed. */
@@ -30,20 +30,6 @@ export interface Seen {
   suspect: boolean;
   elapsedSeconds: number;
 }
-
-const MEASURES = [
-  'measuredAtMs',
-  'windowMs',
-  'requestsPerSecond',
-  'requests',
-  'lateRatio',
-  'failedRatio',
-  'latencyP95Ms',
-  'cpuUtilization',
-  'memoryUtilization',
-  'inFlight',
-  'lagMessages',
-] as const;
 
 const count = (value: number): number => Math.floor(sane(value) ?? 0);
 

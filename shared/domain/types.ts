@@ -78,3 +78,18 @@ export interface Counters {
   /** Ready times of pods whose start-up was already reported. */
   lastReadyAtMs: number;
 }
+
+/** The quantities of a sample that can be unknown. */
+export const MEASURES = [
+  'measuredAtMs',
+  'windowMs',
+  'requestsPerSecond',
+  'requests',
+  'lateRatio',
+  'failedRatio',
+  'latencyP95Ms',
+  'cpuUtilization',
+  'memoryUtilization',
+  'inFlight',
+  'lagMessages',
+] as const;
