@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { kubernetesApi, type KubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { kubernetesCluster } from '#shared/adapters/kubernetes-cluster.ts';
 import { kubernetesControl } from '#shared/adapters/kubernetes-control.ts';
-import { configMapStore } from '#shared/adapters/model-store.ts';
+import { configMapStore } from '#shared/adapters/config-map-store.ts';
 import { podMetrics } from '#shared/adapters/pod-metrics.ts';
 import { seededRandom } from '#shared/adapters/system.ts';
 import { shippedPrior } from '#shared/domain/index.ts';

@@ -1,6 +1,6 @@
 // decider: state.observed → decision.made; reward.calculated → policy.learned. Owns ledger and model.
 import { kubernetesApi } from '#shared/adapters/kubernetes-api.ts';
-import { configMapStore } from '#shared/adapters/model-store.ts';
+import { modelStore } from '#shared/adapters/model-store.ts';
 import { seededRandom } from '#shared/adapters/system.ts';
 import { shippedPrior } from '#shared/domain/index.ts';
 import { start } from '#shared/runtime/serve.ts';
@@ -9,7 +9,7 @@ import { decider } from './handler.ts';
 
 const config = loadConfig(process.env);
 const api = kubernetesApi({ timeoutMs: 3000 });
-const store = configMapStore(api, config.SYSTEM_NAMESPACE);
+const store = modelStore({ api, namespace: config.SYSTEM_NAMESPACE, redis: config.redis });
 
 await start(decider({ store, random: seededRandom, prior: { prior: shippedPrior } }), {
   port: config.PORT,

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { kubernetesApi, type KubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { kubernetesCluster } from '#shared/adapters/kubernetes-cluster.ts';
 import { kubernetesControl } from '#shared/adapters/kubernetes-control.ts';
-import { configMapStore } from '#shared/adapters/model-store.ts';
+import { configMapStore } from '#shared/adapters/config-map-store.ts';
 import { seededRandom, systemClock } from '#shared/adapters/system.ts';
 import { shippedPrior } from '#shared/domain/index.ts';
 import type { UnknownEvent } from '#shared/events/index.ts';

@@ -2,7 +2,7 @@
 //   --skip-install   install nothing: what is missing is an error
 //   --no-forward     do not forward ports at the end
 // Environment: BROKER=kafka|mt, CONTEXT (must be the current one), IMAGE_LOAD_CMD, IMAGE_REGISTRY,
-// DOCKER, OPENAI_API_KEY.
+// DOCKER, OPENAI_API_KEY, MODEL_STORE_URL with MODEL_STORE_PASSWORD and MODEL_STORE_CA_FILE.
 import { parseArgs } from 'node:util';
 import { chooseBroker, refuseForeignContext } from './choices.ts';
 import { readCluster, type Cluster } from './cluster.ts';
@@ -11,6 +11,7 @@ import { forwardInBackground } from './background.ts';
 import { buildImages, findLoader, imageNames } from './images.ts';
 import { apply, type KubeObject } from './kubectl.ts';
 import { clusterManifests, functionsOf, NAMESPACE, ROOT, type BrokerKind } from './manifests.ts';
+import { modelStoreSecret } from './model-store.ts';
 import { openAiKey } from './openai-key.ts';
 import { noteRestingAdapter } from './ping-adapter.ts';
 import { preflight, refuseOn } from './preflight.ts';
@@ -93,11 +94,14 @@ async function dev(): Promise<void> {
 
   const namespace = manifests.filter(({ kind }) => kind === 'Namespace');
   await apply(namespace);
-  const secretVersion = await openAiKey(progress);
+  const secrets = new Map([
+    ['Secret openai', await openAiKey(progress)],
+    ['Secret model-store', await modelStoreSecret(progress)],
+  ]);
   if (!flags['skip-install']) await installMissing(cluster, broker, progress);
   const built = await images(functionsOf(manifests), cluster, progress);
   await noteRestingAdapter();
-  await rollOut(manifests, built, secretVersion, progress);
+  await rollOut(manifests, built, secrets, progress);
   if (!flags['no-forward']) await forwardInBackground(progress);
   const total = (performance.now() - started) / 1000;
   progress.say(`ready after ${total.toFixed(1)} s`, 'ok');

@@ -89,10 +89,10 @@ async function replaceOtherBroker(broker: KubeObject, progress: Progress): Promi
 export async function rollOut(
   manifests: readonly KubeObject[],
   images: ReadonlyMap<string, string>,
-  openAiKey: string,
+  secrets: ReadonlyMap<string, string>,
   progress: Progress,
 ): Promise<void> {
-  const versions = configVersions(manifests).set('Secret openai', openAiKey);
+  const versions = new Map([...configVersions(manifests), ...secrets]);
   const rendered = render(manifests, images, versions);
   const bound = boundServices(rendered);
   const strange = rendered.filter(

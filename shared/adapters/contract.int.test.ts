@@ -14,7 +14,7 @@ import { clusterContract, controlContract, modelStoreContract, type Check } from
 import { kubernetesApi, type Json, type KubernetesApi } from './kubernetes-api.ts';
 import { kubernetesCluster } from './kubernetes-cluster.ts';
 import { kubernetesControl } from './kubernetes-control.ts';
-import { configMapStore } from './model-store.ts';
+import { configMapStore } from './config-map-store.ts';
 
 const NAMESPACE = `contract-${process.pid}`;
 const KUBECONFIG = process.env['NIMBUSGUARD_TEST_KUBECONFIG'];
@@ -155,11 +155,11 @@ describe('the embedded API', () => {
   kubernetesContract(() => api);
 });
 
-describe.runIf(KUBECONFIG !== undefined)('a real API server', () => {
+const realApiServer = (kubeconfig: string): void => {
   let api: KubernetesApi;
   beforeAll(async () => {
     const config = new KubeConfig();
-    config.loadFromFile(KUBECONFIG ?? '');
+    config.loadFromFile(kubeconfig);
     api = kubernetesApi({ timeoutMs: 5000, config });
     await populate(api);
   });
@@ -168,4 +168,5 @@ describe.runIf(KUBECONFIG !== undefined)('a real API server', () => {
     api.close();
   });
   kubernetesContract(() => api);
-});
+};
+if (KUBECONFIG !== undefined) describe('a real API server', () => realApiServer(KUBECONFIG));
