@@ -85,6 +85,8 @@ export interface Pod {
   readonly restarts: number;
   readonly ready: boolean;
   readonly draining: boolean;
+  /** Why the scheduler finds no node for it; null where it has one. */
+  readonly unplaced: string | null;
   /** Sum over containers; null where one has no request. */
   readonly cpuRequestCores: number | null;
   readonly memoryRequestBytes: number | null;
@@ -95,6 +97,7 @@ export interface TargetState {
   readonly target: Target;
   readonly replicas: NonNullable<ObservedState['replicas']>;
   readonly autoscaler: ObservedState['autoscaler'];
+  readonly unplaced: NonNullable<ObservedState['unplaced']> | null;
   readonly pods: readonly Pod[];
 }
 

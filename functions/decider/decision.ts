@@ -64,6 +64,29 @@ function suspended(outcome: Outcome, how: string): Outcome {
   };
 }
 
+/** While pods wait for a place, more of them would only wait as well. */
+function withoutRoom(
+  outcome: Outcome,
+  { pods, message }: NonNullable<ObservedState['unplaced']>,
+): Outcome {
+  const { from, to } = outcome;
+  const detail = `${pods} ${pods === 1 ? 'pod has' : 'pods have'} no place: ${message}`.slice(
+    0,
+    300,
+  );
+  const noted = [{ name: 'no-room' as const, from: to, to: Math.min(from, to), detail }];
+  const constraints = [...outcome.constraints.slice(0, 19), ...noted];
+  if (to <= from) return { ...outcome, constraints };
+  return {
+    ...outcome,
+    kind: 'hold',
+    reason: 'bounds',
+    to: from,
+    sentence: `Holding at ${from} although ${to} are wanted: ${detail}.`.slice(0, 600),
+    constraints,
+  };
+}
+
 /** What is decided, after the switches that stand above the core. */
 export function outcomeOf(state: ObservedState, verdict: Verdict | null): Outcome {
   if (verdict === null) return withoutCore(state);
@@ -80,7 +103,8 @@ export function outcomeOf(state: ObservedState, verdict: Verdict | null): Outcom
     matured: matured.slice(0, MAX_MATURED),
   };
   const { suspend } = state.policy.spec;
-  return suspend === 'none' ? outcome : suspended(outcome, suspend);
+  if (suspend !== 'none') return suspended(outcome, suspend);
+  return state.unplaced ? withoutRoom(outcome, state.unplaced) : outcome;
 }
 
 /** Only these modes change something: elsewhere the same wish again is no news. */

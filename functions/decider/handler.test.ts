@@ -156,6 +156,15 @@ test.each<[what: string, over: Partial<ObservedState>, reason: Decision['reason'
     { readings: null, problem: { reason: 'DataStale', message: 'no telemetry' } },
     'no-data',
   ],
+  [
+    'a pod waits for a place and more are wanted',
+    {
+      unplaced: { pods: 1, message: '0/1 nodes are available: 1 Insufficient cpu.' },
+      replicas: { desired: 1, ready: 0, starting: 1, draining: 0 },
+      policy: { ...policy, generation: 1, spec: aSpec({ minReplicas: 4 }) },
+    },
+    'bounds',
+  ],
 ])('it holds when %s, and says so', async (_what, over, reason) => {
   const { send } = setUp();
   const decision = decisionIn(await send(aStateEvent(aState(over))));

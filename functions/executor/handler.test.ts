@@ -131,6 +131,23 @@ test.each<
   expect(world.field?.value).toBe(value);
 });
 
+test('pods that have no place are said in a condition, until they have one', async () => {
+  const { world, send } = setUp();
+  const limited = () => world.policy?.status.conditions?.find((c) => c.type === 'CapacityLimited');
+  const detail = '2 pods have no place: 0/1 nodes are available: 1 Insufficient cpu.';
+  await send({
+    kind: 'hold',
+    reason: 'bounds',
+    to: 2,
+    constraints: [{ name: 'no-room', from: 5, to: 2, detail }],
+  });
+  expect(limited()).toMatchObject({ status: 'True', reason: 'NoRoom' });
+  expect(limited()?.message).toContain(detail);
+
+  await send({ sequence: 2, kind: 'hold', reason: 'at-target', to: 2 });
+  expect(limited()).toMatchObject({ status: 'False' });
+});
+
 test('a wish to add never takes away, though it was observed before our last write', async () => {
   const { world, send } = setUp();
   await send({ from: 2, to: 8 });

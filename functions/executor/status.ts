@@ -46,6 +46,11 @@ const learningFact = (decision: Decision): Fact =>
     : fact('Learning', true, 'WarmUp', 'learning is young: cautious');
 
 function capacityFact(decision: Decision): Fact {
+  const unplaced = constraint(decision, 'no-room');
+  if (unplaced !== undefined) {
+    const remedy = 'give the cluster room, or lower spec.maxReplicas';
+    return fact('CapacityLimited', true, 'NoRoom', `${unplaced.detail}; ${remedy}`);
+  }
   const capped = constraint(decision, 'max-replicas');
   return capped === undefined
     ? fact('CapacityLimited', false, 'Enough', 'within maxReplicas')

@@ -38,6 +38,7 @@ function setUp(
                   target: { ...TARGET, name: ref.name, uid: `uid-${ref.name}` },
                   replicas: { desired: 2, ready: 2, starting: 0, draining: 0 },
                   autoscaler: null,
+                  unplaced: null,
                   pods: [],
                 },
               },

@@ -123,11 +123,12 @@ const problemOf = (
 const ofTarget = (state: TargetState, nowMs: number) => ({
   target: state.target,
   replicas: state.replicas,
+  unplaced: state.unplaced,
   startups: startupsOf(state.pods, nowMs),
   autoscaler: state.autoscaler,
 });
 
-const NO_TARGET = { target: null, replicas: null, startups: [], autoscaler: null };
+const NO_TARGET = { target: null, replicas: null, unplaced: null, startups: [], autoscaler: null };
 
 /** The observation of one policy. `readings` is null where there was no target to read. */
 export function observation(

@@ -16,6 +16,7 @@ import {
 } from './kinds.ts';
 import {
   annotation,
+  conditionOf,
   count,
   hasEnded,
   labels,
@@ -57,6 +58,17 @@ function replicasOf(desired: number, pods: readonly Pod[]): TargetState['replica
   return { desired, ready, starting: pods.length - ready - draining, draining };
 }
 
+/** Pods that the scheduler has no node for, and those that a quota keeps from being made. */
+function unplacedOf(desired: number, pods: readonly Pod[], object?: Json): TargetState['unplaced'] {
+  const waiting = pods.filter((pod) => pod.unplaced !== null && !pod.draining);
+  const [first] = waiting;
+  if (first?.unplaced) return { pods: waiting.length, message: first.unplaced.slice(0, 300) };
+  const failure = object === undefined ? undefined : conditionOf(object, 'ReplicaFailure');
+  const missing = desired - pods.filter((pod) => !pod.draining).length;
+  if (failure?.['status'] !== 'True' || missing <= 0) return null;
+  return { pods: missing, message: (text(failure['message']) ?? 'refused').slice(0, 300) };
+}
+
 const targetOf = (kind: Kind, object: Json): TargetState['target'] => ({
   apiVersion: kind.apiVersion,
   kind: kind.kind,
@@ -69,11 +81,13 @@ const targetOf = (kind: Kind, object: Json): TargetState['target'] => ({
 async function workload(
   shelf: Shelf,
   object: Json,
-): Promise<Pick<TargetState, 'replicas' | 'pods'>> {
+): Promise<Pick<TargetState, 'replicas' | 'pods' | 'unplaced'>> {
   const spec = record(object['spec']);
+  const desired = count(spec['replicas']) ?? 1;
   const own = (await shelf(POD)).filter((pod) => selects(spec['selector'], labels(pod)));
   const pods = readPods(own);
-  return { replicas: replicasOf(count(spec['replicas']) ?? 1, pods), pods };
+  const unplaced = unplacedOf(desired, pods, object);
+  return { replicas: replicasOf(desired, pods), pods, unplaced };
 }
 
 const autoscalerOf = (kind: Kind, object: Json, low: string, high: string) => {
@@ -180,6 +194,7 @@ async function knativeTarget(shelf: Shelf, locator: TargetLocator): Promise<Foun
         maxReplicas: highest === 0 ? NO_MAXIMUM : highest,
       },
       replicas: replicasOf(known || pods.filter((pod) => !pod.draining).length, pods),
+      unplaced: unplacedOf(known, pods),
       pods,
     },
   };

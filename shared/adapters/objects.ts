@@ -79,13 +79,21 @@ const requestSum = (containers: readonly Json[], resource: string): number | nul
   return containers.length === 0 ? null : sum;
 };
 
-const conditionOf = (object: Json, type: string): Json | undefined =>
+export const conditionOf = (object: Json, type: string): Json | undefined =>
   list(record(object['status'])['conditions']).find((condition) => condition['type'] === type);
 
 /** When the pod became ready, as long as it is. */
 const readyMs = (object: Json): number | null => {
   const ready = conditionOf(object, 'Ready') as Condition | undefined;
   return ready?.status === 'True' ? (timeMs(ready.lastTransitionTime) ?? 0) : null;
+};
+
+/** What the scheduler says of a pod that it has no node for. */
+const unplaced = (object: Json): string | null => {
+  const scheduled = conditionOf(object, 'PodScheduled');
+  return scheduled?.['status'] === 'False' && scheduled['reason'] === 'Unschedulable'
+    ? (text(scheduled['message']) ?? 'no node has room')
+    : null;
 };
 
 const restarts = (object: Json): number =>
@@ -112,6 +120,7 @@ export function podOf(object: Json): Pod {
     restarts: restarts(object),
     ready: readyAtMs !== null,
     draining: text(meta['deletionTimestamp']) !== undefined,
+    unplaced: unplaced(object),
     cpuRequestCores: requestSum(containers, 'cpu'),
     memoryRequestBytes: requestSum(containers, 'memory'),
   };

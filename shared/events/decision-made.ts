@@ -107,6 +107,7 @@ export const Constraint = z.object({
   name: z.enum([
     'min-replicas',
     'max-replicas',
+    'no-room',
     'step-limit',
     'cooldown',
     'data-stale',

@@ -78,6 +78,11 @@ export const ObservedState = z.object({
   /** Null only where a problem says why. */
   target: Target.nullable(),
   replicas: Replicas.nullable(),
+  /** Pods that were asked for and have no place: no node has room, or a quota is used up. */
+  unplaced: z
+    .object({ pods: z.int().positive(), message: z.string().max(300) })
+    .nullable()
+    .optional(),
   /** Creation → ready, seconds, of pods that became ready in the last ten minutes. */
   startups: z
     .array(z.object({ pod: z.string(), readyAtMs: epochMs, seconds: z.number().nonnegative() }))
