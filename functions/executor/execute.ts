@@ -17,6 +17,7 @@ import {
   allowed,
   FINALIZER,
   overtaken,
+  isHold,
   isPardoned,
   specOf,
   stoppedByDecision,
@@ -207,7 +208,7 @@ function carryOut(
   field: ControlledField,
   spec: PolicySpec,
 ): Promise<Action> {
-  if (current.decision.kind === 'hold') return hold(control, current, field, 'hold');
+  if (isHold(current.decision, spec, field)) return hold(control, current, field, 'hold');
   const to = allowed(current.decision, spec, field);
   if (to === field.value) return hold(control, current, field, 'bounds');
   if (overtaken(current.policy, current.decision, field, to)) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { NimbusError } from '#shared/errors.ts';
-import { DecisionMade, type Action, type Decision } from '#shared/events/index.ts';
+import { DecisionMade, type Action, type Decision, type PolicySpec } from '#shared/events/index.ts';
 import type { ControlledField, PolicyObject } from '#shared/ports.ts';
 import { decodeEvent, encodeEvent } from '#shared/runtime/envelope.ts';
 import { createApp } from '#shared/runtime/serve.ts';
@@ -210,6 +210,21 @@ test('a floor stays within what the owner allows, carries an expiry and is renew
   later(170_000);
   await send({ sequence: 3, kind: 'hold', to: 3 });
   expect(world.field?.note?.expiresAt).toBe(first);
+});
+
+test.each<[when: string, decision: Partial<Decision>, spec: Partial<PolicySpec>, floor: number]>([
+  ['just as many pods as there are are wanted', { reason: 'at-target', to: 7 }, {}, 7],
+  ['more are wanted than may be', { reason: 'bounds', to: 9 }, {}, 9],
+  ['the policy asks for more at least', { reason: 'no-data', to: 3 }, { minReplicas: 5 }, 5],
+  ['it only waits before it takes away', { reason: 'cooldown', to: 7 }, {}, 3],
+  ['somebody asked to hold', { reason: 'held', to: 7 }, { minReplicas: 5 }, 3],
+  ['the policy has a problem', { reason: 'problem', to: 7 }, { minReplicas: 5 }, 3],
+])('a floor under a hold, when %s', async (_when, decision, spec, floor) => {
+  const policy = { spec: aSpec({ mode: 'floor', ...spec }) };
+  const { world, send } = setUp(policy, { ...floorField, value: 3, stored: 3 });
+  await send({ kind: 'hold', from: decision.to ?? 0, ...decision });
+
+  expect(world.field?.value).toBe(floor);
 });
 
 test('a renewal keeps the floor from expiring while decisions come', async () => {

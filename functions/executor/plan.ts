@@ -134,9 +134,27 @@ export function stoppedByDecision(
   return standing === null ? null : { ...stop('conflict', standing.slice(0, 500)), second: true };
 }
 
+/**
+ * What the floor must be though nothing is to change: an autoscaler may go below what it stands at, and
+ * the core wants just that many pods; or it may go below what the policy asks for at least.
+ */
+function heldFloor({ reason, to, constraints }: Decision, spec: PolicySpec): number {
+  if (['problem', 'off', 'held'].includes(reason)) return 0;
+  if (constraints.some(({ name }) => name === 'no-room')) return 0;
+  return reason === 'at-target' || reason === 'bounds'
+    ? Math.max(to, spec.minReplicas)
+    : spec.minReplicas;
+}
+
+/** Whether a decision is nothing but a hold for this field. */
+export const isHold = (decision: Decision, spec: PolicySpec, field: ControlledField): boolean =>
+  decision.kind === 'hold' &&
+  (field.kind !== 'floor' || heldFloor(decision, spec) <= Math.min(field.value, field.high));
+
 /** The value that goes into the field: never outside of what policy and owner allow. */
 export function allowed(decision: Decision, spec: PolicySpec, field: ControlledField): number {
-  const wanted = Math.max(spec.minReplicas, Math.min(spec.maxReplicas, decision.to));
+  const asked = decision.kind === 'hold' ? heldFloor(decision, spec) : decision.to;
+  const wanted = Math.max(spec.minReplicas, Math.min(spec.maxReplicas, asked));
   const low =
     field.kind === 'floor' ? (field.note?.original ?? (field.note === null ? field.value : 0)) : 0;
   return Math.max(Math.min(wanted, field.high), Math.min(low, field.high));
