@@ -62,7 +62,8 @@ async function stopFor(
   const { decision, policy } = current;
   const field = located !== null && 'found' in located ? located.found : null;
   const action = held(current, why.reason, why.message, field?.value);
-  const floor = why.release ? null : floorOf(field?.note ?? null);
+  const lost = why.release || why.second === true; // what stands there now is not ours
+  const floor = lost ? null : floorOf(field?.note ?? null);
   const status = statusOf(policy, decision, action, { floor, second: why.second });
   const written = await control.patchStatus(policy, status);
   if (why.release) await giveBack(control, { ...current, policy: written }, located);

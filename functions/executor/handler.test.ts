@@ -260,6 +260,7 @@ test('who changes the field back after us is named, and there is no fight', asyn
   const reversed = await send({ sequence: 2, to: 9 });
   expect(reversed).toMatchObject({ outcome: 'held', reason: 'conflict' });
   expect(reversed.message).toContain('argocd set spec.minReplicas to 3 after we set it to 8');
+  expect(world.policy?.status.floor).toBeNull(); // what stands there is not ours
   world.writtenBy('nimbusguard', 3);
   expect((await send({ sequence: 3, to: 9 })).reason).toBe('conflict'); // until the policy is edited
   expect(world.writes).toHaveLength(1);

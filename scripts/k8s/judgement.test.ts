@@ -4,7 +4,7 @@ import { chooseBroker, looksLocal, refuseForeignContext } from './choices.ts';
 import { judge } from './cluster.ts';
 import { Failure } from './command.ts';
 import { isReady, remedyFor, type KubeObject } from './kubectl.ts';
-import { freeRoom, quantity, refuseOn } from './preflight.ts';
+import { freeRoom, quantity, refuseOn, storeVerdict } from './preflight.ts';
 import { createProgress, explain } from './progress.ts';
 import { table } from './status.ts';
 import { knativeFor } from './versions.ts';
@@ -47,6 +47,18 @@ describe('an installed part', () => {
   ])('%s', (_when, deployments, crds, state, missing) => {
     expect(judge(part, deployments, new Set(crds))).toMatchObject({ state, missing });
   });
+});
+
+test.each([
+  [1, false, 'ok', 'model store: ConfigMaps, 1 target: 0.2 writes/s'],
+  [100, false, 'ok', 'model store: ConfigMaps, 100 targets: 23.0 writes/s, 90 KiB/s'],
+  [101, false, 'warn', 'above 100 use Redis: MODEL_STORE_URL=redis://'],
+  [5000, true, 'ok', 'model store: Redis, 5000 targets'],
+])('%i targets, Redis %s: %s', (targets, redis, mark, said) => {
+  const verdict = storeVerdict(targets, redis);
+
+  expect(verdict.mark).toBe(mark);
+  expect(verdict.text).toContain(said);
 });
 
 test.each([

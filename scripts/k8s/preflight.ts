@@ -164,6 +164,31 @@ async function namespace(): Promise<Verdict> {
       };
 }
 
+/** Measured: a target costs its ConfigMaps a write of 4 KiB about every four seconds, all of it etcd's. */
+const WRITES_PER_TARGET = 0.23;
+const BYTES_PER_TARGET = 0.9 * 2 ** 10;
+const CONFIG_MAP_TARGETS = 100;
+
+/** Whether the model store is fit for so many targets. */
+export function storeVerdict(targets: number, redis: boolean): Verdict {
+  const count = `${targets} ${targets === 1 ? 'target' : 'targets'}`;
+  if (redis) return { mark: 'ok', text: `model store: Redis, ${count}` };
+  const writes = (targets * WRITES_PER_TARGET).toFixed(1);
+  const kib = ((targets * BYTES_PER_TARGET) / 2 ** 10).toFixed(0);
+  const text = `model store: ConfigMaps, ${count}: ${writes} writes/s, ${kib} KiB/s to the API server`;
+  if (targets <= CONFIG_MAP_TARGETS) return { mark: 'ok', text };
+  const remedy = 'MODEL_STORE_URL=redis://host:6379 make k8s-dev';
+  return { mark: 'warn', text: `${text}; above ${CONFIG_MAP_TARGETS} use Redis: ${remedy}` };
+}
+
+async function store(): Promise<Verdict> {
+  const asked = process.env['MODEL_STORE_URL'] ?? '';
+  const stored = await get('secret', 'model-store', NAMESPACE);
+  const policies = await list('scalingpolicies.nimbusguard.io', ['-A']);
+  const redis = asked === '' ? stored?.data?.['url'] !== undefined : asked.startsWith('redis');
+  return storeVerdict(policies.length, redis);
+}
+
 /** Every verdict, in the order of printing. */
 export async function preflight(
   cluster: Cluster,
@@ -182,6 +207,7 @@ export async function preflight(
     part(cluster.kafkaBroker, broker === 'kafka', install),
     ...(broker === 'mt' ? [part(cluster.mtBroker, true, install)] : []),
     part(cluster.keda, false, install),
+    await store(),
     await namespace(),
   ];
 }
