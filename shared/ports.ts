@@ -136,6 +136,8 @@ export interface FieldPart {
   /** Share of the whole, 0…1. */
   readonly share: number;
   readonly high: number;
+  /** Field manager that wrote its value last; null where the API server does not say. */
+  readonly owner: string | null;
   readonly note: FieldNote | null;
 }
 
@@ -160,6 +162,8 @@ export interface ControlledField {
   /** Autoscaler that writes the replicas of a plain workload: it cannot be owned beside it. */
   readonly rival: string | null;
   readonly parts?: readonly FieldPart[];
+  /** False where parts came or went since we wrote: their shares have to be written anew. */
+  readonly settled?: boolean;
 }
 
 /** Kept as an annotation on the target until the original is put back. */
@@ -171,6 +175,8 @@ export interface FieldNote {
   /** What we wrote last; null between taking the note and the first write. */
   readonly value: number | null;
   readonly policyUid: string;
+  /** Of a part: what all parts hold together. Their shares are rounded up, so their sum may be more. */
+  readonly total?: number | undefined;
   /** RFC 3339; null for replicas that we own. A floor past it is released by whoever sees it. */
   readonly expiresAt: string | null;
 }

@@ -144,11 +144,10 @@ async function hold(
   reason: 'hold' | 'bounds' | 'superseded',
 ): Promise<Action> {
   const { decision, policy, nowMs } = current;
-  const renewed =
-    field.note !== null && needsRenewal(field, nowMs)
-      ? noteFor(field, policy, field.value, nowMs)
-      : null;
-  if (renewed !== null) await writeFirmly(control, current, field, field.value);
+  const own = field.note?.value ?? field.value;
+  const due = needsRenewal(field, nowMs) || field.settled === false;
+  const renewed = field.note !== null && due ? noteFor(field, policy, own, nowMs) : null;
+  if (renewed !== null) await writeFirmly(control, current, field, own);
   const message = reason === 'superseded' ? OVERTAKEN : decision.sentence;
   const action = held(current, reason, message, field.value);
   const floor = floorOf(renewed ?? field.note);

@@ -252,6 +252,15 @@ test('a renewal keeps the floor from expiring while decisions come', async () =>
   expect(world.policy?.status).toMatchObject({ floor: 6 });
 });
 
+test('a hold writes the shares of a floor anew where traffic moved', async () => {
+  const { world, send } = setUp(floorPolicy, floorField);
+  await send({ to: 8 });
+  world.field = { ...world.field!, value: 3, settled: false };
+  await send({ sequence: 2, kind: 'hold', reason: 'cooldown', to: 8 });
+
+  expect(world.writes.map(({ value }) => value)).toEqual([8, 8]);
+});
+
 test('who changes the field back after us is named, and there is no fight', async () => {
   const { world, send } = setUp(floorPolicy, floorField);
   await send({ to: 8 });

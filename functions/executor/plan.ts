@@ -55,7 +55,12 @@ const isFresh = (decidedAtMs: number, nowMs: number): boolean =>
   nowMs - decidedAtMs <= EXPIRED_AFTER_MS;
 
 /** Whether somebody else wrote the field after us. */
-function secondWriter({ note, owner, value }: ControlledField, manager: string): string | null {
+function secondWriter(field: ControlledField, manager: string): string | null {
+  const { note, owner, value, parts } = field;
+  if (parts !== undefined) {
+    const changed = parts.find((part) => part.note !== null && part.value !== part.note.value);
+    return changed === undefined || changed.owner === manager ? null : changed.owner;
+  }
   if (typeof note?.value !== 'number' || owner === null || owner === manager) return null;
   return value === note.value ? null : owner;
 }

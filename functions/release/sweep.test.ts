@@ -110,7 +110,15 @@ test.each<[string, FieldNote | null, Partial<PolicyObject>, boolean, string[]]>(
 });
 
 test('the floors of a Knative Service expire with the first of their notes', async () => {
-  const part = { name: 'r1', resourceVersion: '1', stored: 3, value: 3, share: 1, high: 20 };
+  const part = {
+    name: 'r1',
+    resourceVersion: '1',
+    stored: 3,
+    value: 3,
+    share: 1,
+    high: 20,
+    owner: 'nimbusguard',
+  };
   const parts = [
     { ...part, note: note(at(60)) },
     { ...part, name: 'r2', share: 0, note: note(at(-1)) },

@@ -1,6 +1,6 @@
 import { NimbusError } from '../errors.ts';
 import type { Control, ControlledField, FieldNote, FieldPart } from '../ports.ts';
-import { MIN_SCALE } from './fields.ts';
+import { MIN_SCALE, partFloor } from './fields.ts';
 import { HPA, objectPath, REVISION, targetKind } from './kinds.ts';
 import type { Json, KubernetesApi } from './kubernetes-api.ts';
 import { FIELD_MANAGER, metadata, NOTE_ANNOTATION, text } from './objects.ts';
@@ -82,11 +82,9 @@ function partsWriter(patch: Patch) {
       if (part.share === 0) await releasePart(field, part);
       else {
         const original = part.note === null ? part.stored : part.note.original;
-        const own = Math.min(
-          part.high,
-          Math.max(original ?? 0, Math.ceil(value * part.share - 1e-9)),
-        );
-        await writePart(field.target.namespace, part, own, { ...note, original, value: own });
+        const own = partFloor(part, value);
+        const noted = { ...note, original, value: own, total: value };
+        await writePart(field.target.namespace, part, own, noted);
       }
     }
   };

@@ -33,6 +33,7 @@ const Note = z.object({
   owner: z.string().nullable(),
   value: z.int().nullable(),
   policyUid: z.string(),
+  total: z.int().optional(),
   expiresAt: z.string().nullable(),
 });
 
@@ -107,6 +108,8 @@ const annotated = (object: Json, name: string): number | null => {
   return value === undefined ? null : (count(Number(value)) ?? null);
 };
 
+const OWNER_PATH = ['f:metadata', 'f:annotations', `f:${MIN_SCALE}`];
+
 function partOf(revision: Json, share: number): FieldPart {
   const highest = annotated(revision, MAX_SCALE) ?? 0;
   return {
@@ -116,11 +119,10 @@ function partOf(revision: Json, share: number): FieldPart {
     value: annotated(revision, MIN_SCALE) ?? 0,
     share,
     high: highest === 0 ? UNBOUNDED : highest, // Knative's 0 is no limit
+    owner: ownerOf(revision, OWNER_PATH),
     note: noteOf(revision),
   };
 }
-
-const OWNER_PATH = ['f:metadata', 'f:annotations', `f:${MIN_SCALE}`];
 
 /**
  * The floor of a Knative Service: min-scale on the Revisions that serve traffic. On the Service it would
@@ -137,9 +139,11 @@ export function knativeField(service: Json, revisions: readonly Json[]): Control
   const parts = own.map((revision) =>
     partOf(revision, serving.includes(revision) ? shareOf(metadata(revision)['name']) : 0),
   );
-  const owners = own.map((revision) => ownerOf(revision, OWNER_PATH));
-  const value = parts.reduce((sum, part) => sum + part.value, 0);
-  const written = parts.filter(({ note }) => note !== null);
+  const stands = parts.reduce((sum, part) => sum + (part.share > 0 ? part.value : 0), 0);
+  const note = wholeNote(parts.filter((part) => part.note !== null));
+  const total = note?.value ?? null;
+  const settled = total !== null && parts.every((part) => isSettled(part, total));
+  const value = settled ? total : stands;
   return {
     target: targetOf(KNATIVE_SERVICE, service),
     resourceVersion: text(metadata(service)['resourceVersion']) ?? '',
@@ -148,12 +152,26 @@ export function knativeField(service: Json, revisions: readonly Json[]): Control
     stored: value,
     value,
     high: parts.reduce((sum, part) => sum + (part.share > 0 ? part.high : 0), 0),
-    owner: owners.find((owner) => owner !== null) ?? null,
-    note: wholeNote(written),
+    owner: parts.find(({ owner }) => owner !== null)?.owner ?? null,
+    note,
     rival: null,
     parts,
+    settled: note === null || settled,
   };
 }
+
+/** What a part holds of a floor: its share rounded up, never below its original nor above its maximum. */
+export function partFloor(part: FieldPart, total: number): number {
+  const original = part.note === null ? part.stored : part.note.original;
+  const share = Math.ceil(total * part.share - 1e-9);
+  return Math.min(part.high, Math.max(original ?? 0, share));
+}
+
+/** A part without traffic has nothing of ours any more, every other one has its share. */
+const isSettled = (part: FieldPart, total: number): boolean =>
+  part.share === 0
+    ? part.note === null
+    : part.note !== null && part.value === partFloor(part, total);
 
 /** The notes of all parts as one: what we hold in sum, and what stood there before. */
 function wholeNote(written: readonly FieldPart[]): FieldNote | null {
@@ -161,5 +179,7 @@ function wholeNote(written: readonly FieldPart[]): FieldNote | null {
   if (first === null) return null;
   const sum = (pick: (note: FieldNote) => number | null): number =>
     written.reduce((total, { note }) => total + (note === null ? 0 : (pick(note) ?? 0)), 0);
-  return { ...first, original: sum(({ original }) => original), value: sum(({ value }) => value) };
+  const total = Math.max(...written.map(({ note }) => note?.total ?? 0));
+  const value = total > 0 ? total : sum((note) => note.value);
+  return { ...first, original: sum(({ original }) => original), value };
 }
