@@ -1,8 +1,10 @@
 # Every command of NimbusGuard. `make help` lists them.
 SHELL := /bin/sh
 NPM := npm --loglevel=error
-STAMP := node_modules/.package-lock.json
-# The project brings its own Node (devDependency `node`): its binary comes first on PATH.
+# What running needs, and that plus what checks and tests need: half of the packages each.
+RUNTIME := node_modules/.runtime-stamp
+STAMP := node_modules/.full-stamp
+# The project brings its own Node (optional dependencies `node-<platform>`): it comes first on PATH.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
@@ -11,35 +13,41 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+$(RUNTIME): package-lock.json
+	@$(NPM) ci --omit=dev
+	@node scripts/config/node-version.js
+	@touch $@
+
 $(STAMP): package-lock.json
 	@$(NPM) ci
 	@node scripts/config/node-version.js
-	@touch $(STAMP)
+	@touch $(RUNTIME) $@
 
 install: $(STAMP) ## Install the dependencies (only when the lock file changed)
 
-build: $(STAMP) ## Bundle every function and report the sizes
+build: $(RUNTIME) ## Bundle every function and report the sizes
 	@node scripts/build.ts
 
-local: $(STAMP) ## Run the whole loop on this machine; Ctrl-C stops it and leaves nothing behind
-	@exec node scripts/local/main.ts
+local: $(RUNTIME) ## Run the whole loop on this machine; Ctrl-C stops it and leaves nothing behind
+	@node scripts/local/prepare.ts
+	@exec node --max-semi-space-size=4 dist/local-loop/index.mjs
 
-status: $(STAMP) ## Health, versions, replicas and the last decision; exit 1 when something is not well
+status: $(RUNTIME) ## Health, versions, replicas and the last decision; exit 1 when something is not well
 	@node scripts/status.ts
 
-clean: $(STAMP) ## Stop what `make local` started and remove its state and the bundles
+clean: $(RUNTIME) ## Stop what `make local` started and remove its state and the bundles
 	@node scripts/local/clean.ts
 
-k8s-dev: $(STAMP) ## Install NimbusGuard on the current kubectl context and forward its ports
+k8s-dev: $(RUNTIME) ## Install NimbusGuard on the current kubectl context and forward its ports
 	@exec node scripts/k8s/dev.ts
 
-forward: $(STAMP) ## Forward the ports of a cluster installation until Ctrl-C
+forward: $(RUNTIME) ## Forward the ports of a cluster installation until Ctrl-C
 	@exec node scripts/k8s/forward.ts
 
-k8s-watch: $(STAMP) ## Let NimbusGuard watch and act in NAMESPACE=…
+k8s-watch: $(RUNTIME) ## Let NimbusGuard watch and act in NAMESPACE=…
 	@node scripts/k8s/watch.ts "$(NAMESPACE)"
 
-k8s-clean: $(STAMP) ## Restore what NimbusGuard changed on the cluster, then remove what it installed
+k8s-clean: $(RUNTIME) ## Restore what NimbusGuard changed on the cluster, then remove what it installed
 	@node scripts/k8s/clean.ts
 
 check: $(STAMP) ## Format, lint, types, unused code

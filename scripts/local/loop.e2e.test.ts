@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunState } from './run-state.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'loop-'));
-const main = new URL('main.ts', import.meta.url).pathname;
+const main = new URL('../../dist/local-loop/index.mjs', import.meta.url).pathname; // `make e2e` builds it
 let loop: ChildProcess;
 let output = '';
 

@@ -1,16 +1,15 @@
-// `make local`: builds the bundles and runs the whole loop on this machine until Ctrl-C or SIGTERM.
-import { execFile } from 'node:child_process';
+// The whole loop on this machine until Ctrl-C or SIGTERM. `make local` bundles it (prepare.ts), so that it
+// starts fast and stays small.
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { localUrl } from './addresses.ts';
 import { followDecisions } from './decisions.ts';
 import { ManifestError, readManifests } from './manifests/index.ts';
-import { endLeftovers, liveSupervisor, readRunState, removeRunState } from './run-state.ts';
+import { endLeftovers, freeState, removeRunState } from './run-state.ts';
 import { LocalLoop } from './supervisor.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 const say = (line: string): void => console.log(line);
-const seconds = (sinceMs: number): string => ((performance.now() - sinceMs) / 1000).toFixed(1);
 
 const { values: flags } = parseArgs({
   options: {
@@ -27,22 +26,8 @@ const givenSecrets = (): Record<string, Record<string, string>> => {
 
 /** Refuses to run beside a live loop of this checkout; ends what a killed one left behind. */
 async function takeOver(): Promise<void> {
-  const state = readRunState();
-  const running = liveSupervisor(state);
-  if (running !== undefined) {
-    throw new Error(
-      `a local loop of this checkout is already running (pid ${running}, console ${state?.urls['operator'] ?? ''}).\nStop it with Ctrl-C there, or with \`make clean\`, which also removes its state.`,
-    );
-  }
-  const ended = await endLeftovers(state);
+  const ended = await endLeftovers(freeState());
   if (ended.length > 0) say(`replaced what a killed run left behind: ${ended.join(', ')}`);
-}
-
-/** Builds in a process of its own: what building takes of memory is given back. */
-async function buildBundles(): Promise<string> {
-  const script = join(ROOT, 'scripts/build.ts');
-  const { stdout } = await promisify(execFile)(process.execPath, [script]);
-  return stdout.trimEnd().split('\n').at(-1) ?? '';
 }
 
 function printAccess(loop: LocalLoop, listed: readonly string[]): void {
@@ -67,11 +52,8 @@ function printAccess(loop: LocalLoop, listed: readonly string[]): void {
 }
 
 async function run(): Promise<void> {
-  const started = performance.now();
   await takeOver();
   const manifests = readManifests(flags.manifests, { secrets: givenSecrets() });
-  say(await buildBundles());
-
   const loop = new LocalLoop({ manifests, manifestsDir: flags.manifests, say });
   const stopping = new AbortController();
   const stop = (): void => {
@@ -102,7 +84,7 @@ async function run(): Promise<void> {
     throw error;
   }
   printAccess(loop, manifests.listed);
-  say(`ready in ${seconds(started)} s`);
+  say(`ready in ${(performance.now() / 1000).toFixed(1)} s`);
   const operator = loop.addresses.services.get('operator');
   if (operator !== undefined) await followDecisions(localUrl(operator), say, stopping.signal);
 }

@@ -57,6 +57,16 @@ export function liveSupervisor(state: RunState | undefined): number | undefined 
   return identityOf(pid) === identity ? pid : undefined;
 }
 
+/** State of the last run; throws, with what to do, while that run is alive. */
+export function freeState(): RunState | undefined {
+  const state = readRunState();
+  const running = liveSupervisor(state);
+  if (running === undefined) return state;
+  throw new Error(
+    `a local loop of this checkout is already running (pid ${running}, console ${state?.urls['operator'] ?? ''}).\nStop it with Ctrl-C there, or with \`make clean\`, which also removes its state.`,
+  );
+}
+
 /** Ends processes that an earlier, killed run left behind. Returns their names. */
 export async function endLeftovers(state: RunState | undefined): Promise<string[]> {
   const left = (state?.children ?? []).filter(({ pid, identity }) => identityOf(pid) === identity);

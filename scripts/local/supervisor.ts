@@ -19,11 +19,11 @@ import { STATE_DIR, writeRunState, type RunState } from './run-state.ts';
 import { bundleLauncher, startCluster, type Cluster, type Pod } from './cluster/index.ts';
 import { PodUpstreams } from './pod-upstreams.ts';
 
-/** Folder of the broker's bundle, made by scripts/build.ts. */
-const LOCAL_BROKER = 'local-broker';
 const SERVICE_LABEL = 'serving.knative.dev/service';
 const GRACE_MS = 5000;
-const BUNDLES = new URL('../../dist/functions', import.meta.url).pathname;
+/** Made by scripts/build.ts. */
+const DIST = new URL('../../dist', import.meta.url).pathname;
+const BUNDLES = join(DIST, 'functions');
 
 export interface LoopOptions {
   readonly manifests: Manifests;
@@ -191,7 +191,7 @@ export class LocalLoop {
     this.#broker = new Instances(
       {
         name: 'broker',
-        script: join(BUNDLES, LOCAL_BROKER, 'index.mjs'),
+        script: join(DIST, 'local-broker/index.mjs'),
         env: {
           HOST: '127.0.0.1',
           MANIFESTS: this.#options.manifestsDir,
