@@ -3,7 +3,7 @@ import type { Control, ControlledField, FieldNote, FieldPart } from '../ports.ts
 import { MIN_SCALE, partFloor } from './fields.ts';
 import { HPA, objectPath, REVISION, targetKind } from './kinds.ts';
 import type { Json, KubernetesApi } from './kubernetes-api.ts';
-import { FIELD_MANAGER, metadata, NOTE_ANNOTATION, text } from './objects.ts';
+import { count, FIELD_MANAGER, metadata, NOTE_ANNOTATION, record, text } from './objects.ts';
 
 export type Patch = (path: string, body: unknown) => Promise<Json>;
 
@@ -35,8 +35,46 @@ const pathOf = ({ target }: ControlledField): string =>
 
 const specName = ({ path }: ControlledField): string => path.slice('spec.'.length);
 
+const SCALE_RETRIES = 5;
+
+/**
+ * Sets the replicas. The object has a controller of its own, which answers every change with a
+ * new status: as long as only that moved, it is tried again at the version that stands there.
+ */
+function scaleWriter(api: KubernetesApi, patch: Patch) {
+  /** The version that stands there, if the replicas are still those that were read. */
+  const unmoved = async (field: ControlledField, path: string): Promise<string | undefined> => {
+    const scale = (await api.request({ method: 'GET', path })) ?? {};
+    const { uid, resourceVersion } = metadata(scale);
+    const replicas = count(record(scale['spec'])['replicas']) ?? 0; // none are left out of the answer
+    const same = uid === field.target.uid && replicas === field.value;
+    return same ? text(resourceVersion) : undefined;
+  };
+
+  const write = async (
+    field: ControlledField,
+    replicas: number,
+    resourceVersion: string,
+    attemptsLeft: number,
+  ): Promise<void> => {
+    const path = `${pathOf(field)}/scale`;
+    const identity = { uid: field.target.uid, resourceVersion };
+    try {
+      await patch(path, { metadata: identity, spec: { replicas } });
+    } catch (error) {
+      const conflict = error instanceof NimbusError && error.code === 'target.conflict';
+      if (!conflict || attemptsLeft === 0) throw error;
+      const version = await unmoved(field, path);
+      if (version === undefined) throw error;
+      await write(field, replicas, version, attemptsLeft - 1);
+    }
+  };
+  return write;
+}
+
 /** Replicas of a workload go through /scale; the note is taken before the first write. */
-function replicasWriter(patch: Patch) {
+function replicasWriter(api: KubernetesApi, patch: Patch) {
+  const scale = scaleWriter(api, patch);
   return async (field: ControlledField, value: number | null, note: FieldNote | null) => {
     const path = pathOf(field);
     const first = note !== null && (field.note?.value ?? null) === null;
@@ -46,10 +84,7 @@ function replicasWriter(patch: Patch) {
         })
       : undefined;
     const resourceVersion = text(metadata(noted ?? {})['resourceVersion']) ?? field.resourceVersion;
-    if (value !== null) {
-      const identity = { uid: field.target.uid, resourceVersion };
-      await patch(`${path}/scale`, { metadata: identity, spec: { replicas: value } });
-    }
+    if (value !== null) await scale(field, value, resourceVersion, SCALE_RETRIES);
     const { uid } = field.target;
     if (first || note === null)
       await patch(path, { metadata: { uid, annotations: noteText(note) } });
@@ -95,7 +130,7 @@ function partsWriter(patch: Patch) {
 /** Writes the value with its note, or puts the original back where the field still holds our value. */
 export function fieldWriter(api: KubernetesApi): Pick<Control, 'write' | 'release'> {
   const patch = mergePatch(api);
-  const replicas = replicasWriter(patch);
+  const replicas = replicasWriter(api, patch);
   const parts = partsWriter(patch);
   return {
     async write(field, value, note) {
