@@ -34,7 +34,7 @@ const REMEDIES: readonly [pattern: RegExp, remedy: string][] = [
     'No cluster is chosen: kubectl config get-contexts, then kubectl config use-context NAME.',
   ],
   [
-    /connection refused|no route to host|i\/o timeout|deadline exceeded|no such host/i,
+    /connection refused|was refused|no route to host|i\/o timeout|deadline exceeded|no such host/i,
     'The cluster does not answer: check with kubectl cluster-info that it runs and the context is right.',
   ],
   [/forbidden|unauthorized/i, 'Ask an administrator of the cluster for the rights named above.'],
