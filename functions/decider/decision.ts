@@ -3,7 +3,7 @@ import type { Verdict } from '#shared/domain/index.ts';
 import type { Decision, ObservedState } from '#shared/events/index.ts';
 import type { DecideEntry, Ledger } from './ledger.ts';
 
-const SILENCE_MS = 55_000; // at least one decision a minute, with a beat to spare
+const SILENCE_MS = 52_000; // at least one decision a minute: the beat before it must do, early or late
 const MAX_MATURED = 64;
 
 /** Problems that leave nothing to decide about; stale data is the core's business. */
