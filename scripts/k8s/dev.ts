@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util';
 import { chooseBroker, refuseForeignContext } from './choices.ts';
 import { readCluster, type Cluster } from './cluster.ts';
-import { Failure, run } from './command.ts';
+import { Failure, run, type Ran } from './command.ts';
 import { forwardInBackground } from './background.ts';
 import { buildImages, findLoader, imageNames } from './images.ts';
 import { apply, type KubeObject } from './kubectl.ts';
@@ -40,6 +40,7 @@ async function check(
 
 /** Bundles, images of what changed, and their way into the cluster. */
 async function images(
+  bundling: Promise<Ran>,
   functions: readonly string[],
   cluster: Cluster,
   progress: Progress,
@@ -47,7 +48,7 @@ async function images(
   const labels = new Set(cluster.nodes.flatMap((n) => Object.keys(n.metadata.labels ?? {})));
   const loader = findLoader(cluster.context, labels);
   await progress.step('bundle the functions', async () => {
-    const ran = await run(process.execPath, [`${ROOT}scripts/build.ts`]);
+    const ran = await bundling;
     if (ran.code === 0) return;
     throw new Failure('the build failed', {
       why: (ran.stderr || ran.stdout).trim(),
@@ -86,6 +87,7 @@ const ACCESS = `
 async function dev(): Promise<void> {
   const started = performance.now();
   const progress = createProgress();
+  const bundling = run(process.execPath, [`${ROOT}scripts/build.ts`]); // beside the checks
   const cluster = await progress.step('look at the cluster', readCluster);
   await refuseForeignContext(cluster);
   const broker = chooseBroker();
@@ -99,7 +101,7 @@ async function dev(): Promise<void> {
     ['Secret model-store', await modelStoreSecret(progress)],
   ]);
   if (!flags['skip-install']) await installMissing(cluster, broker, progress);
-  const built = await images(functionsOf(manifests), cluster, progress);
+  const built = await images(bundling, functionsOf(manifests), cluster, progress);
   await noteRestingAdapter();
   await rollOut(manifests, built, secrets, progress);
   if (!flags['no-forward']) await forwardInBackground(progress);

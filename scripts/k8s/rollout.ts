@@ -13,6 +13,8 @@ interface Phase {
   /** What to wait for; kinds that are ready once they are stored have none. */
   readonly resource?: string;
   readonly condition?: string;
+  /** Which of its objects are waited for; all unless given. */
+  awaits?(object: KubeObject): boolean;
 }
 
 const ofKinds =
@@ -36,21 +38,24 @@ const PHASES: readonly Phase[] = [
     condition: 'Established',
   },
   {
-    title: 'accounts, rights and settings',
+    title: 'accounts, rights, settings and policies',
     takes: ofKinds(
       ...['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'],
-      ...['ConfigMap', 'CronJob'],
+      ...['ConfigMap', 'CronJob', 'ScalingPolicy'],
     ),
   },
   {
     title: 'functions that need no Broker',
     takes: ({ kind, metadata }, bound) => kind === 'Service' && !bound.has(metadata.name),
   },
-  { title: 'Broker', takes: ofKinds('Broker'), resource: BROKER },
-  { title: 'sink bindings', takes: ofKinds('SinkBinding') },
+  {
+    title: 'Broker and sink bindings',
+    takes: ofKinds('Broker', 'SinkBinding'),
+    resource: BROKER,
+    awaits: ofKinds('Broker'),
+  },
   { title: 'functions', takes: ofKinds('Service'), resource: KSVC },
   { title: 'Triggers', takes: ofKinds('Trigger'), resource: 'triggers.eventing.knative.dev' },
-  { title: 'policies', takes: ofKinds('ScalingPolicy') },
   { title: 'beat', takes: ofKinds('PingSource'), resource: 'pingsources.sources.knative.dev' },
 ];
 
@@ -67,7 +72,9 @@ function wantedOf(phase: Phase, objects: readonly KubeObject[]): Wanted | undefi
   return {
     resource: phase.resource,
     namespace: NAMESPACE,
-    names: objects.map(({ metadata }) => metadata.name),
+    names: objects
+      .filter((object) => phase.awaits?.(object) ?? true)
+      .map(({ metadata }) => metadata.name),
     ...(phase.condition === undefined ? {} : { condition: phase.condition }),
   };
 }
