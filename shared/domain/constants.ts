@@ -25,8 +25,8 @@ export const FORECAST_CLIP = 1.2;
 /** Sum of the covariance diagonal: beyond it old directions would explode when they come back. */
 export const TRACE_MAX = 40;
 
-/** QLIKE gradient step: a memory of about 500 errors. */
-export const SCALE_RATE = 0.002;
+/** QLIKE gradient step: a memory of about 1000 errors. */
+export const SCALE_RATE = 0.001;
 /** Memory of the fast, the recent and the slow error averages, in samples. */
 export const SCALE_FAST = 1 / 6;
 export const SCALE_RECENT = 1 / 30;
@@ -63,11 +63,21 @@ export const LAMBDA_MAX = Math.log(8);
 export const LAMBDA_GAIN = 0.25;
 /** λ is frozen where doubling the price buys less than this share of the risk. */
 export const LAMBDA_WORTH = 0.1;
+/** λ does not ask for a fleet that costs more than this multiple of an HPA's at the same target. */
+export const SPEND_MAX = 1.1;
+/** Doubling the price makes a fleet about a tenth dearer: log price per log cost. */
+export const PRICE_PER_SPEND = 7;
 
 /** Overload is never planned for: n is feasible only up to this probability. */
 export const OVERLOAD_MAX = 0.3;
-/** Price of one changed pod, as a share of a mean-fleet-minute per mean pod. */
-export const CHURN_PRICE = 0.02;
+/**
+ * What one more pod must earn, in prices of a pod. A pod that is started pays for its start-up and its
+ * draining before and after it serves (two thirds of a minute); one that is there would pay them again.
+ */
+export const START_PRICE = 2;
+export const KEEP_PRICE = 0.4;
+/** Price of a scale-down, mean-fleet-minutes per mean pod: 18 s of one pod. */
+export const CHURN_PRICE = 0.3;
 /** The largest answer of the last so many blocks is kept when going down. */
 export const RECENT_UP_BLOCKS = 0.67;
 
@@ -81,6 +91,8 @@ export const KNEE_UNKNOWN = 0.7;
 export const LATE_SLOPE_PRIOR = 25;
 /** Lateness that makes a minute violating. */
 export const LATE_MINUTE = 0.01;
+/** Lateness of one block that makes its minute violating: the other blocks are not all as full. */
+export const LATE_BLOCK = 0.014;
 /** Memory of capacity and latency model, seconds: a few hours, so that a release is noticed. */
 export const WORKLOAD_MEMORY_SECONDS = 6 * 3600;
 

@@ -311,6 +311,15 @@ test.each<[what: string, document: unknown, message: RegExp]>([
   expect(() => parseModel(document, aPolicy())).toThrow(message);
 });
 
+test('a model of the schema before goes on where it was', () => {
+  const run = live(() => 300, 300);
+  const { spent, ...price } = run.model.price;
+  const older = { ...run.model, schema: 1, price };
+  expect(spent[0]).toBeGreaterThan(0);
+  const read = parseModel(JSON.stringify(older), aPolicy());
+  expect(read).toEqual({ ...run.model, price: { ...price, spent: [0, 0] } });
+});
+
 test('learning the same score twice changes nothing', () => {
   const run = live(() => 300, 300);
   const spec = aPolicy();

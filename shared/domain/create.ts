@@ -34,13 +34,22 @@ export interface ModelOptions {
   readonly k0?: number;
   /** Whether λ follows the burn of the budget; true unless given. */
   readonly adaptPrice?: boolean;
-  /** Price of one changed pod; CHURN_PRICE unless given. */
+  /** Price of a scale-down; CHURN_PRICE unless given. */
   readonly churnPrice?: number;
   /** Parts to leave out (ablations of the bench). */
   readonly off?: readonly Part[];
 }
 
-const SCHEMA = 1;
+const SCHEMA = 2;
+/** How a document of an older schema becomes one of the next. */
+const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) => object>> = {
+  // 2 counts what was spent beside an HPA.
+  1: (document) => ({
+    ...document,
+    schema: 2,
+    price: { ...(document['price'] as object | undefined), spent: zeros(2) },
+  }),
+};
 /** Variance of the log demand over the control delay before anything was seen: 12 %. */
 const FIRST_VARIANCE = 0.12 ** 2;
 /** Variance of each weight of the regression before anything was learned. */
@@ -103,6 +112,7 @@ const newPrice = (): Model['price'] => ({
   updatedMs: 0,
   reachable: true,
   worth: zeros(2),
+  spent: zeros(2),
 });
 
 const newQ = (values: readonly number[]): Model['q'] => ({
@@ -207,17 +217,24 @@ function listDifference(document: unknown, length: number, path: string): string
  * caller sets the document aside and starts fresh.
  */
 export function parseModel(json: unknown, spec: PolicySpec): Model {
-  const document = typeof json === 'string' ? parseJson(json) : json;
-  if (typeof document !== 'object' || document === null) return refuse('expected a JSON object');
-  const schema: unknown = 'schema' in document ? document.schema : 'missing';
-  if (schema !== SCHEMA) {
-    return refuse(`schema ${JSON.stringify(schema)} cannot be read, only ${SCHEMA}`);
-  }
+  const document = migrated(typeof json === 'string' ? parseJson(json) : json);
   const difference = firstDifference(document, createModel(spec, { off: [] }), '');
   if (difference !== null) return refuse(difference);
   const bad = firstBad(document, '');
   if (bad !== null) return refuse(`${bad}: not a finite number`);
   return document as Model;
+}
+
+/** Brings a document of an older schema to this one, step by step. */
+function migrated(json: unknown): object {
+  if (typeof json !== 'object' || json === null) return refuse('expected a JSON object');
+  const schema: unknown = 'schema' in json ? json.schema : 'missing';
+  if (schema === SCHEMA) return json;
+  const step = typeof schema === 'number' ? MIGRATIONS[schema] : undefined;
+  if (step === undefined) {
+    return refuse(`schema ${JSON.stringify(schema)} cannot be read, only up to ${SCHEMA}`);
+  }
+  return migrated(step(json as Record<string, unknown>));
 }
 
 function parseJson(text: string): unknown {

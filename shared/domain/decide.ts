@@ -1,6 +1,15 @@
 // The one decision: called live, in shadow, in replay and in training alike.
-import { ACTIONS, HORIZON_SECONDS_MAX, NEUTRAL_ACTION, SAFE_OVERLOAD, Z90 } from './constants.ts';
+import {
+  ACTIONS,
+  HORIZON_SECONDS_MAX,
+  KEEP_PRICE,
+  NEUTRAL_ACTION,
+  SAFE_OVERLOAD,
+  START_PRICE,
+  Z90,
+} from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
+import { hpaOf } from './counterfactual.ts';
 import {
   forecastNow,
   learnForecasts,
@@ -10,11 +19,11 @@ import {
 } from './forecast.ts';
 import { guardOf, surpriseLevel, type Guard } from './guardrail.ts';
 import { at, clamp } from './maths.ts';
-import type { Forecaster, Model } from './model.ts';
+import type { Model } from './model.ts';
 import { observe, noteDelay, type Seen } from './observe.ts';
 import { matureDecisions, maturedOf, outcomeDue, rememberDecision } from './outcomes.ts';
-import { bestPods, bestPodsFor, overload, riskOf, situate, type Situation } from './plan.ts';
-import { adaptPrice, lateWeight, noteWorth, priceOf } from './price.ts';
+import { bestPods, bestPodsFor, riskOf, type Situation } from './plan.ts';
+import { adaptPrice, noteSpend, noteWorth, priceOf } from './price.ts';
 import { chooseAction, MULTIPLIERS } from './q-learning.ts';
 import { recordOf } from './record.ts';
 import { shield, type Shielded } from './shield.ts';
@@ -53,25 +62,27 @@ function delayParts(model: Model, sample: Sample, ageSeconds: number) {
   };
 }
 
-function situation(model: Model, forecaster: Forecaster, spec: PolicySpec, k: number): Situation {
-  const knee = kneeOf(model);
-  const capacity = capacityOf(model);
+function situation(model: Model, spec: PolicySpec, knee: number, k: number): Situation {
   const { need, needWeight } = model.plan;
-  return situate({
+  return {
     series: model.series,
-    forecaster,
-    tail: tailOfForecaster(forecaster, model.off.includes('shape')),
-    capacity,
-    knee: knee.used,
-    latency: {
-      knee: knee.value,
-      slope: knee.slope,
-      weight: model.off.includes('late') ? 0 : lateWeight(spec),
-    },
-    mean: Math.max(0.5, spec.minReplicas, need / Math.max(1e-9, needWeight) / knee.used),
+    forecaster: model.up,
+    tail: tailOfForecaster(model.up, model.off.includes('shape')),
+    capacity: capacityOf(model),
+    knee,
+    mean: Math.max(0.5, spec.minReplicas, need / Math.max(1e-9, needWeight) / knee),
     k,
-  });
+    podPrice: model.off.includes('churn') ? 1 : START_PRICE,
+  };
 }
+
+/** The same for a pod that is there already. */
+const keeping = (model: Model, up: Situation): Situation => ({
+  ...up,
+  forecaster: model.keep,
+  tail: tailOfForecaster(model.keep, model.off.includes('shape')),
+  podPrice: model.off.includes('churn') ? 1 : KEEP_PRICE,
+});
 
 /** Demand quantile that stands for the price when the price is switched off. */
 const PLAIN_OVERLOAD = 0.02;
@@ -102,8 +113,9 @@ function planAll(model: Model, seen: Seen, { spec, options }: Asked): Plans {
   if (seen.fresh) rememberForecast(model, sample.atMs, outlook);
   const choice = chooseAction(model, spec, options.explore ?? 'none', options.random);
   const base = priceOf(model);
-  const up = situation(model, model.up, spec, base * at(MULTIPLIERS, choice.greedy));
-  const keep = situation(model, model.keep, spec, up.k);
+  const knee = kneeOf(model);
+  const up = situation(model, spec, knee.used, base * at(MULTIPLIERS, choice.greedy));
+  const keep = keeping(model, up);
   const ahead = (seen.ageSeconds ?? 0) + horizon - delay.startupSeconds + startupSeconds(model, 0);
   const guard = guardOf(model, sample, before, ahead + model.series.windowSeconds / 2);
   const most = spec.maxReplicas;
@@ -114,7 +126,7 @@ function planAll(model: Model, seen: Seen, { spec, options }: Asked): Plans {
     up,
     keep,
     capacity: up.capacity,
-    knee: kneeOf(model),
+    knee,
     guard,
     guardPods: guardPods(model, guard, up),
     upPods: podsOf(model, up, most),
@@ -129,7 +141,7 @@ function explored(model: Model, plans: Plans, base: number, { spec, options }: A
   const k = base * at(MULTIPLIERS, plans.action);
   const upPods = podsOf(model, { ...plans.up, k }, spec.maxReplicas);
   const keepPods = podsOf(model, { ...plans.keep, k }, spec.maxReplicas);
-  const safe = overload(plans.keep, Math.max(upPods, keepPods)) <= SAFE_OVERLOAD;
+  const safe = riskOf(plans.keep, Math.max(upPods, keepPods)) <= SAFE_OVERLOAD;
   if (options.explore === 'safe' && !safe) return { ...plans, action: plans.greedy };
   return { ...plans, upPods, keepPods };
 }
@@ -146,7 +158,12 @@ function register(model: Model, plans: Plans, shielded: Shielded, { spec, option
   if (!outcomeDue(model, sample.atMs)) return;
   const base = priceOf(model);
   const prices = MULTIPLIERS.map((multiplier) => base * multiplier);
-  const planned = bestPodsFor(plans.up, prices, spec.maxReplicas);
+  const added = bestPodsFor(plans.up, prices, spec.maxReplicas);
+  const kept = bestPodsFor(plans.keep, prices, spec.maxReplicas);
+  const planned = added.map((pods, action) => {
+    const least = Math.max(pods, Math.min(at(kept, action), shielded.from));
+    return clamp(least, spec.minReplicas, spec.maxReplicas);
+  });
   const sequence = options.sequence ?? model.decisions;
   rememberDecision(
     model,
@@ -157,7 +174,7 @@ function register(model: Model, plans: Plans, shielded: Shielded, { spec, option
       action: plans.action,
       from: shielded.from,
       to: shielded.to,
-      whatIf: planned.map((pods) => clamp(pods, spec.minReplicas, spec.maxReplicas)),
+      whatIf: planned,
       mean: plans.up.mean,
       k: base,
     },
@@ -213,9 +230,10 @@ export function decide(
   matureDecisions(model, {
     lateRatio: seen.sample.lateRatio,
     capacity: plans.capacity,
-    knee: plans.knee.value,
+    knee: plans.knee.used,
     slope: plans.knee.slope,
   });
+  noteSpend(model, seen.sample, hpaOf(model, seen, plans.capacity, spec), seen.elapsedSeconds);
   adaptPrice(model, spec, seen.sample.atMs);
   model.decisions++;
   model.lastAtMs = seen.sample.atMs;

@@ -12,8 +12,6 @@ const CENSORED = 0.95;
 export interface Guard {
   /** Demand per second that is certain now or, in a surprise, at the end of the control delay. */
   demand: number;
-  /** True when the last forecast did not see it coming, so its slope is followed. */
-  surprised: boolean;
   /** Pods that censored utilisation asks for; 0 where nothing is censored. */
   censoredPods: number;
 }
@@ -60,14 +58,13 @@ export function guardOf(model: Model, sample: Sample, before: number, aheadSecon
   const fresh = meanOf(series, 0);
   const noise = model.demandUnit === 'pods' ? 0.03 * fresh : Math.sqrt(fresh / window);
   const certain = Math.max(0, fresh - CERTAIN_DEVIATIONS * noise);
-  const surprised = certain > before;
+  const surprised = certain > before; // the last forecast did not see it coming: follow the slope
   const slope = surprised ? Math.max(sampleSlope(model), meanSlope(model)) : 0;
   const followed = Math.min(certain + slope * aheadSeconds, SLOPE_MULTIPLE * certain);
   const { ready } = sample.replicas;
   const cpu = model.demandUnit === 'pods' ? (sample.cpuUtilization ?? 0) : 0;
   return {
     demand: followed,
-    surprised,
     censoredPods: cpu >= CENSORED ? 2 * ready : 0,
   };
 }

@@ -10,7 +10,6 @@ export type Part =
   | 'keep'
   | 'guardrail'
   | 'season'
-  | 'late'
   | 'churn'
   | 'q'
   | 'what-if';
@@ -102,11 +101,11 @@ export interface Workload {
 }
 
 export interface Model {
-  schema: 1;
+  schema: 2;
   version: string;
   k0: number;
   adaptPrice: boolean;
-  /** Price of one changed pod in mean-fleet-minutes per mean pod. */
+  /** Price of a scale-down in mean-fleet-minutes per mean pod. */
   churnPrice: number;
   off: Part[];
   startedAtMs: number;
@@ -135,7 +134,7 @@ export interface Model {
     upPods: number[];
     /** Our last answer: a floor lives here, as nothing of the target tells it. -1: none yet. */
     last: number;
-    /** What not changing has cost so far, mean-fleet-minutes; negative is towards fewer pods. */
+    /** What keeping spare pods has cost since the last change, mean-fleet-minutes. */
     regret: number;
     changedAtMs: number;
     /** Our last scale-ups, to know how many starting pods are late. */
@@ -153,6 +152,8 @@ export interface Model {
     reachable: boolean;
     /** Decayed risk at K and at 2 K: what doubling the price would buy. */
     worth: number[];
+    /** Decayed pod-seconds: ours, and those of an HPA on the same demand. */
+    spent: number[];
   };
   q: {
     values: number[];
@@ -165,7 +166,7 @@ export interface Model {
   pendingDecisions: PendingDecision[];
   matured: PendingMatured[];
   nextOutcomeMs: number;
-  /** Fleets of HPA, KEDA and KPA on the same inputs; null until a record was asked for. */
+  /** Fleets of HPA, KEDA and KPA on the same inputs; null until there was demand. */
   peers: PeerStates | null;
 }
 

@@ -7,6 +7,8 @@ import {
   LAMBDA_WORTH,
   LATE_MINUTE,
   PRICE_AT_DEFAULT,
+  PRICE_PER_SPEND,
+  SPEND_MAX,
 } from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
 import { at, clamp } from './maths.ts';
@@ -77,7 +79,20 @@ export function noteWorth(model: Model, risk: number, riskAtDouble: number): voi
   worth[1] = at(worth, 1) * 0.999 + riskAtDouble;
 }
 
-/** Moves λ, at most once in a quarter of a season. */
+/** Notes what was paid for since the last sample, beside the pods an HPA would have had. */
+export function noteSpend(model: Model, sample: Sample, hpaPods: number, seconds: number): void {
+  const { ready, starting, draining } = sample.replicas;
+  const keep = Math.exp(-seconds / model.seasonSeconds);
+  [ready + starting + draining, hpaPods].forEach((pods, i) => {
+    model.price.spent[i] = at(model.price.spent, i) * keep + pods * seconds;
+  });
+}
+
+/** Our pod-seconds over an HPA's; null until there were any. */
+const spendOf = ({ price }: Model): number | null =>
+  at(price.spent, 1) > 0 ? at(price.spent, 0) / at(price.spent, 1) : null;
+
+/** Moves λ, at most once in a quarter of a season, by what the budget asks and the HPA's cost allows. */
 export function adaptPrice(model: Model, spec: PolicySpec, nowMs: number): void {
   const { price } = model;
   if (price.updatedMs === 0) price.updatedMs = nowMs;
@@ -86,10 +101,12 @@ export function adaptPrice(model: Model, spec: PolicySpec, nowMs: number): void 
   const burn = budgetBurn(model, spec);
   if (burn === null) return;
   const buys = 1 - at(price.worth, 1) / Math.max(1e-12, at(price.worth, 0));
-  price.reachable = burn <= 1.1 || (buys >= LAMBDA_WORTH && price.lambda < LAMBDA_MAX);
+  const allowed = PRICE_PER_SPEND * Math.log(SPEND_MAX / (spendOf(model) ?? SPEND_MAX));
+  const stuck = buys < LAMBDA_WORTH || price.lambda >= LAMBDA_MAX || allowed <= 0;
+  price.reachable = burn <= 1.1 || !stuck;
   if (burn > 1 && buys < LAMBDA_WORTH) return;
-  // Aims at 0.8 of the budget; a burn of nothing counts as an eighth, or one quiet day would
+  // Aims at 0.7 of the budget; a burn of nothing counts as an eighth, or one quiet day would
   // drop the price to the bottom.
-  const error = Math.log(Math.max(0.125, burn) / 0.8);
+  const error = Math.min(allowed, Math.log(Math.max(0.125, burn) / 0.7));
   price.lambda = clamp(price.lambda + LAMBDA_GAIN * error, -LAMBDA_MAX, LAMBDA_MAX);
 }

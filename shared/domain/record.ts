@@ -9,7 +9,7 @@ import { fromLog, toLog } from './features.ts';
 import { at, clamp } from './maths.ts';
 import type { Forecaster, Model } from './model.ts';
 import type { Seen } from './observe.ts';
-import { overload, riskOf, type Situation } from './plan.ts';
+import { riskOf, type Situation } from './plan.ts';
 import { budgetBurn } from './price.ts';
 import { quantile } from './shape.ts';
 import type { DecisionRecord, Verdict } from './types.ts';
@@ -65,9 +65,9 @@ function optionsOf(plans: Plans, spec: PolicySpec, to: number): Decision['option
   const step = Math.max(1, Math.ceil((last - first) / 40));
   const options: Decision['options'] = [];
   for (let replicas = first; replicas <= last; replicas += step) {
-    const cost = replicas / plan.mean;
-    const risk = plan.k * riskOf(plan, replicas);
-    const overloadProbability = clamp(overload(plan, replicas), 0, 1);
+    const cost = (plan.podPrice * replicas) / plan.mean;
+    const overloadProbability = clamp(riskOf(plan, replicas), 0, 1);
+    const risk = plan.k * overloadProbability;
     options.push({ replicas, cost, risk, total: cost + risk, overloadProbability });
   }
   return options;
@@ -195,8 +195,8 @@ export function recordOf(
         q50: up.q50,
         q80: up.q80,
         carried: verdict.to * plans.capacity * plans.knee.used,
-        overloadBefore: overload(plans.up, verdict.from),
-        overloadAfter: overload(plans.up, verdict.to),
+        overloadBefore: riskOf(plans.up, verdict.from),
+        overloadAfter: riskOf(plans.up, verdict.to),
       },
     }),
   };

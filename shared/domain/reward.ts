@@ -1,5 +1,5 @@
 // Scores a matured decision: what the action taken cost, and what each of the 21 would have cost.
-import { CHURN_PRICE, LATE_MINUTE, LATE_SLOPE_PRIOR } from './constants.ts';
+import { KEEP_PRICE, LATE_BLOCK, LATE_MINUTE, LATE_SLOPE_PRIOR, START_PRICE } from './constants.ts';
 import type { Matured, PolicySpec, Score } from '../events/index.ts';
 import { lateWeight } from './price.ts';
 
@@ -14,16 +14,27 @@ interface Cost {
   stability: number;
 }
 
+/** Late requests beyond what a block at the knee has, as a share of all. */
+function excessLate(matured: Matured, use: number): number {
+  const slope = matured.kneeSlope ?? LATE_SLOPE_PRIOR;
+  const late = LATE_BLOCK * Math.exp(Math.min(6, slope * (use - matured.knee)));
+  return Math.max(0, Math.min(1, late) - LATE_BLOCK);
+}
+
+/** The planner's own prices: what a start costs beyond running, and what a dropped pod may cost again. */
+function changeOf(matured: Matured, pods: number): number {
+  const added = pods - matured.from;
+  return added > 0 ? (START_PRICE - 1) * added : (KEEP_PRICE - 1) * added;
+}
+
 function costOf(matured: Matured, pods: number, weight: number): Cost {
   const use = matured.demandPerSecond / Math.max(1e-9, pods * matured.capacityPerPod);
   const violating = 1 / (1 + Math.exp(Math.min(40, (matured.knee - use) / KNEE_WIDTH)));
-  const slope = matured.kneeSlope ?? LATE_SLOPE_PRIOR;
-  const late = Math.min(1, LATE_MINUTE * Math.exp(Math.min(6, slope * (use - matured.knee))));
   const backlog = Math.min(BACKLOG_MAX, Math.max(0, use - 1));
   return {
     efficiency: pods / matured.meanReplicas,
-    sla: matured.k * (violating + weight * (late + backlog)),
-    stability: (CHURN_PRICE * Math.abs(pods - matured.from)) / matured.meanReplicas,
+    sla: matured.k * (violating + weight * (excessLate(matured, use) + backlog)),
+    stability: changeOf(matured, pods) / matured.meanReplicas,
   };
 }
 

@@ -14,8 +14,6 @@ import type { Forecaster } from './model.ts';
 
 /** Standard deviation over mean magnitude of a normal error. */
 const MEAN_TO_DEVIATION = 1.2533;
-/** Errors above the forecast weigh so much, those below the rest: only the upper tail is paid for. */
-const ABOVE = 1.6;
 
 /** Number of inputs of the log variance. */
 const SCALE_INPUTS = 6;
@@ -65,7 +63,7 @@ export function learnScale(
   outcome: { error: number; sigma: number; level: number },
 ): void {
   const { error } = outcome;
-  const square = error * error * (error > 0 ? ABOVE : 2 - ABOVE);
+  const square = error * error;
   const surprise = Math.min(SURPRISE_MAX, square / (outcome.sigma * outcome.sigma));
   for (let i = 0; i < SCALE_INPUTS; i++) {
     forecaster.scale[i] = at(forecaster.scale, i) + SCALE_RATE * (surprise - 1) * at(inputs, i);

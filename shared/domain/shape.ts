@@ -15,20 +15,10 @@ const edge = (index: number): number => Math.sinh(SHAPE_U_LOW + index * SHAPE_U_
 const PRIOR = Array.from({ length: SHAPE_BINS + 1 }, (_, i) => studentTail(edge(i)));
 const EDGES = Array.from({ length: SHAPE_BINS + 1 }, (_, i) => edge(i));
 
-/** Survival levels whose standardised quantiles stand for the distribution, and their masses. */
-const NODE_LEVELS = [0.92, 0.75, 0.55, 0.4, 0.28, 0.19, 0.12, 0.07, 0.035, 0.015, 0.005, 0.0012];
-export const NODE_MASS = NODE_LEVELS.map((level, i) => {
-  const upper = i === 0 ? 1 : (level + at(NODE_LEVELS, i - 1)) / 2;
-  const lower = i === NODE_LEVELS.length - 1 ? 0 : (level + at(NODE_LEVELS, i + 1)) / 2;
-  return upper - lower;
-});
-
 /** The survival function in the form that decisions read: derived from the histogram alone. */
 export interface Tail {
   /** S at each bin edge. */
   survival: number[];
-  /** Standardised quantiles at NODE_LEVELS. */
-  nodes: number[];
 }
 
 /** Decays the histogram and counts one more standardised error. */
@@ -50,8 +40,7 @@ export function tailOf(shape: readonly number[]): Tail {
     above += at(shape, i);
     survival[i] = (above + SHAPE_PRIOR_WEIGHT * at(PRIOR, i)) / total;
   }
-  const tail = { survival, nodes: NODE_LEVELS };
-  return { survival, nodes: NODE_LEVELS.map((level) => quantile(tail, level)) };
+  return { survival };
 }
 
 /** P(standardised error > z). Between edges linear, beyond the last it falls like z⁻⁴. */

@@ -5,7 +5,7 @@ import type { Plans } from './decide.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
 import { at } from './maths.ts';
 import type { Model } from './model.ts';
-import { overload, totalOf } from './plan.ts';
+import { riskOf, totalOf } from './plan.ts';
 import { meanOf } from './series.ts';
 import type { Constraint, DecideOptions, Reason } from './types.ts';
 
@@ -114,20 +114,21 @@ function provenPods(model: Model, plans: Plans, from: number, wanted: number): n
   const { keep } = plans;
   const accepted = 1 / (keep.k * keep.mean);
   let pods = wanted;
-  while (pods < from && overload(keep, pods) > accepted) pods++;
+  while (pods < from && riskOf(keep, pods) > accepted) pods++;
   return pods;
 }
 
-/** What waiting has cost against what a change costs: ski rental, at most twice the best. */
-function worthChanging(model: Model, plans: Plans, from: number, to: number): boolean {
-  if (model.off.includes('churn') || model.churnPrice === 0) return true;
-  const plan = to > from ? plans.up : plans.keep;
-  const gain = Math.max(0, totalOf(plan, from) - totalOf(plan, to));
+/**
+ * What keeping spare pods has cost against what a change costs: ski rental, at most twice the best
+ * (Karlin et al. 1988).
+ */
+function worthDropping(model: Model, plans: Plans, from: number, to: number): boolean {
+  if (model.off.includes('churn')) return true;
+  const { keep } = plans;
+  const gain = Math.max(0, totalOf(keep, from) - totalOf(keep, to));
   const minutes = Math.max(plans.seen.elapsedSeconds, plans.delay.intervalSeconds) / 60;
-  const towards = to > from ? 1 : -1;
-  const so = model.plan.regret * towards > 0 ? model.plan.regret : 0;
-  model.plan.regret = so + towards * gain * minutes;
-  return Math.abs(model.plan.regret) >= model.churnPrice / plan.mean;
+  model.plan.regret += gain * minutes;
+  return model.plan.regret >= model.churnPrice / keep.mean;
 }
 
 const currentOf = (model: Model, plans: Plans, spec: PolicySpec): number =>
@@ -167,7 +168,7 @@ function lower(
     const detail = `${seconds} s of ${spec.cooldownSeconds} s since the last change, and not proven safe`;
     trail.move(proven, { name: 'cooldown', detail });
   }
-  if (trail.to < from && !worthChanging(model, plans, from, trail.to)) {
+  if (trail.to < from && !worthDropping(model, plans, from, trail.to)) {
     trail.move(from, { name: 'churn', detail: 'the saving does not pay for the change yet' });
   }
 }
@@ -219,21 +220,6 @@ function want(model: Model, plans: Plans, spec: PolicySpec, from: number): Trail
   return trail;
 }
 
-/** A scale-up waits only where the forecast saw it coming and the change does not pay yet. */
-function raise(
-  model: Model,
-  plans: Plans,
-  context: { spec: PolicySpec; from: number },
-  trail: Trail,
-): void {
-  const { spec, from } = context;
-  const waits = trail.to > from && !plans.guard.surprised && from >= spec.minReplicas;
-  if (!waits) model.plan.regret = 0;
-  else if (!worthChanging(model, plans, from, trail.to)) {
-    trail.move(from, { name: 'churn', detail: 'the risk does not pay for the change yet' });
-  }
-}
-
 /** Lets the plan through as far as it is safe, and says what stood against it. */
 export function shield(
   model: Model,
@@ -244,7 +230,7 @@ export function shield(
   const from = currentOf(model, plans, spec);
   const trail = want(model, plans, spec, from);
   if (trail.to < from) lower(model, plans, { spec, options, from }, trail);
-  else raise(model, plans, { spec, from }, trail);
+  else model.plan.regret = 0;
   bound(trail, spec);
   const { constraints, to } = trail;
   const reason = reasonOf(plans, from, trail, spec);

@@ -2,6 +2,7 @@
 import {
   CAPACITY_PRIOR,
   KNEE_UNKNOWN,
+  LATE_BLOCK,
   LATE_MINUTE,
   LATE_SLOPE_PRIOR,
   STARTUP_PRIOR_SECONDS,
@@ -25,6 +26,10 @@ const SLOPE_SPREAD = 7;
 const LATE_INDEPENDENCE = 0.3;
 /** More late requests than this are a backlog, which says nothing about the utilisation now. */
 const BACKLOG_LATE = 0.3;
+/** Use beyond which a queue grows without end. */
+const USE_FULL = 0.94;
+/** An overload is forgotten after so many blocks. */
+const RECOVERY_BLOCKS = 2;
 /** Busy pod-seconds after which capacity is taken as known. */
 const CAPACITY_KNOWN = 20;
 
@@ -67,7 +72,7 @@ export interface Knee {
   /** Utilisation beyond which more than 1 % is late, as estimated. */
   value: number;
   deviation: number;
-  /** What the planner uses: one deviation below the estimate. */
+  /** What the planner fills pods to: LATE_BLOCK late, one deviation below the estimate. */
   used: number;
   /** Increase of log lateness per unit of utilisation. */
   slope: number;
@@ -81,7 +86,8 @@ export function kneeOf(model: Model): Knee {
   const x = value - CENTRE;
   const [v00, v01, v11] = invert(information);
   const deviation = Math.sqrt(Math.max(0, v00 + 2 * x * v01 + x * x * v11)) / slope;
-  const used = model.workload.lateSamples === 0 ? KNEE_UNKNOWN : value - deviation;
+  const block = value + Math.log(LATE_BLOCK / LATE_MINUTE) / slope;
+  const used = model.workload.lateSamples === 0 ? KNEE_UNKNOWN : block - deviation;
   return { value, deviation, used: clamp(used, KNEE_LOW, KNEE_HIGH), slope };
 }
 
@@ -120,12 +126,21 @@ export function learnWorkload(model: Model, sample: Sample, seconds: number): vo
     workload.steadySinceMs = sample.atMs;
   }
   const windowMs = sample.windowMs ?? seconds * 1000;
+  // The backlog of an overload makes requests late long after use is back to normal.
+  if (overloaded(model, sample)) {
+    workload.steadySinceMs = measuredMs + RECOVERY_BLOCKS * model.series.blockSeconds * 1000;
+  }
   if (ready === 0 || measuredMs - windowMs < workload.steadySinceMs) {
     workload.block = [0, 0, 0, 0];
     return;
   }
   learnCapacity(workload, sample, seconds);
   if (capacityKnown(model)) gather(model, sample, seconds);
+}
+
+function overloaded(model: Model, sample: Sample): boolean {
+  const use = utilisation(model, sample);
+  return (use !== null && use > USE_FULL) || (sample.lateRatio ?? 0) > BACKLOG_LATE;
 }
 
 function learnCapacity(workload: Workload, sample: Sample, seconds: number): void {
@@ -170,7 +185,7 @@ function learnLateness(workload: Workload, block: readonly number[]): void {
   const use = at(block, 1) / seconds;
   const requests = at(block, 2);
   const observed = at(block, 3);
-  if (use < 0.3 || use > 0.94 || requests < 1 || observed > BACKLOG_LATE * requests) return;
+  if (use < 0.3 || use > USE_FULL || requests < 1 || observed > BACKLOG_LATE * requests) return;
   const x = use - CENTRE;
   const { late, information } = workload;
   const keep = Math.exp(-seconds / WORKLOAD_MEMORY_SECONDS);
