@@ -88,9 +88,11 @@ export function noteSpend(model: Model, sample: Sample, hpaPods: number, seconds
   });
 }
 
-/** Our pod-seconds over an HPA's; null until there were any. */
-const spendOf = ({ price }: Model): number | null =>
-  at(price.spent, 1) > 0 ? at(price.spent, 0) / at(price.spent, 1) : null;
+/** How far log K may rise before the fleet costs more than it may beside an HPA's; negative: fall. */
+function roomToSpend({ price }: Model): number {
+  const [ours, hpa] = [at(price.spent, 0), at(price.spent, 1)];
+  return hpa > 0 ? PRICE_PER_SPEND * Math.log((SPEND_MAX * hpa) / Math.max(1e-9, ours)) : 0;
+}
 
 /** Moves λ, at most once in a quarter of a season, by what the budget asks and the HPA's cost allows. */
 export function adaptPrice(model: Model, spec: PolicySpec, nowMs: number): void {
@@ -99,14 +101,18 @@ export function adaptPrice(model: Model, spec: PolicySpec, nowMs: number): void 
   if (!model.adaptPrice || nowMs - price.updatedMs < spec.seasonSeconds * 250) return;
   price.updatedMs = nowMs;
   const burn = budgetBurn(model, spec);
-  if (burn === null) return;
+  if (burn !== null) follow(model, burn);
+}
+
+function follow(model: Model, burn: number): void {
+  const { price } = model;
   const buys = 1 - at(price.worth, 1) / Math.max(1e-12, at(price.worth, 0));
-  const allowed = PRICE_PER_SPEND * Math.log(SPEND_MAX / (spendOf(model) ?? SPEND_MAX));
-  const stuck = buys < LAMBDA_WORTH || price.lambda >= LAMBDA_MAX || allowed <= 0;
+  const room = roomToSpend(model);
+  const stuck = buys < LAMBDA_WORTH || price.lambda >= LAMBDA_MAX || room <= 0;
   price.reachable = burn <= 1.1 || !stuck;
   if (burn > 1 && buys < LAMBDA_WORTH) return;
   // Aims at 0.7 of the budget; a burn of nothing counts as an eighth, or one quiet day would
   // drop the price to the bottom.
-  const error = Math.min(allowed, Math.log(Math.max(0.125, burn) / 0.7));
+  const error = Math.min(room, Math.log(Math.max(0.125, burn) / 0.7));
   price.lambda = clamp(price.lambda + LAMBDA_GAIN * error, -LAMBDA_MAX, LAMBDA_MAX);
 }
