@@ -67,12 +67,15 @@ export function freeState(): RunState | undefined {
   );
 }
 
+/** What is not done by then is done again from the log: the next run must not wait for it. */
+const LEFTOVER_GRACE_MS = 300;
+
 /** Ends processes that an earlier, killed run left behind. Returns their names. */
 export async function endLeftovers(state: RunState | undefined): Promise<string[]> {
   const left = (state?.children ?? []).filter(({ pid, identity }) => identityOf(pid) === identity);
   await endAll(
     left.map(({ pid }) => pid),
-    3000,
+    LEFTOVER_GRACE_MS,
   );
   return left.map(({ name }) => name);
 }

@@ -80,7 +80,8 @@ export interface Cluster {
 const SYSTEM_NAMESPACES = ['default', 'kube-system', 'knative-eventing', 'knative-serving'];
 /** A kubelet's own default. */
 const DEFAULT_MAX_PODS = 110;
-const ORPHAN_GRACE_MS = 2_000;
+/** Nothing reaches the pods of a node that died: they need no time to drain. */
+const ORPHAN_GRACE_MS = 300;
 const CLOSE_GRACE_SECONDS = 5;
 
 function ensureNamespaces(api: Api): void {
