@@ -14,23 +14,50 @@ export interface BrokerReader {
 }
 
 const figure = z.number().nonnegative();
+const known = figure.nullable().default(null);
 
 /** The embedded broker's `GET /internal/stats`: one entry per Trigger. */
 const Statistics = z.object({
-  triggers: z.record(z.string(), z.looseObject({ retries: figure, deadLetters: figure })),
+  triggers: z.record(
+    z.string(),
+    z.looseObject({
+      retries: figure,
+      deadLetters: figure,
+      coldStarts: known,
+      hopP50Ms: known,
+      hopP99Ms: known,
+    }),
+  ),
 });
 
 /** A function's Triggers are named after it: `observer`, `observer-beat`. */
 const functionOf = (trigger: string): string => /^[a-z]+/.exec(trigger)?.[0] ?? trigger;
 
+/** Of two Triggers of a function: what is known of one, or both put together. */
+const either = (
+  one: number | null,
+  other: number | null,
+  both: (a: number, b: number) => number,
+): number | null => (one === null || other === null ? (one ?? other) : both(one, other));
+
+type Figures = NonNullable<BrokerStatistics[string]>;
+
+const together = (a: Figures, b: Figures): Figures => ({
+  retries: a.retries + b.retries,
+  deadLetters: a.deadLetters + b.deadLetters,
+  coldStarts: either(a.coldStarts, b.coldStarts, (one, other) => one + other),
+  hopP50Ms: either(a.hopP50Ms, b.hopP50Ms, Math.max),
+  hopP99Ms: either(a.hopP99Ms, b.hopP99Ms, Math.max),
+});
+
 function byFunction({ triggers }: z.infer<typeof Statistics>): BrokerStatistics {
-  const sums: Record<string, { retries: number; deadLetters: number }> = {};
-  for (const [trigger, { retries, deadLetters }] of Object.entries(triggers)) {
-    const sum = (sums[functionOf(trigger)] ??= { retries: 0, deadLetters: 0 });
-    sum.retries += retries;
-    sum.deadLetters += deadLetters;
+  const byName: Record<string, Figures> = {};
+  for (const [trigger, figures] of Object.entries(triggers)) {
+    const name = functionOf(trigger);
+    const other = byName[name];
+    byName[name] = other === undefined ? figures : together(other, figures);
   }
-  return sums;
+  return byName;
 }
 
 export function brokerReader(url: string | undefined, nowMs: () => number): BrokerReader {

@@ -44,8 +44,12 @@ test('figures of the broker stand beside our own; without them they are unknown'
     retries: null,
     coldStarts: null,
   });
-  const read = chain.view(0, { decider: { retries: 3, deadLetters: 2 } });
-  expect(read.functions[0]).toMatchObject({ retries: 3, deadLetters: 2, coldStarts: null });
+  const figures = { retries: 3, deadLetters: 2, coldStarts: 1, hopP50Ms: 20, hopP99Ms: 30 };
+  expect(chain.view(0, { decider: figures }).functions[0]).toMatchObject(figures);
+  chain.accept(event('t2', 'observer', 'state.observed'), 0);
+  chain.accept(event('t2', 'decider', 'decision.made'), 7); // seen here: more exact than the broker's
+  const [, decider] = chain.view(0, { decider: figures }).functions;
+  expect(decider).toMatchObject({ hopP50Ms: 7, hopP99Ms: 7 });
 });
 
 test('events of strangers are no functions of the chain', () => {

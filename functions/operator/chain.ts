@@ -5,7 +5,14 @@ import type { ChainView, DeadLetter, FunctionView } from './view.ts';
 /** Figures of the broker, by function, where it offers any. */
 export interface BrokerStatistics {
   readonly [functionName: string]:
-    | { readonly retries: number; readonly deadLetters: number; readonly coldStarts?: number }
+    | {
+        readonly retries: number;
+        readonly deadLetters: number;
+        readonly coldStarts: number | null;
+        /** From the acceptance of an event to the answer: for who answers to what is not seen here. */
+        readonly hopP50Ms: number | null;
+        readonly hopP99Ms: number | null;
+      }
     | undefined;
 }
 
@@ -145,8 +152,8 @@ export class Chain {
       emits: [...seen.emits].sort(),
       events: seen.events,
       perMinute: seen.arrivals.items.filter((atMs) => atMs > nowMs - MINUTE_MS).length,
-      hopP50Ms: quantile(seen.hops.items, 0.5),
-      hopP99Ms: quantile(seen.hops.items, 0.99),
+      hopP50Ms: quantile(seen.hops.items, 0.5) ?? statistics.hopP50Ms,
+      hopP99Ms: quantile(seen.hops.items, 0.99) ?? statistics.hopP99Ms,
       retries: statistics.retries,
       deadLetters: statistics.deadLetters ?? letters,
       coldStarts: statistics.coldStarts,
@@ -184,7 +191,13 @@ export class Chain {
   }
 }
 
-const UNKNOWN = { retries: null, deadLetters: null, coldStarts: null };
+const UNKNOWN = {
+  retries: null,
+  deadLetters: null,
+  coldStarts: null,
+  hopP50Ms: null,
+  hopP99Ms: null,
+};
 
 const push = (ring: Ring<number>, ms: number): void => {
   if (ms >= 0 && ms < MAX_HOP_MS) ring.push(ms); // clocks of two machines may disagree

@@ -25,6 +25,8 @@ const ingressFor = async (upstreams: Upstreams, timeoutMs = 5000): Promise<strin
   return `http://127.0.0.1:${port}`;
 };
 
+const picked = (backend: Backend, isColdStart = false) => Promise.resolve({ backend, isColdStart });
+
 test('a request reaches the backend with method, path, headers and body, and its answer comes back', async () => {
   const echo = await backend((request, response) => {
     let body = '';
@@ -34,7 +36,7 @@ test('a request reaches the backend with method, path, headers and body, and its
       response.end([request.method, request.url, request.headers['x-a'], body].join(' '));
     });
   });
-  const url = await ingressFor({ pick: () => Promise.resolve(echo) });
+  const url = await ingressFor({ pick: () => picked(echo, true) });
 
   const answer = await fetch(`${url}/pot?size=2`, {
     method: 'POST',
@@ -44,6 +46,7 @@ test('a request reaches the backend with method, path, headers and body, and its
 
   expect(answer.status).toBe(418);
   expect(answer.headers.get('x-tea')).toBe('green');
+  expect(answer.headers.get('x-cold-start')).toBe('1'); // the broker counts these
   expect(await answer.text()).toBe('POST /pot?size=2 1 leaves');
 });
 
@@ -51,7 +54,7 @@ test('a request whose backend is gone goes to another one', async () => {
   const alive = await backend((_request, response) => response.end('served'));
   const gone: Backend = { origin: `http://127.0.0.1:${await freePort()}`, inFlight: 0 };
   const order = [gone, alive];
-  const url = await ingressFor({ pick: () => Promise.resolve(order.shift() ?? alive) });
+  const url = await ingressFor({ pick: () => picked(order.shift() ?? alive) });
 
   const answer = await fetch(url, { method: 'POST', body: '{}' });
 
@@ -62,7 +65,7 @@ test('a request whose backend is gone goes to another one', async () => {
 
 test('a backend that does not answer in time becomes 504 with the limit named', async () => {
   const silent = await backend(() => undefined);
-  const url = await ingressFor({ pick: () => Promise.resolve(silent) }, 300);
+  const url = await ingressFor({ pick: () => picked(silent) }, 300);
 
   const answer = await fetch(url);
 
@@ -93,7 +96,7 @@ test('an event stream is passed on piece by piece', async () => {
     response.write('data: 1\n\n');
     finish = () => response.end('data: 2\n\n');
   });
-  const url = await ingressFor({ pick: () => Promise.resolve(stream) });
+  const url = await ingressFor({ pick: () => picked(stream) });
 
   const answer = await fetch(url);
   const reader = answer.body!.getReader();

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 import { Pool } from 'undici';
+import { COLD_START_HEADER } from './broker/delivery.ts';
 
 /** One ready instance of a service. */
 export interface Backend {
@@ -9,9 +10,15 @@ export interface Backend {
   inFlight: number;
 }
 
+export interface Picked {
+  readonly backend: Backend;
+  /** This request started it: no other was there. */
+  readonly isColdStart: boolean;
+}
+
 export interface Upstreams {
   /** A ready backend, started if need be. Rejects when none gets ready in time. */
-  pick(): Promise<Backend>;
+  pick(): Promise<Picked>;
   /** Told after every request, for the scale-down clock. */
   released?(backend: Backend): void;
 }
@@ -141,7 +148,8 @@ export class Ingress {
     const body = await holdBody(request);
     const held = body === null || Buffer.isBuffer(body);
     for (let attempt = 1; ; attempt += 1) {
-      const backend = await this.#options.upstreams.pick();
+      const { backend, isColdStart } = await this.#options.upstreams.pick();
+      if (isColdStart) response.setHeader(COLD_START_HEADER, '1');
       backend.inFlight += 1;
       try {
         await this.#pass({ request, response, body, backend });

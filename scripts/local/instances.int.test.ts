@@ -58,8 +58,8 @@ test('a function at zero is started by the first request, once, and answers all 
 
   const picked = await Promise.all([instances.pick(), instances.pick(), instances.pick()]);
 
-  expect(new Set(picked.map(({ origin }) => origin)).size).toBe(1);
-  expect(instances.coldStarts).toBe(1);
+  expect(new Set(picked.map(({ backend }) => backend.origin)).size).toBe(1);
+  expect(picked.filter(({ isColdStart }) => isColdStart)).toHaveLength(1);
   expect(log).toEqual(['started']);
 });
 
@@ -75,24 +75,24 @@ test('a request that comes before the start does not make it one instance too ma
 test('an instance that is killed is started again', async () => {
   const { instances, log } = instancesOf({ minScale: 1 });
   await instances.start();
-  const first = await instances.pick();
+  const { backend: first } = await instances.pick();
   const pid = Number(await (await fetch(first.origin)).text());
 
   process.kill(pid, 'SIGKILL');
   await until(() => log.length === 3 && instances.readyCount === 1);
 
   expect(log).toEqual(['started', 'lost: SIGKILL', 'started']);
-  const again = await instances.pick();
+  const { backend: again } = await instances.pick();
   expect(Number(await (await fetch(again.origin)).text())).not.toBe(pid);
 });
 
 test('a second instance comes when the first is at its concurrency, up to max scale', async () => {
   const { instances } = instancesOf({ minScale: 1, maxScale: 2, containerConcurrency: 1 });
   await instances.start();
-  const first = await instances.pick();
+  const { backend: first } = await instances.pick();
   first.inFlight += 1;
 
-  const second = await instances.pick();
+  const { backend: second } = await instances.pick();
 
   expect(second.origin).not.toBe(first.origin);
 });

@@ -1,7 +1,7 @@
 // The processes of one function: started on the first request, kept between min and max scale,
 // restarted with back-off, ended when idle. What Knative's autoscaler and activator do, on one machine.
 import type { ChildProcess } from 'node:child_process';
-import type { Backend, Upstreams } from './ingress.ts';
+import type { Backend, Picked, Upstreams } from './ingress.ts';
 import { endAll, freePort, launch } from './processes.ts';
 
 export interface FunctionService {
@@ -53,8 +53,6 @@ export class Instances implements Upstreams {
   #starting = 0;
   #stopping = false;
   #sweeper: NodeJS.Timeout | undefined;
-  /** Times an instance was started because a request found none. */
-  coldStarts = 0;
 
   constructor(service: FunctionService, events: InstanceEvents) {
     this.service = service;
@@ -77,12 +75,13 @@ export class Instances implements Upstreams {
     if (this.service.minScale > 0) await this.pick();
   }
 
-  async pick(): Promise<Backend> {
+  async pick(): Promise<Picked> {
+    let isColdStart = false;
     const giveUpAt = performance.now() + START_TIMEOUT_MS;
     while (performance.now() < giveUpAt && !this.#stopping) {
       const free = this.#leastBusy();
-      if (free !== undefined) return free;
-      this.#grow();
+      if (free !== undefined) return { backend: free, isColdStart };
+      isColdStart = this.#grow() || isColdStart;
       await Promise.race([
         new Promise<void>((resolve) => this.#waiting.push(resolve)),
         sleep(1000),
@@ -115,12 +114,14 @@ export class Instances implements Upstreams {
     return best;
   }
 
-  #grow(): void {
-    if (this.#instances.length + this.#starting >= this.service.maxScale) return;
-    if (this.#starting > 0 || this.#instances.some(({ ready }) => !ready)) return; // one is on its way
-    if (this.#failures > 0) return; // the back-off brings it
-    this.coldStarts += 1;
+  /** True when this starts one where none was: a cold start. */
+  #grow(): boolean {
+    const there = this.#instances.length + this.#starting;
+    if (there >= this.service.maxScale) return false;
+    if (this.#starting > 0 || this.#instances.some(({ ready }) => !ready)) return false; // one is on its way
+    if (this.#failures > 0) return false; // the back-off brings it
     this.#add().catch(() => undefined);
+    return there === 0;
   }
 
   /** `#starting` counts those that have no process yet: no await stands before it is raised. */

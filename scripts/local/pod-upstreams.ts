@@ -1,6 +1,6 @@
 // The ready pods of one service, for the ingress.
 import type { ReadyPod } from './cluster/index.ts';
-import type { Backend, Upstreams } from './ingress.ts';
+import type { Backend, Picked, Upstreams } from './ingress.ts';
 
 /** How long a request waits for a pod before it is refused, as Knative's activator would hold it. */
 const WAIT_MS = 30_000;
@@ -29,13 +29,13 @@ export class PodUpstreams implements Upstreams {
   }
 
   /** The pod with the fewest requests under way; among equals they take turns. */
-  async pick(): Promise<Backend> {
+  async pick(): Promise<Picked> {
     if (this.#backends.size === 0) await this.#ready(WAIT_MS);
     const backends = [...this.#backends.values()];
     this.#next = (this.#next + 1) % backends.length;
     let best = backends[this.#next] as Backend;
     for (const backend of backends) if (backend.inFlight < best.inFlight) best = backend;
-    return best;
+    return { backend: best, isColdStart: false };
   }
 
   close(): void {

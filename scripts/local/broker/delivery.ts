@@ -8,6 +8,9 @@ export type Answer =
   | { readonly status: number; readonly headers: Headers; readonly body: Uint8Array }
   | { readonly status: null; readonly reason: string };
 
+/** Set by the local ingress on the answer to a request that had to start the service first. */
+export const COLD_START_HEADER = 'x-cold-start';
+
 export interface Ports {
   send(url: string, event: BrokerEvent, timeoutMs: number): Promise<Answer>;
   /** Resolves after `ms`; rejects when the broker stops. */

@@ -2,7 +2,15 @@
 import type { Manifests, Trigger } from '../manifests/index.ts';
 import { routes } from '../manifests/index.ts';
 import type { BrokerEvent } from './cloudevent.ts';
-import { deadLetter, deliver, type Answer, type Failure, type Ports } from './delivery.ts';
+
+import {
+  COLD_START_HEADER,
+  deadLetter,
+  deliver,
+  type Answer,
+  type Failure,
+  type Ports,
+} from './delivery.ts';
 import { Lane, type Ending } from './lane.ts';
 import type { EventLog, LogRecord } from './log.ts';
 import { TriggerStats, type TriggerFigures } from './stats.ts';
@@ -54,7 +62,13 @@ export class Dispatcher {
     this.#log = log;
     this.#ports = ports;
     this.#sending = {
-      send: (url, event, timeoutMs) => ports.post(url, event, timeoutMs, trigger.namespace),
+      send: async (url, event, timeoutMs) => {
+        const answer = await ports.post(url, event, timeoutMs, trigger.namespace);
+        if (answer.status !== null && COLD_START_HEADER in answer.headers) {
+          this.#stats.coldStarts += 1;
+        }
+        return answer;
+      },
       sleep: (ms) => ports.sleep(ms),
     };
     const route = routes({ triggers: [trigger] } satisfies Pick<Manifests, 'triggers'>);

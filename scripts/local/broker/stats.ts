@@ -50,6 +50,8 @@ export interface TriggerFigures {
   readonly replies: number;
   readonly retries: number;
   readonly deadLetters: number;
+  /** Deliveries that had to start the subscriber first. */
+  readonly coldStarts: number;
   /** Dead letters that no sink took. They are kept in the state file. */
   readonly deadLettersUndelivered: number;
   readonly perMinute: number;
@@ -67,6 +69,7 @@ export class TriggerStats {
   replies = 0;
   retries = 0;
   deadLetters = 0;
+  coldStarts = 0;
   deadLettersUndelivered = 0;
   lastError: TriggerFigures['lastError'] = null;
   readonly #rate = new Rate();
@@ -88,9 +91,11 @@ export class TriggerStats {
   }
 
   figures(nowMs: number): TriggerFigures {
-    const { delivered, replies, retries, deadLetters, deadLettersUndelivered, lastError } = this;
+    const { delivered, replies, retries, deadLetters, coldStarts } = this;
+    const { deadLettersUndelivered, lastError } = this;
     return {
-      ...{ delivered, replies, retries, deadLetters, deadLettersUndelivered, lastError },
+      ...{ delivered, replies, retries, deadLetters, coldStarts },
+      ...{ deadLettersUndelivered, lastError },
       perMinute: this.#rate.perMinute(nowMs),
       hopP50Ms: this.#hops.quantile(0.5),
       hopP99Ms: this.#hops.quantile(0.99),
