@@ -7,7 +7,7 @@ import { deliverTo } from './deliver.ts';
 import type { FunctionSpec } from './function.ts';
 import { silentLogger } from './logger.ts';
 import { functionMetrics } from './metrics.ts';
-import { problemResponse } from './problem.ts';
+import { DELIVERY_ANSWER_MAX_BYTES, problemResponse } from './problem.ts';
 
 const MAX_BODY_BYTES = 1_048_576; // the broker refuses more as well
 
@@ -47,9 +47,9 @@ export function createApp(spec: FunctionSpec, deps: AppDeps = {}): Hono {
   const abort = deps.abort ?? new AbortController().signal;
   const app = new Hono();
 
-  app.onError((error) => {
+  app.onError((error, c) => {
     if (!(error instanceof NimbusError)) log.error({ err: error }, 'a request failed');
-    return problemResponse(error);
+    return problemResponse(error, c.req.path === '/' ? DELIVERY_ANSWER_MAX_BYTES : Infinity);
   });
   app.notFound((c) =>
     problemResponse(

@@ -131,6 +131,22 @@ test.each([
   expect(body).not.toContain('secret');
 });
 
+test.each([
+  ['many wrong fields', 60, 'n: too many'],
+  ['a long reason', 0, 'ü"'.repeat(800)],
+])('a refusal of an event fits into a dead letter: %s', async (_what, count, detail) => {
+  const fields = Array.from({ length: count }, (_, n) => ({ path: `n[${n}]`, message: 'wrong' }));
+  const response = await post(BINARY, '{"n":2}', () => {
+    throw new NimbusError('event.unusable', detail, { fields });
+  });
+  const text = await response.text();
+
+  expect(response.status).toBe(422);
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(768);
+  const said = (JSON.parse(text) as { detail: string }).detail;
+  expect(detail.startsWith(said.replace('…', ''))).toBe(true);
+});
+
 test('a duplicate gets the same reply and does the work once, also while the first still runs', async () => {
   const handle = vi.fn<Handle>((n) => new Promise((resolve) => setTimeout(() => resolve(n), 5)));
   const app = createApp(spec(handle));
