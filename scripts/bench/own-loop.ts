@@ -15,7 +15,7 @@ const PAGE = 1000;
 const Events = z.object({
   events: z.array(
     z.object({
-      offset: z.number(),
+      atMs: z.number(),
       event: z.looseObject({
         id: z.string(),
         type: z.string(),
@@ -30,6 +30,8 @@ const Stats = z.object({ triggers: z.record(z.string(), z.object({ lag: z.number
 export interface LoggedEvent {
   readonly id: string;
   readonly type: string;
+  /** When the broker accepted it, Unix epoch. */
+  readonly atMs: number;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -145,7 +147,7 @@ export class OwnLoop {
 
   async #page(query: string): Promise<{ events: LoggedEvent[]; next: number | null }> {
     const page = Events.parse(await this.#get(`${this.#url('broker')}/internal/events?${query}`));
-    return { events: page.events.map(({ event }) => event), next: page.next };
+    return { events: page.events.map(({ event, atMs }) => ({ ...event, atMs })), next: page.next };
   }
 
   #url(name: string): string {
