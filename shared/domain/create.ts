@@ -12,7 +12,7 @@ import { NimbusError } from '../errors.ts';
 import type { PolicySpec } from '../events/index.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
 import { zeros } from './maths.ts';
-import type { Forecaster, Model, Part, Series } from './model.ts';
+import type { Forecaster, Model, Part, Series, Told } from './model.ts';
 import { basePrice } from './price.ts';
 import { newWorkload } from './workload.ts';
 
@@ -38,6 +38,8 @@ export interface ModelOptions {
   readonly churnPrice?: number;
   /** Parts to leave out (ablations of the bench). */
   readonly off?: readonly Part[];
+  /** The truth about a pod instead of what is learned (the bench's measure of learning). */
+  readonly told?: Told;
 }
 
 const SCHEMA = 2;
@@ -157,6 +159,7 @@ export function createModel(spec: PolicySpec, options: ModelOptions = {}): Model
     seasonSeconds: 0,
     season: { bins: [], visits: [], bin: -1, sum: 0, weight: 0 },
     workload: newWorkload(),
+    ...(given.told === undefined ? {} : { told: given.told }),
     delay: { age: zeros(3), chain: zeros(3), apply: zeros(3) },
     plan: newPlan(),
     price: newPrice(),

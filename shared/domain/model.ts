@@ -100,8 +100,20 @@ export interface Workload {
   steadySinceMs: number;
 }
 
+/** What one pod can do, where somebody knows it: the bench alone, to see what learning costs. */
+export interface Told {
+  /** Requests/s of one pod at full use. */
+  capacity: number;
+  /** Utilisation beyond which more than 1 % of the requests are late. */
+  knee: number;
+  /** Increase of log lateness per unit of utilisation. */
+  slope: number;
+}
+
 export interface Model {
   schema: 2;
+  /** Absent: learned. */
+  told?: Told;
   version: string;
   k0: number;
   adaptPrice: boolean;

@@ -8,7 +8,7 @@ import { score } from './reward.ts';
 import { blockSeconds } from './series.ts';
 import { addToShape, quantile, survivalAt, tailOf } from './shape.ts';
 import { basePrice } from './price.ts';
-import { kneeOf } from './workload.ts';
+import { capacityOf, kneeOf } from './workload.ts';
 import { zeros } from './maths.ts';
 
 const spec = PolicySpec.parse({
@@ -153,4 +153,12 @@ test('Q-learning moves to a higher price where the planner thinks the workload b
   }
   expect(model.q.updates).toBeGreaterThan(10);
   expect(greedyAction(model)).toBeGreaterThan(10);
+});
+
+test('a model that is told what a pod can do uses that from the first sample on', () => {
+  const told = createModel(spec, { told: { capacity: 80, knee: 0.76, slope: 20 } });
+  expect(capacityOf(told)).toBe(80);
+  expect(kneeOf(told)).toMatchObject({ value: 0.76, deviation: 0, slope: 20 });
+  expect(kneeOf(told).used).toBeGreaterThan(0.76);
+  expect(kneeOf(createModel(spec)).used).toBe(0.7); // nobody told: unknown
 });

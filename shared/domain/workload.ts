@@ -53,6 +53,7 @@ export const newWorkload = (): Workload => ({
 /** Demand per second that one pod carries at full use. */
 export function capacityOf(model: Model): number {
   if (model.demandUnit === 'pods') return 1;
+  if (model.told !== undefined) return model.told.capacity;
   const { demand, busy } = model.workload;
   const known = busy / (busy + 1);
   return busy > 0 ? known * (demand / busy) + (1 - known) * CAPACITY_PRIOR : CAPACITY_PRIOR;
@@ -78,7 +79,15 @@ export interface Knee {
   slope: number;
 }
 
+/** Fill at which a block makes its minute violating. */
+const blockKnee = (knee: number, slope: number): number =>
+  knee + Math.log(LATE_BLOCK / LATE_MINUTE) / slope;
+
 export function kneeOf(model: Model): Knee {
+  if (model.told !== undefined) {
+    const { knee, slope } = model.told;
+    return { value: knee, deviation: 0, used: blockKnee(knee, slope), slope };
+  }
   const { late, information } = model.workload;
   const slope = Math.max(3, at(late, 1));
   const distance = (Math.log(LATE_MINUTE) - at(late, 0)) / slope;
@@ -86,8 +95,8 @@ export function kneeOf(model: Model): Knee {
   const x = value - CENTRE;
   const [v00, v01, v11] = invert(information);
   const deviation = Math.sqrt(Math.max(0, v00 + 2 * x * v01 + x * x * v11)) / slope;
-  const block = value + Math.log(LATE_BLOCK / LATE_MINUTE) / slope;
-  const used = model.workload.lateSamples === 0 ? KNEE_UNKNOWN : block - deviation;
+  const learned = blockKnee(value, slope) - deviation;
+  const used = model.workload.lateSamples === 0 ? KNEE_UNKNOWN : learned;
   return { value, deviation, used: clamp(used, KNEE_LOW, KNEE_HIGH), slope };
 }
 
