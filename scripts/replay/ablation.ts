@@ -1,8 +1,8 @@
 import type { Part } from '#shared/domain/index.ts';
 import { readCurve } from './curve.ts';
-import { mean } from './numbers.ts';
+import { overAtEqualCost } from './learning.ts';
 import type { Contender, Ours } from './contender.ts';
-import { jobsOf, type Scenario } from './plan.ts';
+import type { Scenario } from './plan.ts';
 import { meanRow, type Context, type MeanRow } from './report.ts';
 import { sheetOf } from './results.ts';
 
@@ -12,6 +12,8 @@ export interface AblationRow {
   /** Mean violating minutes, percent, at HPA-70's and KPA-70's mean cost; null: not reached. */
   readonly atHpa70CostPct: number | null;
   readonly atKpa70CostPct: number | null;
+  /** Violations over the whole core's at equal cost; null: no costs in common. */
+  readonly overFull: number | null;
   readonly points: readonly MeanRow[];
 }
 
@@ -44,28 +46,8 @@ export function ablationRows(scenario: Scenario, context: Context): AblationRow[
       without,
       atHpa70CostPct: readCurve(curve, costs.hpa).value,
       atKpa70CostPct: readCurve(curve, costs.kpa).value,
+      overFull: overAtEqualCost(points, groups.get('nothing') ?? []),
       points,
     };
   });
-}
-
-/** What our core took in replay: mean over its runs at a beat of 2 s. */
-export function speedOf(
-  scenarios: readonly Scenario[],
-  context: Context,
-): { readonly microsecondsPerDecision: number; readonly thirtyDaysSeconds: number } | null {
-  const rates = scenarios
-    .filter((scenario) => scenario.condition.telemetry === '2s')
-    .flatMap((scenario) => {
-      const contenders = scenario.contenders.filter((contender) => contender.kind === 'ours');
-      return jobsOf({ ...scenario, contenders }, context.traces);
-    })
-    .map((job) => context.results.get(job))
-    .map((result) => (1000 * result.tookMs) / result.seconds);
-  if (rates.length === 0) return null;
-  const perSecond = mean(rates); // of load: half a decision, and the simulator
-  return {
-    microsecondsPerDecision: 2 * perSecond,
-    thirtyDaysSeconds: (perSecond * 30 * 86_400) / 1e6,
-  };
 }

@@ -1,10 +1,24 @@
-import { ablationRows, speedOf, type AblationRow } from './ablation.ts';
+import { ablationRows, type AblationRow } from './ablation.ts';
 import { judge, type BarResult } from './bars.ts';
 import { contenderName, type Contender } from './contender.ts';
+import { judgeFloor } from './floor-bars.ts';
+import {
+  judgeCoverage,
+  judgeDefault,
+  judgeFault,
+  judgeLearning,
+  judgeSpeed,
+  type Judgement,
+} from './judge.ts';
+import { burnsOf, coldStartOf, learningRows } from './learning.ts';
+import type { Burn, ColdStart, LearningRow } from './learning.ts';
 import {
   ablationTable,
   barTable,
+  burnTable,
   digits,
+  judgementTable,
+  learningTable,
   meanTable,
   summaryTable,
   table,
@@ -12,7 +26,7 @@ import {
 } from './markdown.ts';
 import { isCalibrated, type CoverageRow } from './coverage.ts';
 import { curvePicture, timelinePicture, type Course } from './picture.ts';
-import { CHURNS, curveIn, jobsOf, type Scenario } from './plan.ts';
+import { CHURNS, curveIn, FIRST_ROW, jobsOf, type Scenario } from './plan.ts';
 import {
   meanRows,
   scenarioRows,
@@ -22,6 +36,7 @@ import {
   type SummaryRow,
   type TraceRow,
 } from './report.ts';
+import type { Speed } from './speed.ts';
 
 /** Calibration of one trace's forecasts. `calibrated` null: too few samples to tell. */
 interface CoverageOfTrace extends CoverageRow {
@@ -29,26 +44,42 @@ interface CoverageOfTrace extends CoverageRow {
   readonly calibrated: boolean | null;
 }
 
+interface Means {
+  readonly scenario: string;
+  readonly seeds: number;
+  readonly means: readonly MeanRow[];
+}
+
+/** What was learned of a pod, what a cold start costs, and what λ makes of the budget. */
+interface Learned {
+  readonly rows: readonly LearningRow[];
+  readonly coldStart: ColdStart | null;
+  readonly burns: readonly Burn[];
+}
+
 /** What `report.json` holds, and the two forms people read. */
 export interface Report {
   readonly summary: readonly SummaryRow[];
+  readonly means: readonly Means[];
   readonly traces: readonly TraceRow[];
   readonly floor: readonly MeanRow[];
   readonly faults: readonly { readonly fault: string; readonly means: readonly MeanRow[] }[];
   readonly ablations: readonly AblationRow[];
+  readonly learning: readonly LearningRow[];
+  readonly coldStart: ColdStart | null;
+  readonly burns: readonly Burn[];
   readonly coverage: readonly CoverageOfTrace[];
   readonly speed: Readonly<Record<string, number>>;
-  readonly bars: readonly {
-    readonly name: string;
-    readonly bar: number;
-    readonly passed: boolean;
-  }[];
+  readonly bars: readonly Judgement[];
   readonly markdown: string;
   readonly pictures: readonly string[];
 }
 
 export interface BenchContext extends Context {
   readonly tookSeconds: number;
+  /** Most seconds that this bench may take; null: some results came from the cache. */
+  readonly limitSeconds: number | null;
+  readonly speed: Speed;
 }
 
 const isTable = (scenario: Scenario): boolean => /^(rough|steps) /.test(scenario.id);
@@ -113,17 +144,40 @@ const wins = (summary: readonly SummaryRow[]): string => {
   return summaryTable(lost);
 };
 
-function markdownOf(parts: Omit<Report, 'markdown' | 'pictures' | 'bars'>, bars: BarResult[]) {
+type Parts = Omit<Report, 'markdown' | 'pictures' | 'bars'>;
+
+const orNothing = <T>(rows: readonly T[], show: (rows: readonly T[]) => string): string =>
+  rows.length === 0 ? '' : show(rows);
+
+const COSTS = [
+  'replica-hours are relative to the clairvoyant oracle and count every pod from its creation to the',
+  'end of its draining. "Starting or draining" is the share of that in which a pod serves nobody new;',
+  '"ready hours" and "÷ without starts and drains" leave it out on both sides.',
+].join(' ');
+
+function markdownOf(parts: Parts, bars: readonly BarResult[], others: readonly Judgement[]) {
   const section = (title: string, body: string): string[] =>
     body === '' ? [] : [`## ${title}`, '', body, ''];
+  const { coldStart } = parts;
   return [
-    ...section('Bars', bars.length === 0 ? '' : barTable(bars)),
+    ...section('Bars', orNothing(bars, barTable)),
+    ...section('Bars beside the table', orNothing(others, judgementTable)),
     ...section('Every peer at equal cost, mode act', summaryTable(parts.summary)),
-    ...section('Where a peer wins', parts.summary.length === 0 ? '' : wins(parts.summary)),
-    ...section('Default mode: floor', parts.floor.length === 0 ? '' : meanTable(parts.floor)),
-    ...section('Ablations', parts.ablations.length === 0 ? '' : ablationTable(parts.ablations)),
+    ...section('Where a peer wins', orNothing(parts.summary, wins)),
+    ...section('How to read costs', COSTS),
+    ...section('Default mode: floor', orNothing(parts.floor, meanTable)),
+    ...parts.means.flatMap(({ scenario, seeds, means }) =>
+      section(`Means of ${scenario} (mode act, seeds: ${seeds})`, meanTable(means)),
+    ),
+    ...section('Capacity and knee learned', orNothing(parts.learning, learningTable)),
+    ...section(
+      'Cold start, first 24 h: cold, then warmed',
+      coldStart === null ? '' : meanTable([coldStart.cold, coldStart.warm]),
+    ),
+    ...section('Error budget at the default policy, mode act', orNothing(parts.burns, burnTable)),
+    ...section('Ablations', orNothing(parts.ablations, ablationTable)),
     ...parts.faults.flatMap(({ fault, means }) => section(`Under ${fault}`, meanTable(means))),
-    ...section('Calibration', parts.coverage.length === 0 ? '' : coverageTable(parts.coverage)),
+    ...section('Calibration', orNothing(parts.coverage, coverageTable)),
     ...section('Per trace', traceTable(parts.traces)),
     ...section(
       'Speed',
@@ -134,53 +188,94 @@ function markdownOf(parts: Omit<Report, 'markdown' | 'pictures' | 'bars'>, bars:
   ].join('\n');
 }
 
-/** Puts everything that was run into one report. */
-export function buildReport(scenarios: readonly Scenario[], context: BenchContext): Report {
+/** The bars of the table in the form of the others. */
+const asJudgement = ({ row, bar, passed }: BarResult): Judgement => ({
+  bar: 1,
+  name: [
+    ...[row.path, row.startupSeconds, row.telemetry, row.churn, row.equal],
+    ...[row.metric, row.peer],
+  ].join(' '),
+  wanted: `÷ ${bar}`,
+  got: row.ratio,
+  passed,
+});
+
+function learned(scenarios: readonly Scenario[], context: BenchContext): Learned {
+  const cold = scenarios.find((scenario) => scenario.id === 'cold start');
+  const floor = scenarios.find((scenario) => scenario.id === 'floor');
+  return {
+    rows: scenarios
+      .filter((scenario) => scenario.id.startsWith('learning '))
+      .flatMap((scenario) => learningRows(scenario, context)),
+    coldStart: cold === undefined || floor === undefined ? null : coldStartOf(cold, floor, context),
+    burns: floor === undefined ? [] : burnsOf(floor, context),
+  };
+}
+
+/** Bars 2 to 7. */
+function judgeOthers(
+  scenarios: readonly Scenario[],
+  context: BenchContext,
+  parts: Parts,
+): Judgement[] {
+  const first = scenarios.find((scenario) => scenario.id === FIRST_ROW);
+  const floor = scenarios.find((scenario) => scenario.id === 'floor');
+  const faults = scenarios.filter((scenario) => scenario.id.startsWith('fault '));
+  const { limitSeconds: limit, tookSeconds: seconds } = context;
+  return [
+    ...judgeDefault(parts.traces.filter((row) => row.scenario === FIRST_ROW)),
+    ...(first === undefined || floor === undefined ? [] : judgeFloor(floor, first, context)),
+    ...judgeLearning(parts.learning, parts.coldStart, parts.burns),
+    ...judgeCoverage(parts.coverage),
+    ...faults.flatMap((fault) => judgeFault(fault.id, scenarioRows(fault, context))),
+    ...judgeSpeed(context.speed, limit === null ? null : { seconds, limit }),
+  ];
+}
+
+function partsOf(scenarios: readonly Scenario[], context: BenchContext): Parts {
   const tables = scenarios.filter(isTable);
   const tabled = tables.map((scenario) => tableOf(scenario, context));
-  const summary = tabled.flatMap((part) => part.summary);
   const floor = scenarios.find((scenario) => scenario.id === 'floor');
-  const others = scenarios.filter(
-    (scenario) => scenario.id.startsWith('fault ') || scenario.id.startsWith('workload '),
-  );
+  const faults = scenarios.filter((scenario) => scenario.id.startsWith('fault '));
   const ablation = scenarios.find((scenario) => scenario.id === 'ablations');
-  const bars = judge(summary);
-  const speed = speedOf(tables, context);
-  const parts = {
-    summary,
+  const { rows, coldStart, burns } = learned(scenarios, context);
+  return {
+    summary: tabled.flatMap((part) => part.summary),
+    means: tables.map((scenario) => ({
+      scenario: scenario.id,
+      seeds: scenario.seeds,
+      means: meanRows(scenario, context),
+    })),
     traces: [
       ...tabled.flatMap((part) => part.traces),
       ...(floor === undefined ? [] : scenarioRows(floor, context)),
     ],
     floor: floor === undefined ? [] : meanRows(floor, context),
-    faults: others.map((scenario) => ({
+    faults: faults.map((scenario) => ({
       fault: scenario.id,
       means: meanRows(scenario, context),
     })),
     ablations: ablation === undefined ? [] : ablationRows(ablation, context),
+    learning: rows,
+    coldStart,
+    burns,
     coverage: floor === undefined ? [] : coverages(floor, context),
-    speed: { ...speed, benchSeconds: context.tookSeconds },
+    speed: { ...context.speed, benchSeconds: context.tookSeconds },
   };
+}
+
+/** Puts everything that was run into one report. */
+export function buildReport(scenarios: readonly Scenario[], context: BenchContext): Report {
+  const parts = partsOf(scenarios, context);
+  const bars = judge(parts.summary);
+  const others = judgeOthers(scenarios, context, parts);
+  const floor = scenarios.find((scenario) => scenario.id === 'floor');
   return {
     ...parts,
-    bars: bars.map(({ row, bar, passed }) => ({
-      name: [
-        row.path,
-        row.startupSeconds,
-        row.telemetry,
-        row.churn,
-        row.equal,
-        row.metric,
-        row.peer,
-      ]
-        .map(String)
-        .join(' '),
-      bar,
-      passed,
-    })),
-    markdown: markdownOf(parts, bars),
+    bars: [...bars.map(asJudgement), ...others],
+    markdown: markdownOf(parts, bars, others),
     pictures: [
-      ...tables.map((scenario) => curves(scenario, meanRows(scenario, context))),
+      ...scenarios.filter(isTable).map((scenario) => curves(scenario, meanRows(scenario, context))),
       ...(floor === undefined ? [] : courses(floor, context)),
     ],
   };

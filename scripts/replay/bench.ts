@@ -11,6 +11,7 @@ import { jobsOf, PEERS, scenariosFor, type BenchOptions, type Scenario } from '.
 import { runJobs } from './pool.ts';
 import { trackProgress } from './progress.ts';
 import { jobKey, resultsOf } from './results.ts';
+import { measureSpeed } from './speed.ts';
 import type { Grade } from './telemetry.ts';
 import { readTrace } from './trace.ts';
 
@@ -27,6 +28,9 @@ const OPTIONS = {
 };
 
 const GRADES: readonly Grade[] = ['2s', '15s', 'cpu'];
+/** What a bench may take on two cores, seconds. */
+const QUICK_SECONDS = 600;
+const FULL_SECONDS = 7200;
 const CACHE = '.nimbusguard/bench-cache';
 
 function tracesIn(folder: string): string[] {
@@ -80,7 +84,7 @@ async function runAll(
   scenarios: readonly Scenario[],
   options: BenchOptions,
   workers: number | undefined,
-): Promise<Map<string, JobResult>> {
+): Promise<{ readonly known: Map<string, JobResult>; readonly fromCache: number }> {
   const cache = openCache(CACHE);
   const known = new Map<string, JobResult>();
   const missing = new Map<string, Job>();
@@ -92,9 +96,14 @@ async function runAll(
   const lengths = new Map(options.traces.map((path) => [path, readTrace(path)]));
   const secondsOf = (job: Job): number => {
     const trace = lengths.get(job.tracePath);
-    return trace === undefined ? 0 : trace.rps.length * trace.stepSeconds;
+    if (trace === undefined) return 0;
+    return Math.min(
+      trace.rps.length * trace.stepSeconds,
+      (job.condition.days ?? Infinity) * 86_400,
+    );
   };
   const jobs = [...missing.values()];
+  const fromCache = known.size;
   console.error(`${jobs.length} runs to do, ${known.size} known from before`);
   const progress = trackProgress(jobs, secondsOf, (line) => {
     console.error(line);
@@ -109,7 +118,7 @@ async function runAll(
       progress.done(job, result);
     },
   });
-  return known;
+  return { known, fromCache };
 }
 
 function writeReport(out: string, report: Report): void {
@@ -135,12 +144,15 @@ async function main(): Promise<number> {
   const scenarios = scenariosFor(options);
   const workers = textOf(given, 'workers') && integerOf(given, 'workers', 1, [1, 64]);
   const startedMs = performance.now();
-  const known = await runAll(scenarios, options, workers || undefined);
+  const { known, fromCache } = await runAll(scenarios, options, workers || undefined);
+  const speed = measureSpeed();
   const report = buildReport(scenarios, {
     traces: options.traces,
     names: options.traces.map((path) => readTrace(path).name),
     results: resultsOf(known),
     tookSeconds: (performance.now() - startedMs) / 1000,
+    limitSeconds: fromCache > 0 ? null : options.quick ? QUICK_SECONDS : FULL_SECONDS,
+    speed,
   });
   writeReport(out, report);
   console.log(report.markdown);

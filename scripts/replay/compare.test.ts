@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compare, drawsOf, makeWeights, markSheet } from './compare.ts';
+import { compare, drawsOf, makeWeights, markSheet, withMoney } from './compare.ts';
 import { costAtValue, geoMeanRatio, ratioOf, readCurve } from './curve.ts';
 import type { Sheet } from './sheet.ts';
 import type { Day } from './tally.ts';
@@ -38,7 +38,7 @@ test('the geometric mean is smoothed by 0.05', () => {
   expect(geoMeanRatio([0.95, 0.05], [0.05, 0.05])).toBeCloseTo(Math.sqrt(10), 6);
 });
 
-const aDay = (violating: number, podSeconds: number): Day => ({
+const aDay = (violating: number, podSeconds: number, transitSeconds = 0): Day => ({
   minutes: 1000,
   violating,
   arrivals: 1000,
@@ -46,6 +46,7 @@ const aDay = (violating: number, podSeconds: number): Day => ({
   excessLate: 0,
   dropped: 0,
   podSeconds,
+  transitSeconds,
   changes: 0,
   launched: 0,
 });
@@ -89,4 +90,28 @@ test('a peer that undercuts our cheapest counts as equal, and is named', () => {
   const row = compare(draws, 'violatingMinutes', 'costPerTrace', ['a', 'b']);
   expect(row.ratio).toBe(1);
   expect(row.notes[0]).toMatch(/^a: the peer undercuts our cheapest/);
+});
+
+test('without each trace in turn, and with another amount of money', () => {
+  const draws = drawsOf(mark(sheet('peer', [30, 60], 1)), ours);
+  const row = compare(draws, 'violatingMinutes', 'meanCost', ['a', 'b']);
+  expect(row.ratio).toBeCloseTo(3, 6);
+  expect(row.leaveOneOut).toEqual([
+    { trace: 'a', ratio: expect.closeTo(6, 6) as number },
+    { trace: 'b', ratio: expect.closeTo(1.5, 6) as number },
+  ]);
+  const dearer = compare(withMoney(draws, 1.03), 'violatingMinutes', 'meanCost', ['a', 'b']);
+  expect(dearer.ratio).toBeCloseTo(30, 6);
+});
+
+test('pods that start or drain can be left out of the cost', () => {
+  const busy: Sheet = {
+    name: 'K3',
+    k0: null,
+    days: [0, 1].map(() => Array.from({ length: 8 }, () => aDay(1, 1100, 100))),
+  };
+  const draws = drawsOf(mark(sheet('peer', [30, 30], 1)), [...ours, mark(busy)]);
+  const row = compare(draws, 'violatingMinutes', 'meanCost', ['a', 'b']);
+  expect(row.ratio).toBeCloseTo(2, 6); // K1, as the third is too dear
+  expect(row.ratioOfReadyPods).toBeCloseTo(30, 6);
 });

@@ -32,9 +32,19 @@ export interface Comparison {
   /** Our cost at the peer's violations, relative to the peer's cost; null: never reached. */
   readonly costAtEqualViolations: number | null;
   /** The ratio without the trace that weighs most. */
-  readonly withoutLargest: { readonly trace: string; readonly ratio: number } | null;
+  readonly withoutLargest: LeftOut | null;
+  /** The ratio without each trace in turn. */
+  readonly leaveOneOut: readonly LeftOut[];
+  /** The ratio where pods that start or drain cost nothing, to nobody. */
+  readonly ratioOfReadyPods: number;
   /** Traces where the curve could not be read between two settings, and why. */
   readonly notes: readonly string[];
+}
+
+/** What is left of a ratio without one trace. */
+export interface LeftOut {
+  readonly trace: string;
+  readonly ratio: number;
 }
 
 interface Values {
@@ -141,17 +151,37 @@ function notesOf(values: Values, names: readonly string[]): string[] {
   });
 }
 
-function leaveLargestOut(
+function leaveOneOut(
   marked: Marked,
   metric: Metric,
   equal: Equal,
   names: readonly string[],
-): Comparison['withoutLargest'] {
-  if (names.length < 2) return null;
+): LeftOut[] {
+  if (names.length < 2) return [];
+  return names.map((trace, i) => ({
+    trace,
+    ratio: ratioFor(valuesFor(without(marked, i), metric, equal), equal),
+  }));
+}
+
+/** The trace on which the peer is worst. */
+function largestOf(marked: Marked, metric: Metric): number {
   const weights = marked.peer.map((mark) => valueOf(mark, metric));
-  const largest = weights.indexOf(Math.max(...weights));
-  const values = valuesFor(without(marked, largest), metric, equal);
-  return { trace: names[largest] ?? '', ratio: ratioFor(values, equal) };
+  return weights.indexOf(Math.max(...weights));
+}
+
+const withCost = (marked: Marked, costOf: (mark: Mark) => number): Marked => {
+  const change = (mark: Mark): Mark => ({ ...mark, cost: costOf(mark) });
+  return { peer: marked.peer.map(change), ours: marked.ours.map((marks) => marks.map(change)) };
+};
+
+/** The same peer with `factor` of its money: what ours does with that much. */
+export function withMoney(draws: Draws, factor: number): Draws {
+  const scaled = (marked: Marked): Marked => ({
+    ...marked,
+    peer: marked.peer.map((mark) => ({ ...mark, cost: mark.cost * factor })),
+  });
+  return { full: scaled(draws.full), drawn: draws.drawn.map(scaled) };
 }
 
 /** Compares a peer with our curve: one row of the table. */
@@ -165,6 +195,7 @@ export function compare(
   const peerCost = mean(draws.full.peer.map((mark) => mark.cost));
   const ratios = draws.drawn.map((marked) => ratioFor(valuesFor(marked, metric, equal), equal));
   const peerPct = mean(values.peer);
+  const left = leaveOneOut(draws.full, metric, equal, names);
   const cost = costAtValue(meanPoints(draws.full, metric), peerPct);
   return {
     peerPct,
@@ -173,7 +204,16 @@ export function compare(
     ratio: ratioFor(values, equal),
     ci95: [quantile(ratios, 0.025), quantile(ratios, 0.975)],
     costAtEqualViolations: cost === null ? null : cost / peerCost,
-    withoutLargest: leaveLargestOut(draws.full, metric, equal, names),
+    withoutLargest: left[largestOf(draws.full, metric)] ?? null,
+    leaveOneOut: left,
+    ratioOfReadyPods: ratioFor(
+      valuesFor(
+        withCost(draws.full, (mark) => mark.readyCost),
+        metric,
+        equal,
+      ),
+      equal,
+    ),
     notes: notesOf(values, names),
   };
 }

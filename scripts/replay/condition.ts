@@ -40,6 +40,10 @@ export interface Condition {
   readonly scale?: number;
   readonly drainSeconds?: number;
   readonly warmupShare?: number;
+  /** Only the first days of the trace. */
+  readonly days?: number;
+  /** The controller starts from nothing where the scored part begins; one day is scored. */
+  readonly coldStart?: true;
 }
 
 const CAPACITY_PER_POD = 50;
@@ -53,6 +57,7 @@ export const limitsOf = (condition: Condition) => ({
 const ROUGH = { sigma: 0.2, drainSeconds: 10 };
 const STEPS = { sigma: 0, drainSeconds: 0 };
 const HOUR = 3600;
+const DAY = 24 * HOUR;
 const EVERY_HOURS = 6; // a fault comes about four times a day
 
 /** Times about every six hours, each somewhere in its stretch. */
@@ -114,19 +119,33 @@ export function loadFor(trace: Trace, condition: Condition, seed: number): Load 
     seed,
     scale: condition.scale ?? referenceScale(trace, capacityPerPod),
     ...(condition.warmupShare === undefined ? {} : { warmupShare: condition.warmupShare }),
+    ...(condition.days === undefined ? {} : { days: condition.days }),
   });
+  if (condition.coldStart) {
+    return { ...load, seconds: Math.min(load.seconds, load.scoreFrom + DAY) };
+  }
   if (condition.fault !== 'outage') return load;
   return withOutages(load, timesOf(condition, load.seconds, seed), seed);
 }
 
 const SLOW_START = { seconds: 30, factor: 3 };
 
-function workloadOf(condition: Condition): Workload {
+export function workloadOf(condition: Condition): Workload {
   const workload = {
     capacityPerPod: limitsOf(condition).capacityPerPod,
     serviceSeconds: condition.serviceMs / 1000,
   };
   return condition.fault === 'slow-start' ? { ...workload, slowStart: SLOW_START } : workload;
+}
+
+function restartsOf(
+  { fault, coldStart }: Condition,
+  load: Load,
+  times: readonly number[],
+): Pick<RunSettings, 'restarts'> {
+  if (coldStart) return { restarts: { at: [load.scoreFrom], kept: false } };
+  if (!fault.startsWith('restart-')) return {};
+  return { restarts: { at: times, kept: fault === 'restart-kept' } };
 }
 
 /** Settings of a run: limits, start-up draws and faults, the same for every controller. */
@@ -149,9 +168,7 @@ export function settingsFor(condition: Condition, load: Load, seed: number): Run
     seed,
     telemetryFaults: telemetryFaults(fault, times),
     retryShare: fault === 'retries' ? 0.5 : 0,
-    ...(fault.startsWith('restart-')
-      ? { restarts: { at: times, kept: fault === 'restart-kept' } }
-      : {}),
+    ...restartsOf(condition, load, times),
   };
 }
 

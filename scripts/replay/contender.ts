@@ -2,7 +2,7 @@ import { DEFAULT_BEHAVIOR, type Behavior } from '#shared/domain/peers/behavior.t
 import type { ModelOptions, Part, Prior } from '#shared/domain/index.ts';
 import { NimbusError } from '#shared/errors.ts';
 import type { PolicySpec } from '#shared/events/index.ts';
-import { limitsOf, type Condition } from './condition.ts';
+import { limitsOf, workloadOf, type Condition } from './condition.ts';
 import { floorOver } from './controllers/floor.ts';
 import { benchPolicy, nimbusguard } from './controllers/ours.ts';
 import { hpa, keda, kpa, type PeerSettings } from './controllers/peers.ts';
@@ -15,7 +15,7 @@ import {
   textbookQ,
 } from './controllers/predictive.ts';
 import type { Load } from './load.ts';
-import type { Controller, RunSettings } from './simulate.ts';
+import { kneeOf, slopeOf, type Controller, type RunSettings } from './simulate.ts';
 
 /** The user's own autoscaler that a floor is raised under: a peer by its name. */
 export type OwnAutoscaler = `HPA-${number}` | 'HPA-85-w0' | `KPA-${number}`;
@@ -30,6 +30,8 @@ export interface Ours {
   /** The autoscaler below, in mode `floor`; absent in mode `act`. */
   readonly over?: OwnAutoscaler;
   readonly prior: 'shipped' | 'none';
+  /** Told the truth about capacity and knee instead of learning them. */
+  readonly told?: true;
   readonly policy?: Partial<PolicySpec>;
 }
 
@@ -92,22 +94,37 @@ export function contenderName(contender: Contender): string {
     parts.push(`without ${contender.off.join('+')}`);
   }
   if (contender.prior === 'none') parts.push('no prior');
+  if (contender.told) parts.push('told');
   return parts.join(' ');
 }
 
 const HPA_SYNC_SECONDS = 15;
 const KPA_TICK_SECONDS = 2;
 
-function makeOurs(contender: Ours, context: RunContext): Controller {
-  const { condition, seed, prior } = context;
-  const limits = limitsOf(condition);
-  const { over } = contender;
-  const model: ModelOptions = {
+/** The truth about a pod, as nobody can know it outside of a simulator. */
+function truthOf(condition: Condition) {
+  const workload = workloadOf(condition);
+  return {
+    capacity: workload.capacityPerPod,
+    knee: kneeOf(workload),
+    slope: slopeOf(workload),
+  };
+}
+
+function modelOptions(contender: Ours, { condition, prior }: RunContext): ModelOptions {
+  return {
+    ...(contender.told ? { told: truthOf(condition) } : {}),
     ...(contender.k0 === null ? {} : { k0: contender.k0, adaptPrice: false }),
     ...(contender.churnPrice === undefined ? {} : { churnPrice: contender.churnPrice }),
     ...(contender.off === undefined ? {} : { off: contender.off }),
     ...(contender.prior === 'shipped' && prior !== undefined ? { prior } : {}),
   };
+}
+
+function makeOurs(contender: Ours, context: RunContext): Controller {
+  const { condition, seed } = context;
+  const limits = limitsOf(condition);
+  const { over } = contender;
   const ours = nimbusguard({
     name: contenderName(contender),
     spec: benchPolicy({
@@ -116,7 +133,7 @@ function makeOurs(contender: Ours, context: RunContext): Controller {
       ...contender.policy,
       mode: over === undefined ? 'act' : 'floor',
     }),
-    model,
+    model: modelOptions(contender, context),
     grade: condition.telemetry,
     seed,
     ...(over === undefined

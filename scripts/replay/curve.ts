@@ -21,8 +21,11 @@ export interface Read {
 const SMOOTH = 0.005; // percent: keeps logarithms of no violations at all finite
 const MAX_STEP = 1.04; // in cost, between neighbours
 
-/** Value of the curve at `cost`: log-linear in (value + 0.005), never extrapolated. */
-export function readCurve(points: readonly Point[], cost: number): Read {
+/**
+ * Value of the curve at `cost`: log-linear in (value + 0.005), never extrapolated. `maxStep`: how far
+ * apart in cost two settings may be; wider where both curves are ours and have the same settings.
+ */
+export function readCurve(points: readonly Point[], cost: number, maxStep = MAX_STEP): Read {
   const sorted = [...points].sort((a, b) => a.cost - b.cost);
   const first = sorted[0];
   const last = sorted.at(-1);
@@ -33,7 +36,7 @@ export function readCurve(points: readonly Point[], cost: number): Read {
   const above = sorted.findIndex((point) => point.cost > cost);
   const low = sorted[above - 1] ?? first;
   const high = sorted[above] ?? last;
-  if (high.cost / low.cost > MAX_STEP) return { value: low.value, how: 'cheaper' };
+  if (high.cost / low.cost > maxStep) return { value: low.value, how: 'cheaper' };
   const share = (cost - low.cost) / (high.cost - low.cost);
   const log = (value: number): number => Math.log(value + SMOOTH);
   const value = Math.exp(log(low.value) + (log(high.value) - log(low.value)) * share) - SMOOTH;

@@ -23,6 +23,8 @@ export interface JobResult extends Outcome {
   readonly seconds: number;
   /** Calibration of our forecasts; only of runs whose timeline is kept. */
   readonly coverage: CoverageRow[] | null;
+  /** Ours, at the end of the run: false where more money would not have met the SLO. */
+  readonly reachable: boolean | null;
 }
 
 /** Runs jobs one after another; keeps the last trace and load, which neighbours share. */
@@ -48,6 +50,7 @@ export function createRunner(): (job: Job) => JobResult {
     const tookMs = Math.round(performance.now() - startedMs);
     const { snapshots } = watched;
     const coverage = snapshots.length > 0 ? coverageOf(load.load, snapshots, seed) : null;
-    return { ...outcome, tookMs, seconds: load.load.seconds, coverage };
+    const reachable = isOurs(controller) ? controller.model().price.reachable : null;
+    return { ...outcome, tookMs, seconds: load.load.seconds, coverage, reachable };
   };
 }

@@ -33,6 +33,8 @@ export interface LoadOptions {
   readonly scale: number;
   /** Share of the trace that is warm-up. */
   readonly warmupShare?: number;
+  /** Only the first days of the trace. */
+  readonly days?: number;
 }
 
 const GRID_SECONDS = 5; // of the Brownian bridge
@@ -165,7 +167,8 @@ export function drawArrivals(rate: Float32Array, random: Random): Int32Array {
 
 /** Turns a trace into seconds of load, seeded. */
 export function createLoad(trace: Trace, options: LoadOptions): Load {
-  const seconds = Math.floor(trace.rps.length * trace.stepSeconds);
+  const whole = Math.floor(trace.rps.length * trace.stepSeconds);
+  const seconds = Math.min(whole, (options.days ?? Infinity) * 86_400);
   if (seconds < 600 || seconds > MAX_SECONDS) {
     throw new NimbusError(
       'input.invalid',

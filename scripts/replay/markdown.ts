@@ -1,5 +1,8 @@
 import type { AblationRow } from './ablation.ts';
 import type { BarResult } from './bars.ts';
+import type { LeftOut } from './compare.ts';
+import type { Judgement } from './judge.ts';
+import type { Burn, LearningRow } from './learning.ts';
 import type { MeanRow, SummaryRow, TraceRow } from './report.ts';
 
 export const digits = (value: number, places = 2): string => value.toFixed(places);
@@ -21,12 +24,24 @@ const METRIC_WORDS = { violatingMinutes: 'violating minutes', lateRequests: 'lat
 const interval = (row: { readonly ci95: readonly [number, number] }): string =>
   `${digits(row.ci95[0], 1)} … ${digits(row.ci95[1], 1)}`;
 
+/** Least and largest ratio that leaving one trace out can make. */
+function leftOut({ leaveOneOut }: SummaryRow): string {
+  const sorted = [...leaveOneOut].sort((a, b) => a.ratio - b.ratio);
+  const [least, largest] = [sorted[0], sorted.at(-1)];
+  if (least === undefined || largest === undefined) return '–';
+  const end = ({ ratio, trace }: LeftOut): string => `${digits(ratio, 1)} (${trace})`;
+  return `${end(least)} … ${end(largest)}`;
+}
+
 const ours = (row: SummaryRow): string =>
   row.oursPct === null ? 'not comparable' : `${digits(row.oursPct, 3)} %`;
 
 export const summaryTable = (rows: readonly SummaryRow[]): string =>
   table(
-    ['peer', 'metric', 'equal', 'churn', 'peer', 'cost', 'ours', '÷', '95 %', 'notes'],
+    [
+      ...['peer', 'metric', 'equal', 'churn', 'peer', 'cost', 'ours', '÷', '95 %'],
+      ...['÷ without one trace', '÷ without starts and drains', 'notes'],
+    ],
     rows.map((row) => [
       row.peer,
       METRIC_WORDS[row.metric],
@@ -37,6 +52,8 @@ export const summaryTable = (rows: readonly SummaryRow[]): string =>
       ours(row),
       digits(row.ratio, 1),
       interval(row),
+      leftOut(row),
+      digits(row.ratioOfReadyPods, 1),
       row.notes.join('; '),
     ]),
   );
@@ -61,12 +78,17 @@ export const barTable = (bars: readonly BarResult[]): string =>
 
 export const meanTable = (rows: readonly MeanRow[]): string =>
   table(
-    ['controller', 'violating', 'late', 'replica-hours', 'changes/day'],
+    [
+      ...['controller', 'violating', 'late', 'replica-hours', 'starting or draining'],
+      ...['ready hours', 'changes/day'],
+    ],
     rows.map((row) => [
       row.contender,
       `${digits(row.violatingPct, 3)} %`,
       `${digits(row.latePct, 3)} %`,
       digits(row.relativeReplicaHours, 3),
+      `${digits(row.transitPct, 1)} %`,
+      digits(row.relativeReadyHours, 3),
       digits(row.changesPerDay, 0),
     ]),
   );
@@ -88,8 +110,52 @@ export const traceTable = (rows: readonly TraceRow[]): string =>
 const percent = (value: number | null): string =>
   value === null ? 'not reached' : `${digits(value, 3)} %`;
 
+const times = (value: number | null): string => (value === null ? '–' : `× ${digits(value)}`);
+
 export const ablationTable = (rows: readonly AblationRow[]): string =>
   table(
-    ['without', "violating at HPA-70's cost", "at KPA-70's cost"],
-    rows.map((row) => [row.without, percent(row.atHpa70CostPct), percent(row.atKpa70CostPct)]),
+    [
+      'without',
+      "violating at HPA-70's cost",
+      "at KPA-70's cost",
+      "over the whole core's, equal cost",
+    ],
+    rows.map((row) => [
+      row.without,
+      percent(row.atHpa70CostPct),
+      percent(row.atKpa70CostPct),
+      times(row.overFull),
+    ]),
+  );
+
+/** Bars beside the table of equal costs. */
+export const judgementTable = (rows: readonly Judgement[]): string =>
+  table(
+    ['bar', 'what', 'wanted', 'measured', ''],
+    rows.map((row) => [
+      String(row.bar),
+      row.name,
+      row.wanted,
+      digits(row.got, 3),
+      row.passed ? 'passed' : 'MISSED',
+    ]),
+  );
+
+export const learningTable = (rows: readonly LearningRow[]): string =>
+  table(
+    ['workload', 'scored', 'Q', 'violating over told', 'objective with Q over without', 'told'],
+    rows.map((row) => [
+      row.workload,
+      row.window,
+      row.q ? 'on' : 'off',
+      times(row.overTold),
+      digits(row.qObjective.learned, 4),
+      digits(row.qObjective.told, 4),
+    ]),
+  );
+
+export const burnTable = (rows: readonly Burn[]): string =>
+  table(
+    ['trace', 'budget burnt', 'SLO reachable'],
+    rows.map((row) => [row.trace, digits(row.burn), row.reachable ? 'yes' : 'no']),
   );

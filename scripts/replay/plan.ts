@@ -9,16 +9,26 @@ const CHURN_PRICES = { free: 0.05, capped: 0.3 } as const;
 export type Churn = keyof typeof CHURN_PRICES;
 export const CHURNS: readonly Churn[] = ['capped', 'free'];
 
-/** K₀ of our curve: close together where the peers' costs lie. */
-const PRICES = [0.3, 0.6, 1.2, 1.8, 2.6, 3.6, 5, 7, 9.5, 13, 18, 25, 35, 60, 120, 500];
-/** `--quick` keeps the whole curve of `free` but for its ends' neighbours, and its middle of `capped`. */
-const QUICK_PRICES: Record<Churn, readonly number[]> = {
-  free: PRICES.filter((price) => ![0.6, 1.8, 60].includes(price)),
-  capped: [1.8, 3.6, 5, 7, 9.5, 13, 18, 25],
+/** K₀ of our curves: close together where the peers' costs lie. */
+const PRICES: Record<Churn, readonly number[]> = {
+  free: [0.3, 1.5, 3.5, 5.5, 8, 11, 15.5, 22, 31, 44, 62, 120, 500],
+  capped: [0.3, 3.5, 5.5, 8, 11, 15.5, 22, 31, 44, 62, 120, 500],
 };
-const FLOOR_PRICES = [1, 3, 8, 20, 50, 120];
+/** What `--quick` keeps of them. */
+const QUICK_PRICES: Record<Churn, readonly number[]> = {
+  free: PRICES.free.filter((price) => price !== 1.5),
+  capped: [5.5, 8, 11, 15.5, 22, 31],
+};
+const FLOOR_PRICES: Partial<Record<OwnAutoscaler, readonly number[]>> = {
+  'HPA-70': [1, 3, 8, 20, 50, 120],
+  'HPA-85-w0': [3, 8, 20, 50],
+  'KPA-70': [8, 20],
+};
 const QUICK_FLOOR_PRICES = [8, 20];
-const ABLATION_PRICES = [1, 4, 13, 50, 200];
+const ABLATION_PRICES = [4, 13, 40, 120];
+const LEARNING_PRICES = [3, 6, 12, 24, 48];
+/** Days of a trace that the parts besides the table are run on. */
+const SIDE_DAYS = 7;
 
 export const PEERS = [
   ...['HPA', 'KEDA', 'KPA', 'PHPA', 'Crane', 'AWS'].flatMap((family) =>
@@ -27,6 +37,8 @@ export const PEERS = [
   'static-70',
   'textbook-Q',
 ];
+/** Crane's spectra take as long as all the others: its other targets are in the first row alone. */
+const MAIN_PEERS = PEERS.filter((name) => !/^Crane-[68]0$/.test(name));
 const QUICK_PEERS = PEERS.filter((name) => !/^(PHPA|Crane|AWS)-[68]0$/.test(name));
 
 /** Parts of the core that can be left out. */
@@ -71,9 +83,9 @@ const ours = (k0: number | null, fields: Partial<Ours> = {}): Ours => ({
 });
 
 const curveOf = (churn: Churn, quick: boolean): Ours[] =>
-  (quick ? QUICK_PRICES[churn] : PRICES).map((k0) => ours(k0, { churnPrice: CHURN_PRICES[churn] }));
+  (quick ? QUICK_PRICES : PRICES)[churn].map((k0) => ours(k0, { churnPrice: CHURN_PRICES[churn] }));
 
-/** Our settings of one churn price in a scenario, in order of price. */
+/** The curve of a scenario whose changes are priced so. */
 export const curveIn = (scenario: Scenario, churn: Churn): Ours[] =>
   scenario.contenders.filter(
     (contender): contender is Ours =>
@@ -81,7 +93,7 @@ export const curveIn = (scenario: Scenario, churn: Churn): Ours[] =>
   );
 
 const over = (own: OwnAutoscaler, quick: boolean): Ours[] =>
-  (quick ? QUICK_FLOOR_PRICES : FLOOR_PRICES).map((k0) => ours(k0, { over: own }));
+  (quick ? QUICK_FLOOR_PRICES : (FLOOR_PRICES[own] ?? [])).map((k0) => ours(k0, { over: own }));
 
 const idOf = (condition: Condition): string =>
   [
@@ -92,24 +104,38 @@ const idOf = (condition: Condition): string =>
     condition.fault,
   ].join(' ');
 
-function peersOf(options: BenchOptions): Contender[] {
-  const all = options.quick ? QUICK_PEERS : PEERS;
+/** The row that everything else is a variation of. */
+export const FIRST_ROW = idOf(DEFAULT_CONDITION);
+
+function peersOf(options: BenchOptions, first: boolean): Contender[] {
+  const all = options.quick ? QUICK_PEERS : first ? PEERS : MAIN_PEERS;
   const names = options.onlyPeer === null ? all : [options.onlyPeer];
   return [...new Set(['oracle', 'HPA-70', 'KPA-70', ...names])].map(peer);
 }
+
+/** Seeds of a row: all of them for the first one, as many as the time allows for the others. */
+function seedsOf(condition: Condition, seeds: number): number {
+  if (idOf(condition) === FIRST_ROW) return seeds;
+  return Math.min(seeds, condition.path === 'steps' || condition.telemetry === 'cpu' ? 2 : 3);
+}
+
+/** The churns that a row of the table asks for. */
+const churnsOf = ({ path, telemetry }: Condition): readonly Churn[] =>
+  path === 'rough' && telemetry === '2s' ? CHURNS : ['free'];
 
 /** The rows of the table: one scenario per path, start-up time and telemetry. */
 function tables(options: BenchOptions): Scenario[] {
   const scenario = (fields: Partial<Condition>): Scenario => {
     const condition = { ...DEFAULT_CONDITION, ...fields };
-    const churns = condition.path === 'steps' ? (['free'] as const) : CHURNS;
+    const first = idOf(condition) === FIRST_ROW;
     return {
       id: idOf(condition),
       condition,
-      seeds: options.seeds,
+      seeds: seedsOf(condition, options.seeds),
       contenders: [
-        ...peersOf(options),
-        ...churns.flatMap((churn) => curveOf(churn, options.quick)),
+        ...peersOf(options, first),
+        ...(first ? [ours(null)] : []),
+        ...churnsOf(condition).flatMap((churn) => curveOf(churn, options.quick)),
       ],
     };
   };
@@ -129,7 +155,7 @@ function floors(options: BenchOptions): Scenario {
   return {
     id: 'floor',
     condition: DEFAULT_CONDITION,
-    seeds: options.quick ? 1 : Math.min(2, options.seeds),
+    seeds: Math.min(2, options.seeds),
     contenders: [
       ...['oracle', 'HPA-70', 'KPA-70', 'HPA-85-w0'].map(peer),
       ours(null),
@@ -139,39 +165,57 @@ function floors(options: BenchOptions): Scenario {
   };
 }
 
-/** The core without each of its parts in turn; one seed tells enough. */
+/** The core without each of its parts in turn; one seed of a week tells enough. */
 function ablations(): Scenario {
   const free = { churnPrice: CHURN_PRICES.free };
   const without = (off: readonly Part[]): Ours[] =>
     ABLATION_PRICES.map((k0) => ours(k0, { ...free, off }));
   return {
     id: 'ablations',
-    condition: DEFAULT_CONDITION,
+    condition: { ...DEFAULT_CONDITION, days: SIDE_DAYS },
     seeds: 1,
     contenders: [
       ...['oracle', 'HPA-70', 'KPA-70', 'textbook-Q'].map(peer),
       ...without([]),
-      ...PARTS.filter((part) => part !== 'churn').flatMap((part) => without([part])),
+      ...PARTS.map((part) => without([part])).flat(),
       ...ABLATION_PRICES.map((k0) => ours(k0, { ...free, prior: 'none' })),
     ],
   };
 }
 
+/** The default policy in both modes under a fault, a week of every trace. */
 const faulty = (fault: Fault): Scenario => ({
   id: `fault ${fault}`,
-  condition: { ...DEFAULT_CONDITION, fault },
+  condition: { ...DEFAULT_CONDITION, fault, days: SIDE_DAYS },
   seeds: 1,
-  contenders: [peer('oracle'), peer('HPA-70'), ours(13)],
+  contenders: [peer('oracle'), peer('HPA-70'), ours(null), ours(null, { over: 'HPA-70' })],
 });
 
-const workload = (serviceMs: number): Scenario => ({
-  id: `workload s${serviceMs}`,
-  condition: { ...DEFAULT_CONDITION, serviceMs },
+/**
+ * Capacity and knee learned from nothing, beside the same core that was told; with and without Q.
+ * All of the trace's first week is scored, so that the learning is inside.
+ */
+const learning = (serviceMs: number): Scenario => ({
+  id: `learning s${serviceMs}`,
+  condition: { ...DEFAULT_CONDITION, serviceMs, days: SIDE_DAYS, warmupShare: 0 },
   seeds: 1,
   contenders: [
-    ...['oracle', 'HPA-70', 'KPA-70'].map(peer),
-    ...ABLATION_PRICES.flatMap((k0) => [ours(k0), ours(k0, { off: ['q'] })]),
+    ...['oracle', 'HPA-70'].map(peer),
+    ...LEARNING_PRICES.flatMap((k0) =>
+      [{}, { told: true } as const].flatMap((told) => [
+        ours(k0, told),
+        ours(k0, { ...told, off: ['q'] }),
+      ]),
+    ),
   ],
+});
+
+/** The default policy that starts from the shipped prior where the scored part begins. */
+const coldStart = (seeds: number): Scenario => ({
+  id: 'cold start',
+  condition: { ...DEFAULT_CONDITION, coldStart: true },
+  seeds,
+  contenders: [peer('oracle'), ours(null)],
 });
 
 /** Everything the bench runs for these options. */
@@ -179,7 +223,8 @@ export function scenariosFor(options: BenchOptions): Scenario[] {
   const main = [...tables(options), floors(options)];
   if (options.quick || options.onlyPeer !== null) return main;
   const faults = FAULTS.filter((fault) => fault !== 'none').map(faulty);
-  return [...main, workload(26), workload(15), ...faults, ablations()];
+  const others = [...[20, 26, 15].map(learning), coldStart(Math.min(2, options.seeds))];
+  return [...main, ...others, ...faults, ablations()];
 }
 
 /** Contenders whose minute-by-minute course is kept for the pictures, seed 1. */

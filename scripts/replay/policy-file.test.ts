@@ -50,6 +50,8 @@ const aRow = (fields: Partial<TraceRow>): TraceRow => ({
   excessLatePct: 0,
   droppedPct: 0,
   flagged: false,
+  relativeReadyHours: 1,
+  transitPct: 0,
   relativeReplicaHours: 1,
   replicaHours: 10,
   changesPerDay: 10,

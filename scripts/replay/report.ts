@@ -33,6 +33,10 @@ export interface TraceRow {
   /** More than 0.1 % of the requests were dropped: its cost is not comparable. */
   readonly flagged: boolean;
   readonly relativeReplicaHours: number;
+  /** The same without the time in which pods start or drain, on both sides. */
+  readonly relativeReadyHours: number;
+  /** Share of the replica-hours in which pods start or drain, percent. */
+  readonly transitPct: number;
   readonly replicaHours: number;
   readonly changesPerDay: number;
   readonly startedPerDay: number;
@@ -49,26 +53,32 @@ function traceRows(
   sheets: { readonly sheet: Sheet; readonly oracle: Sheet; readonly longest: readonly number[] },
 ): TraceRow[] {
   const marks = marksOf(sheets.sheet, sheets.oracle);
-  return sheets.sheet.days.map((days, i) => {
+  return sheets.sheet.days.flatMap((days, i) => {
+    const mark = marks[i];
+    if (mark === undefined) return [];
     const total = sumDays(days);
     const perDay = 1440 / Math.max(1, total.minutes);
     const share = (part: number): number => (100 * part) / Math.max(1, total.arrivals);
-    return {
-      scenario: scenario.id,
-      trace: names[i] ?? '',
-      contender: contenderName(contender),
-      k0: sheets.sheet.k0,
-      violatingPct: marks[i]?.violatingPct ?? 0,
-      latePct: marks[i]?.latePct ?? 0,
-      excessLatePct: share(total.excessLate),
-      droppedPct: share(total.dropped),
-      flagged: share(total.dropped) > FLAG_DROPPED_PCT,
-      relativeReplicaHours: marks[i]?.cost ?? 0,
-      replicaHours: total.podSeconds / 3600 / scenario.seeds,
-      changesPerDay: total.changes * perDay,
-      startedPerDay: total.launched * perDay,
-      longestViolationMinutes: sheets.longest[i] ?? 0,
-    };
+    return [
+      {
+        scenario: scenario.id,
+        trace: names[i] ?? '',
+        contender: contenderName(contender),
+        k0: sheets.sheet.k0,
+        violatingPct: mark.violatingPct,
+        latePct: mark.latePct,
+        excessLatePct: share(total.excessLate),
+        droppedPct: share(total.dropped),
+        flagged: share(total.dropped) > FLAG_DROPPED_PCT,
+        relativeReplicaHours: mark.cost,
+        relativeReadyHours: mark.readyCost,
+        transitPct: mark.transitPct,
+        replicaHours: total.podSeconds / 3600 / scenario.seeds,
+        changesPerDay: total.changes * perDay,
+        startedPerDay: total.launched * perDay,
+        longestViolationMinutes: sheets.longest[i] ?? 0,
+      },
+    ];
   });
 }
 
@@ -159,6 +169,9 @@ export interface MeanRow {
   readonly violatingPct: number;
   readonly latePct: number;
   readonly relativeReplicaHours: number;
+  readonly relativeReadyHours: number;
+  /** Share of the replica-hours in which pods start or drain, percent. */
+  readonly transitPct: number;
   readonly changesPerDay: number;
 }
 
@@ -173,6 +186,8 @@ export const meanRow = (contender: Contender, sheet: Sheet, oracle: Sheet): Mean
     violatingPct: average(marks.map((mark) => mark.violatingPct)),
     latePct: average(marks.map((mark) => mark.latePct)),
     relativeReplicaHours: average(marks.map((mark) => mark.cost)),
+    relativeReadyHours: average(marks.map((mark) => mark.readyCost)),
+    transitPct: average(marks.map((mark) => mark.transitPct)),
     changesPerDay: average(changesPerDay(sheet)),
   };
 };

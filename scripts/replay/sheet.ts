@@ -15,6 +15,10 @@ export type Weights = readonly (readonly number[])[];
 /** One contender on one trace. Percent, and cost relative to the oracle's. */
 export interface Mark {
   readonly cost: number;
+  /** The same without the time in which pods start or drain, on both sides. */
+  readonly readyCost: number;
+  /** Share of the cost that is pods starting or draining, percent. */
+  readonly transitPct: number;
   readonly violatingPct: number;
   readonly latePct: number;
 }
@@ -25,10 +29,20 @@ export type Metric = (typeof METRICS)[number];
 export const valueOf = (mark: Mark, metric: Metric): number =>
   metric === 'violatingMinutes' ? mark.violatingPct : mark.latePct;
 
-type Summed = Pick<Day, 'minutes' | 'violating' | 'arrivals' | 'late' | 'podSeconds'>;
+type Summed = Pick<
+  Day,
+  'minutes' | 'violating' | 'arrivals' | 'late' | 'podSeconds' | 'transitSeconds'
+>;
 
 function sumBlocks(days: readonly Day[], weights: readonly number[] | undefined): Summed {
-  const total = { minutes: 0, violating: 0, arrivals: 0, late: 0, podSeconds: 0 };
+  const total = {
+    minutes: 0,
+    violating: 0,
+    arrivals: 0,
+    late: 0,
+    podSeconds: 0,
+    transitSeconds: 0,
+  };
   days.forEach((day, i) => {
     const weight = weights === undefined ? 1 : at(weights, i);
     if (weight === 0) return;
@@ -37,9 +51,12 @@ function sumBlocks(days: readonly Day[], weights: readonly number[] | undefined)
     total.arrivals += weight * day.arrivals;
     total.late += weight * day.late;
     total.podSeconds += weight * day.podSeconds;
+    total.transitSeconds += weight * day.transitSeconds;
   });
   return total;
 }
+
+const readySeconds = (sums: Summed): number => sums.podSeconds - sums.transitSeconds;
 
 /** Marks of one contender on every trace, with each block counted as often as its weight says. */
 export function marksOf(sheet: Sheet, oracle: Sheet, weights?: Weights): Mark[] {
@@ -48,6 +65,8 @@ export function marksOf(sheet: Sheet, oracle: Sheet, weights?: Weights): Mark[] 
     const base = sumBlocks(oracle.days[trace] ?? [], weights?.[trace]);
     return {
       cost: sums.podSeconds / base.podSeconds,
+      readyCost: readySeconds(sums) / readySeconds(base),
+      transitPct: (100 * sums.transitSeconds) / Math.max(1, sums.podSeconds),
       violatingPct: (100 * sums.violating) / Math.max(1, sums.minutes),
       latePct: (100 * sums.late) / Math.max(1, sums.arrivals),
     };

@@ -19,6 +19,9 @@ export interface Workload {
 export const kneeOf = (workload: Workload): number =>
   1 - (Math.log(100) * workload.serviceSeconds) / LATE_SECONDS;
 
+/** Increase of log lateness per unit of utilisation. */
+export const slopeOf = (workload: Workload): number => LATE_SECONDS / workload.serviceSeconds;
+
 export interface RunSettings {
   readonly workload: Workload;
   readonly grade: Grade;

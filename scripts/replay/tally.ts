@@ -13,6 +13,8 @@ export interface Day {
   dropped: number;
   /** Seconds of every pod from creation to the end of its draining. */
   podSeconds: number;
+  /** Those of them in which the pod was starting or draining. */
+  transitSeconds: number;
   /** Changes of the wanted number of replicas. */
   changes: number;
   launched: number;
@@ -43,6 +45,7 @@ const emptyDay = (): Day => ({
   excessLate: 0,
   dropped: 0,
   podSeconds: 0,
+  transitSeconds: 0,
   changes: 0,
   launched: 0,
 });
@@ -94,6 +97,7 @@ export class Tally {
     day.arrivals += this.#arrivals;
     day.late += this.#late;
     day.podSeconds += this.#paid;
+    day.transitSeconds += this.#paid - this.#ready;
     if (violating) {
       day.violating += 1;
       day.excessLate += excess;

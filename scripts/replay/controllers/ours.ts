@@ -13,6 +13,8 @@ export interface OurSettings {
   readonly seed: number;
   /** HPA sync that stands between a floor and pods, seconds; mode `floor` alone. */
   readonly applySeconds?: number;
+  /** Full records, as live; the decisions are the same. */
+  readonly record?: boolean;
 }
 
 /** The beat that goes with a telemetry grade: every new number at once, or the default of 5 s. */
@@ -81,7 +83,7 @@ export function nimbusguard(settings: OurSettings): OurController {
   let model = createModel(spec, settings.model);
   const options = {
     random: () => random.next(),
-    record: false,
+    record: settings.record ?? false,
     explore: 'safe' as const,
     ...(settings.applySeconds === undefined ? {} : { applySeconds: settings.applySeconds }),
   };
