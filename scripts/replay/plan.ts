@@ -5,7 +5,7 @@ import type { Job } from './job.ts';
 import type { Grade } from './telemetry.ts';
 
 /** `free`: changes cost nothing. `capped`: the price of a change keeps them near HPA's. */
-const CHURN_PRICES = { free: 0.05, capped: 0.3 } as const;
+const CHURN_PRICES = { free: 0.05, capped: 0.5 } as const;
 export type Churn = keyof typeof CHURN_PRICES;
 export const CHURNS: readonly Churn[] = ['capped', 'free'];
 

@@ -76,8 +76,8 @@ export const OVERLOAD_MAX = 0.3;
  */
 export const START_PRICE = 2;
 export const KEEP_PRICE = 0.4;
-/** Price of a scale-down, mean-fleet-minutes per mean pod: 18 s of one pod. */
-export const CHURN_PRICE = 0.3;
+/** Price of a scale-down, mean-fleet-minutes per mean pod: 30 s of one pod. */
+export const CHURN_PRICE = 0.5;
 /** The largest answer of the last so many blocks is kept when going down. */
 export const RECENT_UP_BLOCKS = 0.67;
 
