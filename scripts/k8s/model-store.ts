@@ -66,13 +66,7 @@ export async function modelStoreSecret(progress: Progress): Promise<string> {
     await apply([{ apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data }]);
   }
   const stored = (await get('secret', SECRET, NAMESPACE))?.data;
-  if (stored?.['url'] === undefined) {
-    progress.say(
-      'model store: ConfigMaps (MODEL_STORE_URL=redis://… make k8s-dev changes it)',
-      'ok',
-    );
-    return 'none';
-  }
+  if (stored?.['url'] === undefined) return 'none'; // pre-flight has said that it is ConfigMaps
   progress.say(`model store: ${shown(stored['url'])}`, 'ok');
   return shortHash(JSON.stringify(stored));
 }
