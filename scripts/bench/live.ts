@@ -1,4 +1,4 @@
-// What the live measurements share: the running local loop, its demo target, and a bill of pod-seconds.
+// What the live measurements share: a local loop, its demo target, and a bill of pod-seconds.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { liveSupervisor, readRunState } from '../local/run-state.ts';
@@ -7,7 +7,8 @@ const SAMPLE_MS = 500;
 const TARGET = '/apis/apps/v1/namespaces/nimbusguard/deployments/consumer-workload';
 const POLICY =
   '/apis/nimbusguard.io/v1alpha1/namespaces/nimbusguard/scalingpolicies/consumer-workload';
-const PODS = '/api/v1/namespaces/nimbusguard/pods';
+const PODS =
+  '/api/v1/namespaces/nimbusguard/pods?labelSelector=serving.knative.dev/service%3Dconsumer-workload';
 
 const Report = z.object({
   state: z.string(),
@@ -23,28 +24,58 @@ const Report = z.object({
     p99: z.number().nullable(),
   }),
   slo: z.object({ violatingSeconds: z.number(), lateRatio: z.number().nullable() }),
-  seconds: z.array(z.looseObject({ second: z.number(), offered: z.number() })),
+  sendLagMs: z.object({ p99: z.number().nullable() }),
+  seconds: z.array(
+    z.looseObject({ second: z.number(), offered: z.number(), violating: z.boolean() }),
+  ),
 });
 export type Report = z.infer<typeof Report>;
+
+const Started = z.object({ durationSeconds: z.number() });
+
+/** The fleet at one instant. */
+export interface Sample {
+  /** Since the load began. */
+  readonly atSeconds: number;
+  readonly desired: number;
+  readonly ready: number;
+  /** From creation to the end of draining. */
+  readonly pods: number;
+}
 
 export interface Outcome {
   readonly report: Report;
   /** Seconds of every pod from its creation to the end of its draining. */
   readonly podSeconds: number;
-  /** Pods wanted at each sample, `[seconds since the load began, replicas]`. */
-  readonly replicas: readonly (readonly [number, number])[];
+  readonly samples: readonly Sample[];
 }
 
-/** The local loop of this checkout; throws with the remedy when none runs. */
+/** Pod-seconds that were paid after `fromSeconds`: each sample stands for the time since the one before. */
+export function podSecondsOf(samples: readonly Sample[], fromSeconds = 0): number {
+  let beforeSeconds = fromSeconds;
+  let sum = 0;
+  for (const { atSeconds, pods } of samples) {
+    if (atSeconds <= beforeSeconds) continue;
+    sum += pods * (atSeconds - beforeSeconds);
+    beforeSeconds = atSeconds;
+  }
+  return sum;
+}
+
 export class LiveLoop {
   readonly #urls: Readonly<Record<string, string>>;
 
-  constructor() {
+  constructor(urls: Readonly<Record<string, string>>) {
+    this.#urls = urls;
+  }
+
+  /** The local loop of this checkout; throws with the remedy when none runs. */
+  static running(): LiveLoop {
     const state = readRunState();
     if (state === undefined || liveSupervisor(state) === undefined) {
       throw new Error('no local loop is running: start `make local` in another terminal');
     }
-    this.#urls = state.urls;
+    return new LiveLoop(state.urls);
   }
 
   async get(name: string, path: string): Promise<unknown> {
@@ -63,7 +94,12 @@ export class LiveLoop {
   }
 
   setMode(mode: 'off' | 'shadow' | 'act'): Promise<void> {
-    return this.#patch(POLICY, { spec: { mode } });
+    return this.setPolicy({ mode });
+  }
+
+  /** Merges into the spec of the demo's policy. */
+  setPolicy(spec: Readonly<Record<string, unknown>>): Promise<void> {
+    return this.#patch(POLICY, { spec });
   }
 
   setReplicas(replicas: number): Promise<void> {
@@ -91,40 +127,39 @@ export class LiveLoop {
     throw new Error(`${replicas} replicas are not ready after ${timeoutMs / 1000} s`);
   }
 
-  async #podCount(): Promise<number> {
-    const Pods = z.object({
-      items: z.array(
-        z.object({ metadata: z.object({ labels: z.record(z.string(), z.string()) }) }),
-      ),
-    });
-    const { items } = Pods.parse(await this.get('kubernetes', PODS));
-    return items.filter(
-      ({ metadata }) => metadata.labels['serving.knative.dev/service'] === 'consumer-workload',
-    ).length;
+  async #sample(startedAtMs: number): Promise<Sample> {
+    const [pods, { desired, ready }] = await Promise.all([
+      this.get('kubernetes', PODS),
+      this.replicas(),
+    ]);
+    const { items } = z.object({ items: z.array(z.unknown()) }).parse(pods);
+    const atSeconds = (performance.now() - startedAtMs) / 1000;
+    return { atSeconds, desired, ready, pods: items.length };
   }
 
-  /** Runs one load to its end and adds up what it cost. */
-  async run(load: Readonly<Record<string, unknown>>): Promise<Outcome> {
+  /** Runs one load to its end and adds up what it cost. `seen` is told of every sample. */
+  async run(
+    load: Readonly<Record<string, unknown>>,
+    seen: (sample: Sample) => void = () => undefined,
+  ): Promise<Outcome> {
     const response = await fetch(`${this.#urls['load-generator'] ?? ''}/load/generate`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(load),
     });
     if (!response.ok) throw new Error(`the load was refused: ${await response.text()}`);
-    const startedAt = performance.now();
-    let podSeconds = 0;
-    let lastAt = startedAt;
-    const replicas: [number, number][] = [];
+    const { durationSeconds } = Started.parse(await response.json());
+    const startedAtMs = performance.now();
+    const samples: Sample[] = [];
     for (;;) {
       await sleep(SAMPLE_MS);
-      const [pods, { desired }] = await Promise.all([this.#podCount(), this.replicas()]);
-      const now = performance.now();
-      podSeconds += (pods * (now - lastAt)) / 1000;
-      lastAt = now;
-      replicas.push([(now - startedAt) / 1000, desired]);
+      const sample = await this.#sample(startedAtMs);
+      samples.push(sample);
+      seen(sample);
+      if (sample.atSeconds < durationSeconds) continue; // a report costs the generator: none before
       const report = Report.parse(await this.get('load-generator', '/load/report'));
       if (report.state === 'done' || report.state === 'stopped') {
-        return { report, podSeconds, replicas };
+        return { report, podSeconds: podSecondsOf(samples), samples };
       }
     }
   }

@@ -1,7 +1,7 @@
 // A local loop of a measurement's own: its state in a folder that goes away with it.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -68,7 +68,9 @@ export class OwnLoop {
       const gone = once(this.#supervisor, 'exit');
       this.#supervisor.kill('SIGTERM');
       await gone;
-    } else await endLeftovers(this.state);
+    } else if (existsSync(join(this.#folder, 'run.json'))) {
+      await endLeftovers(this.state); // killed; one that ended in order leaves nothing
+    }
     rmSync(this.#folder, { recursive: true, force: true });
   }
 

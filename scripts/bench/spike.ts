@@ -61,7 +61,7 @@ function print(name: string, outcome: Outcome): void {
   );
 }
 
-const loop = new LiveLoop();
+const loop = LiveLoop.running();
 console.log(
   ['controller    ', ' violating', '  late %', '  p95 ms', ' pod-seconds', ' / plan'].join(''),
 );

@@ -2,7 +2,7 @@ import { quantile } from './numbers.ts';
 import type { MeanRow } from './report.ts';
 import type { Timeline } from './tally.ts';
 
-/** One controller's minutes. */
+/** One controller's minutes, or seconds. */
 export interface Course {
   readonly name: string;
   readonly timeline: Timeline;
@@ -76,8 +76,13 @@ function columns(values: readonly number[], pick: 'max' | 'mean'): number[] {
   });
 }
 
-/** Load (in pods it needs at the knee), ready pods of each controller, violating minutes below. */
-export function timelinePicture(name: string, courses: readonly Course[], perPod = 40.8): string {
+/** Load (in pods it needs at the knee), ready pods of each controller, violating time below. */
+export function timelinePicture(
+  name: string,
+  courses: readonly Course[],
+  perPod = 40.8,
+  unit: 'minutes' | 'seconds' = 'minutes',
+): string {
   const demand = columns(courses[0]?.timeline.demand ?? [], 'mean').map((rate) => rate / perPod);
   const pods = courses.map((course) => columns(course.timeline.ready, 'mean'));
   const highest = Math.max(1, quantile(demand, 1), ...pods.map((line) => quantile(line, 1)));
@@ -95,7 +100,7 @@ export function timelinePicture(name: string, courses: readonly Course[], perPod
         : [],
     ),
   );
-  return frame(`${name}: pods ready, load as pods needed, violating minutes below`, [
+  return frame(`${name}: pods ready, load as pods needed, violating ${unit} below`, [
     ...yAxis(y, [0, highest / 2, highest], ''),
     `<polygon class="load" points="${LEFT},${floor} ${area} ${WIDTH},${floor}"/>`,
     ...pods.map((line, row) =>

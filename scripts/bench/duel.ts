@@ -1,0 +1,132 @@
+// npm run duel: HPA's algorithm and NimbusGuard in turn under the same real load on this machine, each in a
+// local loop of its own that is gone afterwards.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildBundles } from '../build.ts';
+import { liveSupervisor, readRunState } from '../local/run-state.ts';
+import { integerOf, readArguments, runCommand, textOf, usage } from '../replay/arguments.ts';
+import { readTrace } from '../replay/trace.ts';
+import type { Sample } from './live.ts';
+import {
+  defaultSeconds,
+  fightsOf,
+  LEAD_SECONDS,
+  loadOf,
+  patternOf,
+  type Fight,
+  type LoadSettings,
+} from './duel/plan.ts';
+import { markdownOf, mediansOf, pageOf, scoreOf, type Score } from './duel/report.ts';
+import { runOnce } from './duel/run.ts';
+
+const OPTIONS = {
+  pattern: { value: 'NAME|FILE', help: 'spike, sine, daily, or a trace t_s,rps (gzip or not)' },
+  seeds: { value: 'N', help: 'seeds of the arrivals, each fought by every controller (1)' },
+  duration: { value: 'SECONDS', help: 'of the pattern (spike 240, sine 480, daily and FILE 600)' },
+  peak: { value: 'RATE', help: 'highest rate, requests/s (300)' },
+  out: { value: 'DIR', help: 'where duel.json and duel.html go (.nimbusguard/duel)' },
+  help: { help: 'this text' },
+};
+/** Start of a loop, its first pod, and its end. */
+const AROUND_SECONDS = 20;
+const SAY_EVERY_SECONDS = 15;
+/** Requests/s of one pod of the demo up to which the SLO holds: 50 × 0.816. */
+const PER_POD = 40.8;
+const INTERRUPTED = 130;
+
+interface Settings extends LoadSettings {
+  readonly name: string;
+  readonly seeds: number;
+  readonly out: string;
+}
+
+function settingsOf(given: ReturnType<typeof readArguments>): Settings {
+  const pattern = patternOf(textOf(given, 'pattern'));
+  const durationSeconds = integerOf(given, 'duration', defaultSeconds(pattern), [60, 86_400]);
+  const common = {
+    durationSeconds,
+    peakPerSecond: integerOf(given, 'peak', 300, [10, 800]),
+    seeds: integerOf(given, 'seeds', 1, [1, 100]),
+    out: textOf(given, 'out') ?? '.nimbusguard/duel',
+  };
+  if (typeof pattern === 'string') return { ...common, name: pattern, pattern };
+  const trace = readTrace(pattern.path);
+  for (const note of trace.notes) console.error(`${trace.name}: ${note}`);
+  return { ...common, name: trace.name, pattern: { trace } };
+}
+
+const minutes = (seconds: number): string =>
+  seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+
+/** Says how far a run is, and how long everything will still take. */
+function progressOf(fight: Fight, runSeconds: number, runsAfter: number) {
+  let saidAt = -SAY_EVERY_SECONDS;
+  return ({ atSeconds, ready, desired }: Sample): void => {
+    if (atSeconds - saidAt < SAY_EVERY_SECONDS) return;
+    saidAt = atSeconds;
+    const left = Math.max(0, runSeconds - atSeconds) + runsAfter * (runSeconds + AROUND_SECONDS);
+    const at = `${Math.round(atSeconds)} of ${runSeconds} s`;
+    console.error(
+      `${fight.contender}, seed ${fight.seed}: ${at}, ${ready} of ${desired} pods ready; about ${minutes(left)} left`,
+    );
+  };
+}
+
+async function fightAll(settings: Settings, signal: AbortSignal): Promise<Score[]> {
+  const fights = fightsOf(settings.seeds);
+  const runSeconds = LEAD_SECONDS + settings.durationSeconds;
+  const scores: Score[] = [];
+  for (const [index, fight] of fights.entries()) {
+    const outcome = await runOnce({
+      contender: fight.contender,
+      load: loadOf(settings, fight.seed),
+      signal,
+      say: (line) => console.error(line),
+      seen: progressOf(fight, runSeconds, fights.length - index - 1),
+    });
+    scores.push(scoreOf(fight, outcome));
+  }
+  return scores;
+}
+
+function write(settings: Settings, scores: readonly Score[]): void {
+  const { name, durationSeconds, peakPerSecond, seeds, out } = settings;
+  const title = `${name}: ${durationSeconds} s up to ${peakPerSecond} requests/s, ${seeds} seed(s), after ${LEAD_SECONDS} s at the base rate.`;
+  console.log(markdownOf(title, scores));
+  mkdirSync(out, { recursive: true });
+  const report = { name, durationSeconds, peakPerSecond, medians: mediansOf(scores), runs: scores };
+  writeFileSync(join(out, 'duel.json'), `${JSON.stringify(report, null, 1)}\n`);
+  writeFileSync(join(out, 'duel.html'), pageOf(title, scores, PER_POD));
+  console.error(`written: ${join(out, 'duel.{json,html}')}`);
+}
+
+/** A running loop of this checkout uses the bundles: they are not touched then. */
+const bundles = async (): Promise<string> =>
+  liveSupervisor(readRunState()) === undefined
+    ? buildBundles(Promise.resolve())
+    : 'a local loop of this checkout runs: its bundles are used as they are';
+
+async function main(): Promise<number> {
+  const given = readArguments(process.argv.slice(2), OPTIONS);
+  if (given['help'] === true) {
+    console.log(usage('npm run duel --', OPTIONS));
+    return 0;
+  }
+  const settings = settingsOf(given);
+  const stopping = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => stopping.abort());
+  }
+  console.error(await bundles());
+  try {
+    write(settings, await fightAll(settings, stopping.signal));
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error;
+    console.error('stopped; nothing is left behind');
+    return INTERRUPTED;
+  }
+  return 0;
+}
+
+await runCommand(main);
+process.exit();
