@@ -4,7 +4,7 @@ import type { Contender, Ours, OwnAutoscaler } from './contender.ts';
 import type { Job } from './job.ts';
 import type { Grade } from './telemetry.ts';
 
-/** `free`: changes cost nothing. `capped`: the price of a change keeps them near HPA's. */
+/** `free`: a scale-down hardly costs anything. `capped`: the default, some three times the changes of an HPA. */
 const CHURN_PRICES = { free: 0.05, capped: 0.5 } as const;
 export type Churn = keyof typeof CHURN_PRICES;
 export const CHURNS: readonly Churn[] = ['capped', 'free'];
@@ -12,12 +12,12 @@ export const CHURNS: readonly Churn[] = ['capped', 'free'];
 /** K₀ of our curves: close together where the peers' costs lie. */
 const PRICES: Record<Churn, readonly number[]> = {
   free: [0.3, 1.5, 3.5, 5.5, 8, 11, 15.5, 22, 31, 44, 62, 120, 500],
-  capped: [0.3, 3.5, 5.5, 8, 11, 15.5, 22, 31, 44, 62, 120, 500],
+  capped: [0.3, 2.2, 3, 4, 5.4, 7.2, 9.5, 12.5, 16.5, 22, 29, 38, 50, 66, 87, 115, 500],
 };
 /** What `--quick` keeps of them. */
 const QUICK_PRICES: Record<Churn, readonly number[]> = {
   free: PRICES.free.filter((price) => price !== 1.5),
-  capped: [5.5, 8, 11, 15.5, 22, 31],
+  capped: PRICES.capped.filter((price) => price > 1 && price < 500),
 };
 const FLOOR_PRICES: Partial<Record<OwnAutoscaler, readonly number[]>> = {
   'HPA-70': [1, 3, 8, 20, 50, 120],

@@ -18,6 +18,8 @@ import type { Sample } from './types.ts';
 const MINUTE_MS = 60_000;
 /** Budget is judged over about three seasons. */
 const BURN_SEASONS = 3;
+/** Less room than this (3 % of the cost) buys nothing that could be seen. */
+const ROOM_MIN = 0.2;
 /** Fewer minutes than this say nothing about a budget of parts per thousand. */
 const MINUTES_MIN = 60;
 
@@ -108,7 +110,7 @@ function follow(model: Model, burn: number): void {
   const { price } = model;
   const buys = 1 - at(price.worth, 1) / Math.max(1e-12, at(price.worth, 0));
   const room = roomToSpend(model);
-  const stuck = buys < LAMBDA_WORTH || price.lambda >= LAMBDA_MAX || room <= 0;
+  const stuck = buys < LAMBDA_WORTH || price.lambda >= LAMBDA_MAX || room < ROOM_MIN;
   price.reachable = burn <= 1.1 || !stuck;
   if (burn > 1 && buys < LAMBDA_WORTH) return;
   // Aims at 0.7 of the budget; a burn of nothing counts as an eighth, or one quiet day would

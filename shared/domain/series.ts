@@ -74,7 +74,7 @@ export function largestBetween(series: Series, fromMs: number, toMs: number): nu
   const lengthMs = series.blockSeconds * 1000;
   if (meanBetween(series, fromMs, toMs) === null) return null;
   let largest = 0;
-  const steps = Math.max(1, Math.ceil((toMs - fromMs - lengthMs) / (lengthMs / 3)));
+  const steps = Math.max(1, Math.ceil((toMs - fromMs - lengthMs) / (lengthMs / 6)));
   for (let i = 0; i <= steps; i++) {
     const start = fromMs + ((toMs - fromMs - lengthMs) * i) / steps;
     largest = Math.max(largest, meanBetween(series, start, start + lengthMs) ?? 0);
