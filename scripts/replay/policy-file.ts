@@ -66,6 +66,19 @@ function documentsOf(path: string, text: string): unknown[] {
 const isReplay = (document: unknown): document is { replay: unknown } =>
   typeof document === 'object' && document !== null && 'replay' in document;
 
+/** First key that was given and means nothing: a typing error would leave a default in its place. */
+function unknownKey(given: unknown, read: unknown, path: string): string | null {
+  if (typeof given !== 'object' || typeof read !== 'object') return null;
+  if (given === null || read === null) return null;
+  for (const [key, value] of Object.entries(given)) {
+    const place = `${path}.${key}`;
+    if (!Object.hasOwn(read, key)) return place;
+    const inner = unknownKey(value, (read as Record<string, unknown>)[key], place);
+    if (inner !== null) return inner;
+  }
+  return null;
+}
+
 /**
  * Reads a ScalingPolicy manifest and, from a second document `replay:`, the workload and the bars.
  * Everything that is wrong is named with its path, value and what is allowed.
@@ -83,6 +96,8 @@ export function parsePolicy(path: string, text: string): PolicyFile {
     ...options,
     prefix: 'replay',
   });
+  const unknown = unknownKey(manifest.spec, spec, 'spec');
+  if (unknown !== null) refuse(path, `${unknown}: no such field`);
   return { name: manifest.metadata.name, spec, replay };
 }
 

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { NimbusError } from '#shared/errors.ts';
 import type { Job, JobResult } from './job.ts';
 import type { WorkerAnswer } from './worker.ts';
 
@@ -32,7 +33,8 @@ export async function runJobs(jobs: readonly Job[], options: PoolOptions): Promi
       worker.on('error', reject);
       worker.on('message', (answer: WorkerAnswer) => {
         if ('error' in answer) {
-          reject(new Error(`${jobs[answer.id]?.tracePath ?? ''}: ${answer.error}`));
+          const where = `${jobs[answer.id]?.tracePath ?? ''}: ${answer.error}`;
+          reject(answer.refused ? new NimbusError('input.invalid', where) : new Error(where));
           return;
         }
         options.onResult(answer.id, answer.result);

@@ -41,10 +41,10 @@ const policyFile = (name: string, bars: string, spec = ''): string => {
   return path;
 };
 
-const replay = (policy: string) =>
+const replay = (policy: string, trace = tracePath) =>
   spawnSync(
     process.execPath,
-    [here('./main.ts'), '--trace', tracePath, '--policy', policy, '--out', join(folder, 'out')],
+    [here('./main.ts'), '--trace', trace, '--policy', policy, '--out', join(folder, 'out')],
     { encoding: 'utf8', cwd: folder, timeout: 60_000 },
   );
 
@@ -71,6 +71,15 @@ test('a bar that is missed: exit code 1, and the table says which', () => {
 test('a policy that contradicts itself: one line, exit code 2', () => {
   const { status, stderr } = replay(policyFile('bad.yaml', '{}', 'minReplicas: 99'));
   expect(stderr).toMatch(/error: .*minReplicas must not be above maxReplicas/);
+  expect(status).toBe(2);
+});
+
+test('a trace too short to replay: one line without a stack, exit code 2', () => {
+  const short = join(folder, 'short.csv');
+  writeFileSync(short, 't_s,rps\n0,5\n60,6\n120,7');
+  const { status, stderr } = replay(policyFile('short.yaml', '{}'), short);
+  expect(stderr).toMatch(/^error: .*short: 180 s long; a replay needs 600 s/m);
+  expect(stderr).not.toMatch(/^ +at /m);
   expect(status).toBe(2);
 });
 

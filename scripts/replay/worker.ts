@@ -1,10 +1,12 @@
+import { inspect } from 'node:util';
 import { parentPort } from 'node:worker_threads';
+import { NimbusError } from '#shared/errors.ts';
 import { createRunner, type Job, type JobResult } from './job.ts';
 
 /** What a worker answers for each job it was sent. */
 export type WorkerAnswer =
   | { readonly id: number; readonly result: JobResult }
-  | { readonly id: number; readonly error: string };
+  | { readonly id: number; readonly error: string; /** The input, not a bug. */ readonly refused: boolean };
 
 const run = createRunner();
 
@@ -13,7 +15,8 @@ parentPort?.on('message', ({ id, job }: { readonly id: number; readonly job: Job
   try {
     answer = { id, result: run(job) };
   } catch (error) {
-    answer = { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    const refused = error instanceof NimbusError;
+    answer = { id, error: refused ? error.message : inspect(error), refused };
   }
   parentPort?.postMessage(answer);
 });
