@@ -29,7 +29,11 @@ test.each<[what: string, text: string, message: RegExp]>([
     manifest('  minReplicas: 9\n  maxReplicas: 3'),
     /minReplicas must not be above maxReplicas/,
   ],
-  ['a misspelt field', manifest('  slo: { lateRequestPercent: 1 }'), /spec\.slo\.lateRequestPercent/],
+  [
+    'a misspelt field',
+    manifest('  slo: { lateRequestPercent: 1 }'),
+    /spec\.slo\.lateRequestPercent/,
+  ],
   ['an unknown bar', `${manifest()}\n---\nreplay: { bars: { costs: 1 } }`, /replay\.bars.*costs/],
   [
     'a wrong value',

@@ -6,7 +6,11 @@ import { createRunner, type Job, type JobResult } from './job.ts';
 /** What a worker answers for each job it was sent. */
 export type WorkerAnswer =
   | { readonly id: number; readonly result: JobResult }
-  | { readonly id: number; readonly error: string; /** The input, not a bug. */ readonly refused: boolean };
+  | {
+      readonly id: number;
+      readonly error: string;
+      /** The input, not a bug. */ readonly refused: boolean;
+    };
 
 const run = createRunner();
 
