@@ -45,6 +45,18 @@ async function setAside(
   await store.save(`${key}-unreadable`, text, null).catch(() => undefined);
 }
 
+/** Whose ledger this is, as it was decided on last; undefined where nothing that can be read is stored. */
+export async function readOwner(store: ModelStore, policyUid: string): Promise<Owner | undefined> {
+  const stored = await store.load(ledgerKey(policyUid));
+  if (stored === undefined) return undefined;
+  try {
+    const { owner } = parseLedger(stored.value);
+    return owner === null ? undefined : { policyUid, ...owner };
+  } catch {
+    return undefined; // the next observation sets it aside and says so
+  }
+}
+
 export async function readLedger(
   store: ModelStore,
   owner: Owner,

@@ -256,6 +256,17 @@ test('rewards are learned once, and a redelivery to a new process is answered th
   expect(await send(rewards('t0.target-1.reward', [score(1)]))).toEqual(learned);
 });
 
+test('a reward that reaches a new process before any observation is answered as by the old one', async () => {
+  const { send, restart } = setUp();
+  const [first] = beats(1);
+  await send(first!);
+  const learned = await send(rewards('t0.target-1.reward', [score(1)]));
+  restart();
+
+  expect(learned).toBeDefined();
+  expect(await send(rewards('t0.target-1.reward', [score(1)]))).toEqual(learned);
+});
+
 test('advice to hold is kept for a quarter of an hour at most; words alone change nothing', async () => {
   const { store, send } = setUp();
   await send(aStateEvent(aState()));

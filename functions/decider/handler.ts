@@ -10,7 +10,7 @@ import type { ModelStore } from '#shared/ports.ts';
 import { answerTo, hopId } from '#shared/runtime/chain.ts';
 import { on, type Context, type FunctionSpec } from '#shared/runtime/function.ts';
 import { advance } from './decision.ts';
-import type { Owner } from './documents.ts';
+import { readOwner, type Owner } from './documents.ts';
 import { decisionGraph } from './graph.ts';
 import { heed, learnFrom } from './learning.ts';
 import { note } from './ledger.ts';
@@ -52,6 +52,8 @@ function decisions(sessions: Sessions, core: CoreOptions) {
     if (standing === 'new') {
       note(session.ledger, entry);
       advance(session.ledger, state, entry, outcome);
+      const { generation, target, spec } = owner;
+      session.ledger.owner = { generation, target, spec };
       await sessions.commit(session);
     }
     if (!entry.sent) return undefined;
@@ -82,15 +84,15 @@ export const decider = (deps: DeciderDeps): FunctionSpec => {
       }
     });
 
-  /** After a restart a reward may come before the first observation: it comes again with the next. */
+  /** After a restart a reward may come before the first observation: the ledger knows the policy. */
   const withOwner = async <T>(
     policyUid: string,
     { log }: Context,
     work: (owner: Owner) => Promise<T>,
   ): Promise<T | undefined> => {
-    const owner = owners.get(policyUid);
+    const owner = owners.get(policyUid) ?? (await readOwner(deps.store, policyUid));
     if (owner !== undefined) return forPolicy(policyUid, () => work(owner));
-    log.debug({ policy: policyUid }, 'not observed yet: left for the next time');
+    log.debug({ policy: policyUid }, 'never observed: nothing to learn for');
     return undefined;
   };
 

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { NimbusError } from '#shared/errors.ts';
 import { MEASURES, type Counters, type Sample } from '#shared/domain/index.ts';
-import { Score } from '#shared/events/index.ts';
+import { PolicySpec, Score, Target } from '#shared/events/index.ts';
 
 const REMEMBERED_INPUTS = 16;
 
@@ -38,6 +38,15 @@ const LedgerSchema = z.object({
   targetUid: z.string(),
   /** Generation of the policy that the journal was decided under. */
   generation: z.int(),
+  /** Policy and target as they were decided on last: rewards and advice do not carry them. */
+  owner: z
+    .object({
+      generation: z.int(),
+      target: Target.pick({ uid: true, kind: true }).nullable(),
+      spec: PolicySpec,
+    })
+    .nullable()
+    .default(null),
   /** Sequence of the newest decision. */
   sequence: z.int(),
   /** Number of the newest journal entry; the stored model says up to which one it has learned. */
@@ -70,6 +79,7 @@ export const newLedger = (targetUid: string, generation: number): Ledger => ({
   v: 1,
   targetUid,
   generation,
+  owner: null,
   sequence: 0,
   n: 0,
   counters: null,
