@@ -91,12 +91,13 @@ test.runIf(hasKubectl)('get -o yaml gives the object as it is', async () => {
 });
 
 test.runIf(hasKubectl)('scale moves processes, and get -w shows them come', async () => {
-  const lines: string[] = [];
+  // A chunk may end in the middle of a line, so the lines are cut from the whole text.
+  let seen = '';
   const watching = spawn(KUBECTL, [...flags, 'get', 'pods', '-w'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  watching.stdout.on('data', (data: Buffer) => lines.push(...data.toString().split('\n')));
-  await eventually(() => (lines.length > 0 ? true : undefined), 'the first lines of the watch');
+  watching.stdout.on('data', (data: Buffer) => (seen += data.toString()));
+  await eventually(() => /^web-/m.test(seen) || undefined, 'the first pod of the watch');
   expect(await kubectl('scale', 'deployment', 'web', '--replicas=3')).toContain(
     'deployment.apps/web scaled',
   );
@@ -105,9 +106,9 @@ test.runIf(hasKubectl)('scale moves processes, and get -w shows them come', asyn
   );
   await eventually(() => {
     const ready = new Set(
-      lines.filter((line) => /\s1\/1\s+Running/.test(line)).map((line) => line.split(/\s/)[0]),
+      [...seen.matchAll(/^(web-\S+)\s+1\/1\s+Running\s.*$/gm)].map((line) => line[1]),
     );
-    return ready.size === 3 ? true : undefined;
+    return ready.size === 3 || undefined;
   }, 'three ready pods in the watch');
   watching.kill();
 });
