@@ -2,74 +2,18 @@ import { expect, test } from 'vitest';
 import { Decision, Inputs, PolicySpec } from '../events/index.ts';
 import { createModel, decide, learn, parseModel, score, shippedPrior } from './index.ts';
 import type { DecideOptions, Model, Sample, Verdict } from './index.ts';
-
-const T0 = 1_700_000_000_000;
-const BEAT = 5;
-const STARTUP = 8;
-const POD = 50; // req/s
-const KNEE = 0.816;
-
-const aPolicy = (fields: object = {}): PolicySpec =>
-  PolicySpec.parse({
-    targetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
-    mode: 'act',
-    maxReplicas: 20,
-    cooldownSeconds: 30,
-    seasonSeconds: 600,
-    ...fields,
-  });
-
-const aSample = (fields: Partial<Sample> = {}): Sample => ({
-  atMs: T0,
-  measuredAtMs: T0 - 100,
-  windowMs: BEAT * 1000,
-  requestsPerSecond: 200,
-  requests: 200 * BEAT,
-  lateRatio: 0,
-  failedRatio: 0,
-  latencyP95Ms: 40,
-  cpuUtilization: 0.5,
-  memoryUtilization: 0.3,
-  inFlight: 2,
-  lagMessages: null,
-  replicas: { desired: 8, ready: 8, starting: 0, draining: 0 },
-  startups: [],
-  intervalMs: BEAT * 1000,
-  ...fields,
-});
-
-/** xorshift32: a seeded stream, so that a failure comes again. */
-function randomOf(seed: number): () => number {
-  let state = seed | 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 4294967296;
-  };
-}
-
-const options = (seed = 1, fields: Partial<DecideOptions> = {}): DecideOptions => ({
-  random: randomOf(seed),
-  record: false,
-  ...fields,
-});
-
-/** One sample at second `t` of a fleet that serves what arrives. */
-function sampleAt(t: number, rate: number, ready: number, fields: Partial<Sample> = {}): Sample {
-  const use = rate / (ready * POD);
-  const atMs = T0 + t * 1000;
-  return aSample({
-    atMs,
-    measuredAtMs: atMs - 100,
-    requestsPerSecond: rate,
-    requests: rate * BEAT,
-    lateRatio: Math.min(1, 0.01 * Math.exp(25 * (use - KNEE))),
-    cpuUtilization: Math.min(1, use),
-    replicas: { desired: ready, ready, starting: 0, draining: 0 },
-    ...fields,
-  });
-}
+import {
+  aPolicy,
+  BEAT,
+  fuzzTelemetry,
+  KNEE,
+  options,
+  POD,
+  randomOf,
+  sampleAt,
+  STARTUP,
+  T0,
+} from './testing.ts';
 
 interface Run {
   verdicts: Verdict[];
@@ -219,6 +163,22 @@ test('falling demand gives pods back within two minutes', () => {
   expect(fallTo(() => ({})).some((verdict) => verdict.to < 12)).toBe(true);
 });
 
+test('telemetry that is always late is no reason to hold; later than usual is', () => {
+  const spec = aPolicy();
+  const model = createModel(spec, { prior: shippedPrior });
+  const rests = (beat: number, rate: number, ageMs: number): Verdict => {
+    const { atMs, ...sample } = sampleAt(beat * BEAT, rate, 12);
+    return decide(model, { ...sample, atMs, measuredAtMs: atMs - ageMs }, spec, options());
+  };
+  for (let beat = 1; beat <= 720; beat++) rests(beat, 400, 60_000);
+  const atFall = parseModel(JSON.stringify(model), spec);
+  const usual = Array.from({ length: 48 }, (_, i) => rests(721 + i, 100, 60_000));
+  expect(usual.some(({ to, from }) => to < from)).toBe(true);
+  Object.assign(model, atFall);
+  const later = Array.from({ length: 48 }, (_, i) => rests(745 + i, 100, 180_000));
+  expect(later.filter(({ to, from }) => to < from)).toEqual([]);
+});
+
 test.each<[what: string, fields: (atMs: number) => Partial<Sample>, constraint: string]>([
   ['missing', () => ({ requestsPerSecond: null }), 'data-missing'],
   ['not a number', () => ({ requestsPerSecond: Number.NaN }), 'data-missing'],
@@ -245,41 +205,9 @@ test('an adviser may ask for a hold, and it ends', () => {
 });
 
 test('no fuzzed stream scales down on bad data', () => {
-  const random = randomOf(11);
-  const oddities = [Number.NaN, Infinity, -Infinity, -1, null, 1e300, 0];
-  const odd = <T>(value: T): T | number | null =>
-    random() < 0.25 ? (oddities[Math.floor(random() * oddities.length)] ?? null) : value;
-  const spec = aPolicy();
-  let bad = 0;
-  for (let stream = 0; stream < 120; stream++) {
-    const model = createModel(spec, { prior: shippedPrior });
-    for (let beat = 1; beat <= 40; beat++) {
-      const ready = 1 + Math.floor(random() * 19);
-      const sample = sampleAt(beat * BEAT, random() * 800, ready);
-      const age = odd(random() < 0.1 ? 50_000 : 100);
-      sample.measuredAtMs = age === null ? null : sample.atMs - age;
-      sample.requestsPerSecond = odd(sample.requestsPerSecond);
-      sample.cpuUtilization = odd(sample.cpuUtilization);
-      sample.lateRatio = odd(sample.lateRatio);
-      const rate = sample.requestsPerSecond;
-      const broken =
-        rate === null ||
-        !Number.isFinite(rate) ||
-        rate < 0 ||
-        rate > 1e9 ||
-        age === null ||
-        !(age <= 30_000 && age >= -5000) ||
-        [sample.cpuUtilization, sample.lateRatio].some(
-          (x) => x !== null && !(x >= 0 && x < Infinity),
-        );
-      const verdict = decide(model, sample, spec, options(stream + 1));
-      expect(Number.isInteger(verdict.to)).toBe(true);
-      if (!broken) continue;
-      bad++;
-      expect(verdict.to).toBeGreaterThanOrEqual(verdict.from);
-    }
-  }
-  expect(bad).toBeGreaterThan(1200);
+  const { bad, scaledDown } = fuzzTelemetry(120, 11);
+  expect(bad).toBeGreaterThan(1000);
+  expect(scaledDown).toEqual([]);
 });
 
 test('CPU alone: demand is use × pods, and full CPU doubles the fleet', () => {
@@ -294,6 +222,25 @@ test('CPU alone: demand is use × pods, and full CPU doubles the fleet', () => {
   const full = decide(model, at(40, 1, 4), spec, options());
   expect(full.to).toBeGreaterThanOrEqual(8);
   expect(full.constraints.map(({ name }) => name)).toContain('censored-demand');
+});
+
+test('a rate that comes up while the model is young becomes the demand; later the unit stays', () => {
+  const spec = aPolicy({ seasonSeconds: 86_400 });
+  const model = createModel(spec, { prior: shippedPrior });
+  const cpuOnly = { requestsPerSecond: null, requests: null };
+  const rest = (beat: number, fields: Partial<Sample> = {}): Verdict =>
+    decide(model, sampleAt(beat * BEAT, 200, 6, fields), spec, { ...options(), record: true });
+  rest(1, cpuOnly);
+  expect(model.demandUnit).toBe('pods');
+  const verdict = rest(2);
+  expect(model.demandUnit).toBe('requests');
+  expect(verdict.record?.forecast?.up.q50).toBeCloseTo(200, -1);
+  const old = createModel(spec, { prior: shippedPrior });
+  for (const second of [0, 1900]) {
+    decide(old, sampleAt(second, 200, 6, cpuOnly), spec, options());
+  }
+  decide(old, sampleAt(1910, 200, 6), spec, options());
+  expect(old.demandUnit).toBe('pods');
 });
 
 test('exploration: none where the random numbers never ask for it, safe steps otherwise', () => {

@@ -3,7 +3,6 @@ import {
   ACTIONS,
   CHURN_PRICE,
   FEATURES,
-  MEANS_IN_BLOCKS,
   SCALE_LEVELS,
   SCALE_START,
   SHAPE_BINS,
@@ -12,8 +11,9 @@ import { NimbusError } from '../errors.ts';
 import type { PolicySpec } from '../events/index.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
 import { zeros } from './maths.ts';
-import type { Forecaster, Model, Part, Series, Told } from './model.ts';
+import type { Forecaster, Model, Part, Told } from './model.ts';
 import { basePrice } from './price.ts';
+import { newSeries } from './series.ts';
 import { newWorkload } from './workload.ts';
 
 /** What a new target starts from: learned on synthetic traces by `npm run train`. */
@@ -79,20 +79,6 @@ function identity(size: number, value: number): number[] {
   for (let i = 0; i < size; i++) matrix[i * size + i] = value;
   return matrix;
 }
-
-const newSeries = (): Series => ({
-  blockSeconds: 0,
-  sums: zeros(MEANS_IN_BLOCKS.length),
-  weights: zeros(MEANS_IN_BLOCKS.length),
-  times: [],
-  counts: [],
-  total: 0,
-  rate: -1,
-  rateBefore: -1,
-  rateEarlier: -1,
-  windowSeconds: 0,
-  offset: 1,
-});
 
 const newPlan = (): Model['plan'] => ({
   need: 0,

@@ -1,12 +1,12 @@
 // Takes one sample in: what of it can be believed, and what it adds to the model.
-import { CAPACITY_PRIOR, OFFSET_IN_PODS, STALE_MS } from './constants.ts';
+import { CAPACITY_PRIOR, OFFSET_IN_PODS, STALE_MS, WARMUP_SEASONS } from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
 import { toLog } from './features.ts';
 import { at, sane, zeros } from './maths.ts';
 import type { Model } from './model.ts';
 import { countOutcome } from './price.ts';
 import { addToSeason, seasonBins } from './season.ts';
-import { addToSeries, blockSeconds } from './series.ts';
+import { addToSeries, blockSeconds, newSeries } from './series.ts';
 import { MEASURES, type Sample } from './types.ts';
 import { capacityOf, learnStartups, learnWorkload, startupSeconds } from './workload.ts';
 
@@ -16,6 +16,8 @@ const SKEW_MS = 5_000;
 const DEMAND_MAX = 1e9;
 /** Decayed means of delays remember about this many samples. */
 const DELAY_MEMORY = 1 / 200;
+/** Samples after which the usual age of the telemetry is known. */
+const USUAL_AGE_SAMPLES = 200;
 
 export interface Seen {
   sample: Sample;
@@ -44,6 +46,28 @@ function cleaned(sample: Sample): Sample {
   clean.intervalMs = Math.max(100, sane(sample.intervalMs) ?? 5_000);
   if ((clean.requestsPerSecond ?? 0) > DEMAND_MAX) clean.requestsPerSecond = null;
   return clean;
+}
+
+/**
+ * The first scrape of a counter has no rate yet, only CPU. A rate that comes up during the warm-up
+ * is taken as the demand from then on; later the unit stays, for the model stands on it.
+ */
+function rateCameUp(model: Model, sample: Sample): boolean {
+  if (model.startedAtMs === 0 || model.demandUnit === 'requests') return false;
+  const warmUntil = model.startedAtMs + WARMUP_SEASONS * model.seasonSeconds * 1000;
+  return sample.requestsPerSecond !== null && sample.atMs < warmUntil;
+}
+
+/** Forgets what is counted in the unit of demand; what is relative to it stays learned. */
+function beginAgain(model: Model): void {
+  model.startedAtMs = 0;
+  model.lastMeasuredMs = 0;
+  model.series = newSeries();
+  model.pendingForecasts = [];
+  model.pendingDecisions = [];
+  model.nextSnapshotMs = 0;
+  model.plan.need = 0;
+  model.plan.needWeight = 0;
 }
 
 function demandOf(model: Model, sample: Sample): number | null {
@@ -92,16 +116,28 @@ export function noteDelay(stats: number[], seconds: number): void {
   stats[2] = samples;
 }
 
+/**
+ * A source that is always a minute late is a long control delay, which the forecast covers; stale
+ * is what is older than usual. The usual age must have been seen for long: a source that stalls
+ * today must not become usual by it.
+ */
+function staleAfterMs(model: Model, sample: Sample): number {
+  const least = Math.max(STALE_MS, 3 * sample.intervalMs);
+  const { age } = model.delay;
+  return at(age, 2) < USUAL_AGE_SAMPLES ? least : Math.max(least, 2000 * at(age, 0));
+}
+
 /** Believes what can be believed of a sample and takes it into the model. */
 export function observe(model: Model, raw: Sample, spec: PolicySpec): Seen {
   const sample = cleaned(raw);
   const suspect = MEASURES.some((name) => raw[name] !== null && sample[name] === null);
   learnStartups(model, sample.startups);
+  if (rateCameUp(model, sample)) beginAgain(model);
   const demand = demandOf(model, sample);
   const measured = sample.measuredAtMs;
   const ageMs = measured === null ? null : sample.atMs - measured;
   const believable = ageMs !== null && ageMs >= -SKEW_MS;
-  const stale = !believable || ageMs > Math.max(STALE_MS, 3 * sample.intervalMs);
+  const stale = !believable || ageMs > staleAfterMs(model, sample);
   if (demand === null || measured === null || !believable) {
     return {
       sample,

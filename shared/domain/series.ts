@@ -1,7 +1,21 @@
 // Running means of the demand over nine time constants, and its recent cumulative count.
 import { BLOCK_LADDER_SECONDS, BLOCK_SECONDS_MAX, MEANS_IN_BLOCKS } from './constants.ts';
-import { at } from './maths.ts';
+import { at, zeros } from './maths.ts';
 import type { Series } from './model.ts';
+
+export const newSeries = (): Series => ({
+  blockSeconds: 0,
+  sums: zeros(MEANS_IN_BLOCKS.length),
+  weights: zeros(MEANS_IN_BLOCKS.length),
+  times: [],
+  counts: [],
+  total: 0,
+  rate: -1,
+  rateBefore: -1,
+  rateEarlier: -1,
+  windowSeconds: 0,
+  offset: 1,
+});
 
 /**
  * Length of a block in seconds: half a start-up time, at least one beat, at most 15 s. Everything
