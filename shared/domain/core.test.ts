@@ -277,3 +277,21 @@ test('learning the same score twice changes nothing', () => {
   learn(run.model, [scored], spec);
   expect(JSON.stringify(run.model)).toBe(once);
 });
+
+test('one dip of the measured rate, as when counters of pods vanish, makes no jump', () => {
+  const spec = aPolicy();
+  for (const seed of [1, 2, 3]) {
+    const model = createModel(spec, { prior: shippedPrior });
+    const random = randomOf(seed);
+    let fleet = 4;
+    for (const [beat, rate] of [...Array<number>(30).fill(100), 50, 100, 100].entries()) {
+      const seen = rate + 9 * (random() + random() - 1);
+      const verdict = decide(model, sampleAt((beat + 1) * BEAT, seen, fleet), spec, {
+        random,
+        record: false,
+      });
+      fleet = verdict.to;
+    }
+    expect(fleet).toBeLessThanOrEqual(5); // a slope from 50 to 100 in 5 s would ask for 9
+  }
+});

@@ -32,7 +32,9 @@ function certainRise(model: Model, from: number, to: number): number {
 function sampleSlope(model: Model): number {
   const { series } = model;
   if (series.windowSeconds < Math.min(0.6 * series.blockSeconds, LONG_SAMPLE_SECONDS)) return 0;
-  const slope = certainRise(model, series.rateBefore, series.rate) / series.windowSeconds;
+  // Against the higher of the two before: a dip of one sample is no ground to measure a rise from.
+  const ground = Math.max(series.rateBefore, series.rateEarlier);
+  const slope = certainRise(model, ground, series.rate) / series.windowSeconds;
   // A ramp that began within the last window is twice as steep as the difference of the means.
   const running = certainRise(model, series.rateEarlier, series.rateBefore) > 0;
   return running ? slope : 2 * slope;

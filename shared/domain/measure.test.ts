@@ -62,7 +62,9 @@ test.each<[what: string, pods: PodCounters[], perSecond: number | null]>([
   ['one pod was restarted and counts from zero', [aPod('a', 1250), aPod('b', 100)], 70],
   ['a pod vanished', [aPod('a', 1250)], 50],
   ['a new pod started since', [aPod('a', 1250), aPod('b', 2250), aPod('c', 50, fresh)], 110],
-  ['an old pod is seen for the first time', [aPod('a', 1250), aPod('c', 90_000)], 50],
+  ['an old pod is seen for the first time', [aPod('a', 1250), aPod('c', 90_000)], 100],
+  ['a pod that became ready at the last look', [aPod('a', 1250), aPod('c', 50)], 60],
+  ['an idle stranger beside an idle pod', [aPod('a', 1000), aPod('c', 90_000)], 0],
   ['only strangers are left', [aPod('c', 90_000)], null],
   ['nothing answered', [], null],
 ])('rates from counters: %s', (_what, pods, perSecond) => {

@@ -19,14 +19,11 @@ interface Totals {
 const growth = (before: number | undefined, after: number): number =>
   before === undefined || after < before ? after : after - before;
 
-/**
- * Growth of one pod between two reads. A pod not seen before counts from zero when it started
- * after the last read; otherwise its history is not the window's and is left out.
- */
-function growthOf(now: PodCounters, before: PodCounters | undefined, sinceMs: number) {
-  if (before === undefined && now.startedAtMs < sinceMs) return null;
-  const reset = before !== undefined && now.requests < before.requests;
-  const base = reset ? undefined : before;
+type Grown = Omit<Totals, 'pods'>;
+
+/** Growth of a pod that both reads saw. */
+function growthOf(now: PodCounters, before: PodCounters): Grown {
+  const base = now.requests < before.requests ? undefined : before;
   return {
     requests: growth(base?.requests, now.requests),
     late: growth(base?.late, now.late),
@@ -34,16 +31,47 @@ function growthOf(now: PodCounters, before: PodCounters | undefined, sinceMs: nu
   };
 }
 
+/**
+ * What a pod that only the second read saw adds. Its whole history when it started in between;
+ * else at most what the busiest of the others grew by, for the cluster's clock has whole seconds
+ * and a pod that became ready at the last look may not have been read by it. Leaving such a pod
+ * out would read as a dip of the demand, and the next look as a steep rise.
+ */
+function growthOfNew(now: PodCounters, sinceMs: number, busiest: number): Grown | null {
+  if (now.startedAtMs >= sinceMs) return growthOf(now, { ...now, requests: 0, late: 0, failed: 0 });
+  if (busiest === 0 || now.requests === 0) return null;
+  const share = Math.min(1, busiest / now.requests);
+  return {
+    requests: share * now.requests,
+    late: share * now.late,
+    failed: share * now.failed,
+  };
+}
+
 function totalsOf(previous: Counters, pods: readonly PodCounters[]): Totals {
   const before = new Map(previous.pods.map((pod) => [pod.pod, pod]));
   const totals = { requests: 0, late: 0, failed: 0, pods: 0 };
-  for (const pod of pods) {
-    const grown = growthOf(pod, before.get(pod.pod), previous.measuredAtMs);
-    if (grown === null) continue;
+  const add = (grown: Grown): void => {
     totals.requests += grown.requests;
     totals.late += grown.late;
     totals.failed += grown.failed;
     totals.pods++;
+  };
+  const strangers: PodCounters[] = [];
+  let busiest = 0;
+  for (const pod of pods) {
+    const seen = before.get(pod.pod);
+    if (seen === undefined) {
+      strangers.push(pod);
+      continue;
+    }
+    const grown = growthOf(pod, seen);
+    busiest = Math.max(busiest, grown.requests);
+    add(grown);
+  }
+  for (const pod of strangers) {
+    const grown = growthOfNew(pod, previous.measuredAtMs, busiest);
+    if (grown !== null) add(grown);
   }
   return totals;
 }
