@@ -84,9 +84,8 @@ export const RECENT_UP_BLOCKS = 0.67;
 /** The certain part of a rate: three standard errors below it. */
 export const CERTAIN_DEVIATIONS = 3;
 
-/** Requests/s per pod before anything is known, and the knee until latency has spoken. */
+/** Requests/s per pod before anything is known. */
 export const CAPACITY_PRIOR = 50;
-export const KNEE_UNKNOWN = 0.7;
 /** Slope of log lateness over utilisation: between a 15 ms and a 26 ms service at 500 ms. */
 export const LATE_SLOPE_PRIOR = 25;
 /** Lateness that makes a minute violating. */

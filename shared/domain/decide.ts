@@ -113,7 +113,7 @@ function planAll(model: Model, seen: Seen, { spec, options }: Asked): Plans {
   if (seen.fresh) rememberForecast(model, sample.atMs, outlook);
   const choice = chooseAction(model, spec, options.explore ?? 'none', options.random);
   const base = priceOf(model);
-  const knee = kneeOf(model);
+  const knee = kneeOf(model, spec);
   const up = situation(model, spec, knee.used, base * at(MULTIPLIERS, choice.greedy));
   const keep = keeping(model, up);
   const ahead = (seen.ageSeconds ?? 0) + horizon - delay.startupSeconds + startupSeconds(model, 0);

@@ -98,11 +98,26 @@ test('half the budget is twice the price', () => {
   expect(basePrice(strict)).toBeCloseTo(2 * basePrice(spec), 9);
 });
 
-test('before latency has spoken the planner uses 70 % and doubts its knee', () => {
-  const knee = kneeOf(createModel(spec));
+test('before latency has spoken the planner fills pods to the CPU target and doubts its knee', () => {
+  const knee = kneeOf(createModel(spec), spec);
   expect(knee.used).toBe(0.7);
   expect(knee.deviation).toBeGreaterThan(0.04);
+  expect(kneeOf(createModel(spec), { ...spec, targetCPUUtilizationPercentage: 40 }).used).toBe(0.4);
 });
+
+test.each([
+  [70, 0.77],
+  [50, 0.55],
+  [100, 0.95],
+])(
+  'with CPU alone and a target of %i %% pods are filled to %d, as the HPA tolerates',
+  (target, fill) => {
+    const model = createModel(spec);
+    model.demandUnit = 'pods';
+    const policy = { ...spec, targetCPUUtilizationPercentage: target };
+    expect(kneeOf(model, policy).used).toBeCloseTo(fill, 9);
+  },
+);
 
 const outcome = (fields: Partial<Matured> = {}): Matured => ({
   decisionId: 'd1',
@@ -158,7 +173,7 @@ test('Q-learning moves to a higher price where the planner thinks the workload b
 test('a model that is told what a pod can do uses that from the first sample on', () => {
   const told = createModel(spec, { told: { capacity: 80, knee: 0.76, slope: 20 } });
   expect(capacityOf(told)).toBe(80);
-  expect(kneeOf(told)).toMatchObject({ value: 0.76, deviation: 0, slope: 20 });
-  expect(kneeOf(told).used).toBeGreaterThan(0.76);
-  expect(kneeOf(createModel(spec)).used).toBe(0.7); // nobody told: unknown
+  expect(kneeOf(told, spec)).toMatchObject({ value: 0.76, deviation: 0, slope: 20 });
+  expect(kneeOf(told, spec).used).toBeGreaterThan(0.76);
+  expect(kneeOf(createModel(spec), spec).used).toBe(0.7); // nobody told: unknown
 });

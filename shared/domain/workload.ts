@@ -1,7 +1,6 @@
 // What one pod can do, learned from rate, CPU, latency and ready times.
 import {
   CAPACITY_PRIOR,
-  KNEE_UNKNOWN,
   LATE_BLOCK,
   LATE_MINUTE,
   LATE_SLOPE_PRIOR,
@@ -10,8 +9,10 @@ import {
   WORKLOAD_MEMORY_SECONDS,
   Z90,
 } from './constants.ts';
+import type { PolicySpec } from '../events/index.ts';
 import { at, clamp } from './maths.ts';
 import type { Model, Workload } from './model.ts';
+import { HPA_TOLERANCE } from './peers/hpa.ts';
 import type { Sample } from './types.ts';
 
 /** Utilisation at which the latency model is centred. */
@@ -83,7 +84,17 @@ export interface Knee {
 const blockKnee = (knee: number, slope: number): number =>
   knee + Math.log(LATE_BLOCK / LATE_MINUTE) / slope;
 
-export function kneeOf(model: Model): Knee {
+/**
+ * Fill of a pod while latency has not spoken: the user's CPU target. With CPU alone it never will,
+ * and then the HPA's own tolerance counts as well: it would leave a use that much above alone.
+ */
+function kneeUnknown(model: Model, spec: PolicySpec): number {
+  const target = spec.targetCPUUtilizationPercentage / 100;
+  const accepted = model.demandUnit === 'pods' ? target * (1 + HPA_TOLERANCE) : target;
+  return Math.min(accepted, KNEE_HIGH);
+}
+
+export function kneeOf(model: Model, spec: PolicySpec): Knee {
   if (model.told !== undefined) {
     const { knee, slope } = model.told;
     return { value: knee, deviation: 0, used: blockKnee(knee, slope), slope };
@@ -95,9 +106,9 @@ export function kneeOf(model: Model): Knee {
   const x = value - CENTRE;
   const [v00, v01, v11] = invert(information);
   const deviation = Math.sqrt(Math.max(0, v00 + 2 * x * v01 + x * x * v11)) / slope;
-  const learned = blockKnee(value, slope) - deviation;
-  const used = model.workload.lateSamples === 0 ? KNEE_UNKNOWN : learned;
-  return { value, deviation, used: clamp(used, KNEE_LOW, KNEE_HIGH), slope };
+  const learned = clamp(blockKnee(value, slope) - deviation, KNEE_LOW, KNEE_HIGH);
+  const used = model.workload.lateSamples === 0 ? kneeUnknown(model, spec) : learned;
+  return { value, deviation, used, slope };
 }
 
 /** Log units: a start three times as slow as usual. */
