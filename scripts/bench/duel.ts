@@ -4,15 +4,25 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildBundles } from '../build.ts';
 import { liveSupervisor, readRunState } from '../local/run-state.ts';
-import { integerOf, readArguments, runCommand, textOf, usage } from '../replay/arguments.ts';
+import {
+  integerOf,
+  listOf,
+  readArguments,
+  runCommand,
+  textOf,
+  usage,
+} from '../replay/arguments.ts';
 import { readTrace } from '../replay/trace.ts';
 import type { Sample } from './live.ts';
 import {
   defaultSeconds,
   fightsOf,
+  isMode,
   LEAD_SECONDS,
   loadOf,
   patternOf,
+  MODES,
+  type Contender,
   type Fight,
   type LoadSettings,
 } from './duel/plan.ts';
@@ -22,7 +32,8 @@ import { runOnce } from './duel/run.ts';
 const OPTIONS = {
   pattern: { value: 'NAME|FILE', help: 'spike, sine, daily, or a trace t_s,rps (gzip or not)' },
   seeds: { value: 'N', help: 'seeds of the arrivals, each fought by every controller (1)' },
-  duration: { value: 'SECONDS', help: 'of the pattern (spike 240, sine 480, daily and FILE 600)' },
+  duration: { value: 'SECONDS', help: 'of the pattern (spike and FILE 600, sine 900, daily 1800)' },
+  modes: { value: 'LIST', help: 'of NimbusGuard, against HPA-70 (act,floor)' },
   peak: { value: 'RATE', help: 'highest rate, requests/s (300)' },
   out: { value: 'DIR', help: 'where duel.json and duel.html go (.nimbusguard/duel)' },
   help: { help: 'this text' },
@@ -37,6 +48,7 @@ const INTERRUPTED = 130;
 interface Settings extends LoadSettings {
   readonly name: string;
   readonly seeds: number;
+  readonly modes: readonly Contender[];
   readonly out: string;
 }
 
@@ -47,6 +59,10 @@ function settingsOf(given: ReturnType<typeof readArguments>): Settings {
     durationSeconds,
     peakPerSecond: integerOf(given, 'peak', 300, [10, 800]),
     seeds: integerOf(given, 'seeds', 1, [1, 100]),
+    modes: listOf(given, 'modes', MODES, {
+      one: (text) => (isMode(text) ? text : null),
+      allowed: MODES.join(' or '),
+    }),
     out: textOf(given, 'out') ?? '.nimbusguard/duel',
   };
   if (typeof pattern === 'string') return { ...common, name: pattern, pattern };
@@ -73,7 +89,7 @@ function progressOf(fight: Fight, runSeconds: number, runsAfter: number) {
 }
 
 async function fightAll(settings: Settings, signal: AbortSignal): Promise<Score[]> {
-  const fights = fightsOf(settings.seeds);
+  const fights = fightsOf(settings.seeds, ['HPA-70', ...new Set(settings.modes)]);
   const runSeconds = LEAD_SECONDS + settings.durationSeconds;
   const scores: Score[] = [];
   for (const [index, fight] of fights.entries()) {

@@ -76,6 +76,15 @@ test('every contender fights every seed, and each begins once in three seeds', (
   expect(new Set(fights.map(({ contender, seed }) => `${contender} ${seed}`)).size).toBe(9);
 });
 
+test('with one mode only, it and the HPA fight, and the report names nobody else', () => {
+  const fights = fightsOf(2, ['HPA-70', 'act']);
+  const scores = fights.map((fight) => aScore(fight.contender, fight.seed));
+
+  expect(fights).toHaveLength(4);
+  expect(mediansOf(scores).map(({ contender }) => contender)).toEqual(['HPA-70', 'act']);
+  expect(markdownOf('t', scores)).not.toContain('mode floor');
+});
+
 const seconds = (count: number) =>
   Array.from({ length: count }, (_, second) => ({
     second,

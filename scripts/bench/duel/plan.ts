@@ -10,12 +10,21 @@ export const HPA_TARGET_PERCENT = 70;
 export const CONTENDERS = ['HPA-70', 'act', 'floor'] as const;
 export type Contender = (typeof CONTENDERS)[number];
 
+/** NimbusGuard's modes that can fight. */
+export const MODES = ['act', 'floor'] as const;
+export const isMode = (text: string): text is (typeof MODES)[number] =>
+  (MODES as readonly string[]).includes(text);
+
 export interface Fight {
   readonly contender: Contender;
   readonly seed: number;
 }
 
-const DEFAULT_SECONDS = { spike: 240, sine: 480, daily: 600 } as const;
+/**
+ * Long enough to show what an HPA costs as well as what it misses: it keeps its largest answer for
+ * 300 s. A spike with 200 s of rest behind it, three waves of 300 s, three days of 600 s.
+ */
+const DEFAULT_SECONDS = { spike: 600, sine: 900, daily: 1800 } as const;
 type Shape = keyof typeof DEFAULT_SECONDS;
 const REPLAY_SECONDS = 600;
 
@@ -72,10 +81,10 @@ export function loadOf({ pattern, durationSeconds, peakPerSecond }: LoadSettings
 }
 
 /** Every contender under every seed. Who begins changes with the seed, as a machine's mood does. */
-export function fightsOf(seeds: number): Fight[] {
+export function fightsOf(seeds: number, contenders: readonly Contender[] = CONTENDERS): Fight[] {
   return Array.from({ length: seeds }, (_, i) => {
-    const first = i % CONTENDERS.length;
-    const order = [...CONTENDERS.slice(first), ...CONTENDERS.slice(0, first)];
+    const first = i % contenders.length;
+    const order = [...contenders.slice(first), ...contenders.slice(0, first)];
     return order.map((contender) => ({ contender, seed: i + 1 }));
   }).flat();
 }

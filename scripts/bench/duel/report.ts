@@ -68,12 +68,15 @@ export interface Median extends Record<(typeof FIGURES)[number], number> {
   readonly seeds: number;
 }
 
+const fought = (scores: readonly Score[]): Contender[] =>
+  CONTENDERS.filter((contender) => scores.some((score) => score.contender === contender));
+
 /** A seed counts when the generator kept up under every contender: the same seeds for all. */
 export function mediansOf(scores: readonly Score[]): Median[] {
   const spoiled = new Set(
     scores.filter(({ generatorSaturated }) => generatorSaturated).map(({ seed }) => seed),
   );
-  return CONTENDERS.map((contender) => {
+  return fought(scores).map((contender) => {
     const own = scores.filter((s) => s.contender === contender && !spoiled.has(s.seed));
     const median = (key: (typeof FIGURES)[number]): number =>
       quantile(
@@ -132,7 +135,7 @@ function verdictOf(medians: readonly Median[]): string {
 /** Both tables and the verdict; reads well in a terminal. */
 export function markdownOf(title: string, scores: readonly Score[]): string {
   const medians = mediansOf(scores);
-  const rows = CONTENDERS.flatMap((contender) =>
+  const rows = fought(scores).flatMap((contender) =>
     scores
       .filter((score) => score.contender === contender)
       .map((score) => [contender, String(score.seed), ...cells(score), noteOf(score)]),
@@ -152,7 +155,7 @@ export function markdownOf(title: string, scores: readonly Score[]): string {
 export function pageOf(title: string, scores: readonly Score[], perPod: number): string {
   const seeds = [...new Set(scores.map(({ seed }) => seed))];
   const pictures = seeds.map((seed) => {
-    const courses = CONTENDERS.flatMap((contender) => {
+    const courses = fought(scores).flatMap((contender) => {
       const found = scores.find((score) => score.contender === contender && score.seed === seed);
       return found === undefined ? [] : [{ name: contender, timeline: found.timeline }];
     });
