@@ -3,6 +3,7 @@ import type { Pod } from '#shared/ports.ts';
 import { LoadRequest, planOf } from '#functions/load-generator/request.ts';
 import { parseTrace } from '../../replay/trace.ts';
 import type { Outcome, Sample } from '../live.ts';
+import { aheadOf } from './ahead.ts';
 import { hpaInputOf } from './hpa-controller.ts';
 import { CONTENDERS, fightsOf, LEAD_SECONDS, loadOf, patternOf, type Contender } from './plan.ts';
 import { markdownOf, mediansOf, pageOf, scoreOf, wins, type Score } from './report.ts';
@@ -83,6 +84,24 @@ test('with one mode only, it and the HPA fight, and the report names nobody else
   expect(fights).toHaveLength(4);
   expect(mediansOf(scores).map(({ contender }) => contender)).toEqual(['HPA-70', 'act']);
   expect(markdownOf('t', scores)).not.toContain('mode floor');
+});
+
+test('an added pod is in time from two start-up times before the demand needs it', () => {
+  const demand = Array.from({ length: 200 }, (_, t) => (t < 100 ? 30 : 100));
+  const options = { perPod: 35, startupSeconds: 8, fromSecond: 0 };
+  const asked = (second: number, pods: number) =>
+    aheadOf({ demand, wanted: demand.map((_, t) => (t < second ? 1 : pods)) }, options);
+
+  expect(asked(90, 2)).toEqual({ added: 1, inTime: 1, late: 0, early: 0 });
+  expect(asked(110, 3)).toEqual({ added: 2, inTime: 0, late: 2, early: 0 });
+  expect(asked(40, 2)).toEqual({ added: 1, inTime: 0, late: 0, early: 1 });
+  expect(asked(92, 4)).toEqual({ added: 3, inTime: 2, late: 0, early: 1 }); // nothing needs a 4th
+  expect(
+    aheadOf(
+      { demand, wanted: demand.map((_, t) => (t < 90 ? 1 : 2)) },
+      { ...options, fromSecond: 95 },
+    ),
+  ).toMatchObject({ added: 0 });
 });
 
 const seconds = (count: number) =>
