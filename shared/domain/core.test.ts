@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Decision, Inputs, PolicySpec } from '../events/index.ts';
 import { createModel, decide, learn, parseModel, score, shippedPrior } from './index.ts';
-import type { DecideOptions, Model, Sample, Verdict } from './index.ts';
+import type { DecideOptions, Model, Part, Sample, Verdict } from './index.ts';
 import {
   aPolicy,
   BEAT,
@@ -26,11 +26,11 @@ interface Run {
 function live(
   rateAt: (second: number) => number,
   seconds: number,
-  setting: { record?: boolean; restartAt?: number; policy?: PolicySpec } = {},
+  setting: { record?: boolean; restartAt?: number; policy?: PolicySpec; off?: Part[] } = {},
 ): Run {
   const spec = setting.policy ?? aPolicy();
   const random = randomOf(7);
-  let model = createModel(spec, { prior: shippedPrior });
+  let model = createModel(spec, { prior: shippedPrior, off: setting.off ?? [] });
   let ready = 2;
   let starting: number[] = [];
   let desired = ready;
@@ -105,6 +105,27 @@ test('a season is learned: scale-ups of later days stand before the demand', () 
   expect(before.length / ups.length).toBeGreaterThan(0.9);
   const late = live(day, 3000, { policy }).violatingSeconds;
   expect(late).toBeLessThanOrEqual(60);
+});
+
+test('half of the pods are asked for 0 to 2 start-ups before they are needed, not so without forecast', () => {
+  const day = (t: number): number => 40 + 260 * Math.sin((Math.PI * (t % 600)) / 600) ** 2;
+  const policy = aPolicy({ slo: { violatingMinutesPercent: 1, lateRequestsPercent: 1 } });
+  const inTime = (off: Part[]): number => {
+    const added = live(day, 3000, { policy, off }).verdicts.flatMap(({ from, to }, i) =>
+      Array.from({ length: Math.max(0, to - from) }, (_, n) => ({
+        t: (i + 1) * BEAT,
+        pod: from + n + 1,
+      })),
+    );
+    const later = added.filter(({ t }) => t > 600); // the first day teaches
+    const needed = (pod: number, t: number): boolean => day(t) > (pod - 1) * POD * 0.7;
+    return (
+      later.filter(({ t, pod }) => !needed(pod, t) && needed(pod, t + 2 * STARTUP)).length /
+      later.length
+    );
+  };
+  expect(inTime([])).toBeGreaterThanOrEqual(0.5);
+  expect(inTime(['forecast'])).toBeLessThan(0.5);
 });
 
 test('decisions are the same with the record and without, and across a restart from JSON', () => {
