@@ -24,7 +24,7 @@ const FLOOR_PRICES: Partial<Record<OwnAutoscaler, readonly number[]>> = {
   'HPA-85-w0': [3, 8, 20, 50],
   'KPA-70': [8, 20],
 };
-const QUICK_FLOOR_PRICES = [8, 20];
+const QUICK_FLOOR_PRICES = [8, 12, 20];
 const ABLATION_PRICES = [4, 13, 40, 120];
 const LEARNING_PRICES = [3, 6, 12, 24, 48];
 /** Days of a trace that the parts besides the table are run on. */
