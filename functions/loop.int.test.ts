@@ -234,8 +234,14 @@ test('routine holds do not travel, but at least one decision a minute does', asy
   const apps = processes();
   for (let index = 0; index < 3; index++) await beat(apps, 400);
   const sent: boolean[] = [];
-  for (let index = 0; index < 14; index++)
-    sent.push(decisionOf(await beat(apps, 400)) !== undefined);
+  for (let index = 0; index < 14; index++) {
+    const trail = await beat(apps, 400);
+    sent.push(decisionOf(trail) !== undefined);
+    for (const event of trail.filter(({ type }) => type.includes('decision'))) {
+      const isRead = subscribers(event).some(({ service }) => service === 'advisor');
+      expect(isRead, 'what is no news wakes no advisor').toBe(event.routine === undefined);
+    }
+  }
 
   expect(sent).toContain(true);
   expect(sent).toContain(false);

@@ -111,17 +111,31 @@ export function outcomeOf(state: ObservedState, verdict: Verdict | null): Outcom
 const acts = (state: ObservedState): boolean =>
   state.policy.spec.mode === 'act' || state.policy.spec.mode === 'floor';
 
-/**
- * Whether the decision is sent. Routine holds are not: at every change, at every new reason, after an
- * alert, after the policy changed, and at least once a minute it is.
- */
-export function travels(state: ObservedState, outcome: Outcome, sent: Ledger['sent']): boolean {
-  if (sent === null || state.cause === 'alert') return true;
+/** A change, a new reason, the answer to an alert, or the first word on a changed policy. */
+function isNews(
+  state: ObservedState,
+  outcome: Outcome,
+  sent: NonNullable<Ledger['sent']>,
+): boolean {
+  if (state.cause === 'alert') return true;
   if (state.policy.generation !== sent.generation || state.policy.spec.mode !== sent.mode)
     return true;
-  if (state.observedAtMs - sent.atMs >= SILENCE_MS) return true;
   if (outcome.kind === 'scale' && acts(state)) return true;
   return outcome.kind !== sent.kind || outcome.reason !== sent.reason || outcome.to !== sent.to;
+}
+
+/**
+ * Whether the decision is sent. What is no news is not, except at least once a minute: as `routine`,
+ * which carries matured outcomes and says that we live, and needs nobody's comment.
+ */
+export function travels(
+  state: ObservedState,
+  outcome: Outcome,
+  sent: Ledger['sent'],
+): Pick<DecideEntry, 'sent' | 'routine'> {
+  if (sent === null || isNews(state, outcome, sent)) return { sent: true, routine: false };
+  const isDue = state.observedAtMs - sent.atMs >= SILENCE_MS;
+  return { sent: isDue, routine: isDue };
 }
 
 /** The whole record. `entry` gives what must be the same when the input comes again. */

@@ -56,16 +56,16 @@ export function decisionGraph(sessions: Sessions, core: CoreOptions) {
     const { ledger } = session;
     const { sample, counters } = measure(unpackCounters(ledger.counters), state);
     ledger.counters = packCounters(counters);
-    const { startups } = sample;
     const entry: DecideEntry = {
       kind: 'decide',
       n: ledger.n + 1,
       id,
       sequence: Math.max(ledger.sequence, state.policy.appliedSequence ?? 0) + 1,
       sample: isBlocked(state) ? null : packSample(sample),
-      startups: [...startups],
+      startups: [...sample.startups],
       holdUntilMs: ledger.holdUntilMs > state.observedAtMs ? ledger.holdUntilMs : 0,
       sent: false,
+      routine: false,
       holdsSince: ledger.holdsSince,
     };
     return { entry };
@@ -80,7 +80,7 @@ export function decisionGraph(sessions: Sessions, core: CoreOptions) {
   const guard = ({ state, verdict, entry, session, standing }: Values): Partial<Values> => {
     const outcome = outcomeOf(state, verdict);
     if (standing === 'again') return { outcome };
-    return { outcome, entry: { ...entry, sent: travels(state, outcome, session.ledger.sent) } };
+    return { outcome, entry: { ...entry, ...travels(state, outcome, session.ledger.sent) } };
   };
 
   /** The record with its sentence, by rule; the advisor may comment on it later. */

@@ -65,8 +65,9 @@ test('every decision has the next sequence and an id of its observation', async 
 test('routine holds are answered with nothing, and counted in the next decision that travels', async () => {
   const { send } = setUp();
   const made = [];
-  for (const beat of beats(40)) made.push(decisionIn(await send(beat)));
-  const sent = made.filter((decision) => decision !== undefined);
+  for (const beat of beats(40)) made.push(await send(beat));
+  const travelled = made.filter((event) => event !== undefined);
+  const sent = travelled.map((event) => event.data as Decision);
 
   expect(sent.length).toBeLessThan(40);
   expect(sent.at(-1)!.sequence).toBeGreaterThan(30);
@@ -75,6 +76,14 @@ test('routine holds are answered with nothing, and counted in the next decision 
   );
   expect(sent.map(({ holdsSince }) => holdsSince)).toEqual(gaps);
   expect(Math.max(...gaps)).toBeLessThanOrEqual(11);
+
+  const said = ({ kind, reason, to }: Decision): string => `${kind} ${reason} ${to}`;
+  const repeats = sent.map((decision, index) => {
+    const before = sent[index - 1];
+    return decision.kind === 'hold' && before !== undefined && said(decision) === said(before);
+  });
+  expect(repeats).toContain(true);
+  expect(travelled.map(({ routine }) => routine === 'true')).toEqual(repeats);
 });
 
 test('each input answered again by a new process: the same replies as by one that lived on', async () => {

@@ -58,7 +58,8 @@ function decisions(sessions: Sessions, core: CoreOptions) {
     }
     if (!entry.sent) return undefined;
     const made = { by: BY, hop: 'decider', atMs: state.observedAtMs } as const;
-    return answerTo(event, DecisionMade, made, decision);
+    const answer = answerTo(event, DecisionMade, made, decision);
+    return entry.routine ? { ...answer, routine: 'true' as const } : answer;
   };
 }
 

@@ -26,6 +26,8 @@ const Entry = z.discriminatedUnion('kind', [
     startups: z.array(z.number()),
     holdUntilMs: z.number(),
     sent: z.boolean(),
+    /** Sent though it is no news. */
+    routine: z.boolean().default(false),
     holdsSince: z.int(),
   }),
   z.object({ kind: z.literal('learn'), n: z.int(), id: z.string(), scores: z.array(Score) }),

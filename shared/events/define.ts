@@ -18,6 +18,8 @@ export interface Envelope {
   readonly partitionkey?: string | undefined;
   /** W3C trace context of the originating beat, passed along unchanged. */
   readonly traceparent?: string | undefined;
+  /** On a decision that is no news: it is sent because a minute has passed. Triggers filter by it. */
+  readonly routine?: 'true' | undefined;
 }
 
 export interface CloudEventOf<T> extends Envelope {
