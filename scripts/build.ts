@@ -8,7 +8,7 @@ import {
   type Plugin,
 } from 'esbuild';
 import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
@@ -34,9 +34,9 @@ interface Built {
 
 const shared: BuildOptions = {
   bundle: true,
-  minify: true,
+  minifySyntax: true,
+  minifyWhitespace: true,
   lineLimit: 200, // a crash quotes the line it happened in
-  keepNames: true, // class and function names stay readable in stack traces
   write: false,
   metafile: true,
   logLevel: 'warning',
@@ -52,7 +52,8 @@ const shared: BuildOptions = {
 const slimKubernetesClient: Plugin = {
   name: 'slim-kubernetes-client',
   setup(builder) {
-    const dist = join(root, 'node_modules/@kubernetes/client-node/dist');
+    // As esbuild names it, where node_modules is a link.
+    const dist = realpathSync(join(root, 'node_modules/@kubernetes/client-node/dist'));
     builder.onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({
       path: join(dist, 'config.js'),
     }));
@@ -70,6 +71,18 @@ const slimKubernetesClient: Plugin = {
     builder.onLoad({ filter: /.*/, namespace: 'kubernetes-agents' }, () => ({
       contents: `class Unused { constructor() { throw new Error('bundled without the fetch clients of client-node'); } }
                  export { Unused as Agent, Unused as ProxyAgent, Unused as fetch };`,
+    }));
+  },
+};
+
+/** Of `undici` its connection pool is used; its index would load fetch, caches and mocks as well. */
+const slimUndici: Plugin = {
+  name: 'slim-undici',
+  setup(builder) {
+    const dist = realpathSync(join(root, 'node_modules/undici'));
+    builder.onLoad({ filter: /\/undici\/index\.js$/ }, () => ({
+      contents: `export { default as Pool } from './lib/dispatcher/pool.js';`,
+      resolveDir: dist,
     }));
   },
 };
@@ -99,7 +112,7 @@ const functionOptions = (names: readonly string[]): BuildOptions => ({
   target: 'node24',
   outExtension: { '.js': '.mjs' },
   legalComments: 'none',
-  plugins: [slimKubernetesClient, oneLanguage],
+  plugins: [slimKubernetesClient, slimUndici, oneLanguage],
   // `cloudevents` and others are CommonJS: inside an ESM bundle they still call require().
   banner: {
     js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);",
@@ -108,7 +121,7 @@ const functionOptions = (names: readonly string[]): BuildOptions => ({
 
 const pageOptions: BuildOptions = {
   ...shared,
-  keepNames: false,
+  minifyIdentifiers: true,
   entryPoints: ['functions/operator/page/main.ts', 'functions/operator/page/main.css'],
   outdir: 'dist/functions/operator/page',
   format: 'esm',
