@@ -30,7 +30,7 @@ build: $(RUNTIME) ## Bundle every function and report the sizes
 
 local: $(RUNTIME) ## Run the whole loop on this machine; Ctrl-C stops it and leaves nothing behind
 	@node scripts/local/prepare.ts
-	@exec node --max-semi-space-size=4 dist/local-loop/index.mjs
+	@MALLOC_ARENA_MAX=1 exec node --max-semi-space-size=2 dist/local-loop/index.mjs
 
 status: $(RUNTIME) ## Health, versions, replicas and the last decision; exit 1 when something is not well
 	@node scripts/status.ts

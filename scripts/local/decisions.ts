@@ -1,6 +1,8 @@
 // One line per decision for the terminal, read from the operator's event stream.
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { send } from './http.ts';
 
 const RETRY_MS = 1000;
 
@@ -28,11 +30,10 @@ const line = (decision: z.infer<typeof Batch>['decisions'][number]): string => {
 };
 
 /** The `data:` payloads of a stream of server-sent events, one per event. */
-async function* payloads(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
+async function* payloads(stream: Readable): AsyncGenerator<string> {
   let held = '';
-  for await (const chunk of body) {
-    held += decoder.decode(chunk, { stream: true });
+  for await (const chunk of stream.setEncoding('utf8')) {
+    held += String(chunk);
     const events = held.split('\n\n');
     held = events.pop() ?? '';
     for (const event of events) {
@@ -74,9 +75,8 @@ export async function followDecisions(
   const teller = new Teller(say);
   while (!signal.aborted) {
     try {
-      const response = await fetch(`${operatorUrl}/api/stream`, { signal });
-      if (response.body === null) throw new Error('no body');
-      for await (const payload of payloads(response.body)) teller.tell(payload);
+      const stream = await send(`${operatorUrl}/api/stream`, { signal });
+      for await (const payload of payloads(stream)) teller.tell(payload);
     } catch {
       // The operator is being started again, or we are stopping.
     }

@@ -1,6 +1,7 @@
 // The processes of one function: started on the first request, kept between min and max scale,
 // restarted with back-off, ended when idle. What Knative's autoscaler and activator do, on one machine.
 import type { ChildProcess } from 'node:child_process';
+import { isOk, statusOf } from './http.ts';
 import type { Backend, Picked, Upstreams } from './ingress.ts';
 import { endAll, freePort, launch } from './processes.ts';
 
@@ -164,10 +165,7 @@ export class Instances implements Upstreams {
         instance.child.kill('SIGKILL');
         break;
       }
-      const ok = await fetch(url).then(
-        async (response) => (await response.body?.cancel(), response.ok),
-        () => false, // not listening yet
-      );
+      const ok = await statusOf(url).then(isOk, () => false); // an error: not listening yet
       if (ok) {
         instance.ready = true;
         instance.idleSince = performance.now();

@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cron } from 'croner';
+import { isOk, statusOf, type Sent } from './http.ts';
 import type { Destination, PingSource } from './manifests/index.ts';
 
 const PING_TYPE = 'dev.knative.sources.ping';
@@ -46,21 +47,16 @@ function headersOf(source: PingSource, firedAt: Date): Record<string, string> {
 }
 
 /** Tries to deliver one fire; resolves to the reason when it was lost. */
-async function deliver(
-  url: string,
-  init: RequestInit,
-  signal: AbortSignal,
-): Promise<string | null> {
+async function deliver(url: string, fire: Sent, signal: AbortSignal): Promise<string | null> {
   let reason = '';
   for (let attempt = 0; attempt <= RETRIES; attempt += 1) {
     if (attempt > 0) await sleep(FIRST_WAIT_MS * 2 ** (attempt - 1), undefined, { signal });
     try {
       const timeout = AbortSignal.timeout(SEND_TIMEOUT_MS);
-      const response = await fetch(url, { ...init, signal: AbortSignal.any([signal, timeout]) });
-      await response.body?.cancel();
-      if (response.ok) return null;
-      reason = `the sink answered ${response.status}`;
-      if (response.status < 500 && response.status !== 429) return reason; // will not change
+      const status = await statusOf(url, { ...fire, signal: AbortSignal.any([signal, timeout]) });
+      if (isOk(status)) return null;
+      reason = `the sink answered ${status}`;
+      if (status < 500 && status !== 429) return reason; // will not change
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
     }
