@@ -73,7 +73,10 @@ const slimUndici: Plugin = {
   setup(builder) {
     const dist = realpathSync(join(root, 'node_modules/undici'));
     builder.onLoad({ filter: /\/undici\/index\.js$/ }, () => ({
-      contents: `export { default as Pool } from './lib/dispatcher/pool.js';`,
+      contents: `import Dispatcher from './lib/dispatcher/dispatcher.js';
+                 import api from './lib/api/index.js';
+                 Object.assign(Dispatcher.prototype, api);
+                 export { default as Pool } from './lib/dispatcher/pool.js';`,
       resolveDir: dist,
     }));
   },
