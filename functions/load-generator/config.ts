@@ -23,6 +23,11 @@ const Environment = z
     MAX_RATE: z.coerce.number().min(1).max(100_000).default(800),
     /** Requests under way at a time; one more is dropped and counted. */
     MAX_IN_FLIGHT: z.coerce.number().int().min(1).max(65_536).default(2048),
+    /**
+     * `false`: a connection of its own for each request, as from many clients. Where a plain Service
+     * spreads connections, kept ones would stay with the pods that were there first.
+     */
+    KEEP_ALIVE: z.stringbool().default(true),
     /** A request without an answer for this long has failed. */
     REQUEST_TIMEOUT_MS: z.coerce.number().int().min(100).max(120_000).default(10_000),
     /** Directory of CSV traces that `"trace": "<name>.csv"` may name. */

@@ -8,8 +8,9 @@ export const connectWith =
   (config: Config) =>
   (target: Target, runId: string): Promise<Sender> => {
     const { MAX_IN_FLIGHT: connections, REQUEST_TIMEOUT_MS: timeoutMs } = config;
+    const { KEEP_ALIVE: keepAlive } = config;
     const { KAFKA_BROKERS: brokers = '', KAFKA_TOPIC: topic = '' } = config;
     if (target.kind === 'kafka')
       return kafkaSender({ brokers: brokers.split(','), topic, timeoutMs });
-    return Promise.resolve(httpSender(target, { connections, timeoutMs, runId }));
+    return Promise.resolve(httpSender(target, { connections, keepAlive, timeoutMs, runId }));
   };

@@ -56,6 +56,20 @@ test.concurrent('every request is sent and answered, each with a trace of its ow
     expect(trace).toMatch(/^00-00000000000000ab[0-9a-f]{16}-[0-9a-f]{16}-00$/);
 });
 
+test.concurrent.each([
+  [{}, false],
+  [{ KEEP_ALIVE: 'false' }, true],
+])('connections with %j: one for each request is %s', async (env, isEach) => {
+  const sockets = new Set<unknown>();
+  const url = await stub((request, response) => {
+    sockets.add(request.socket);
+    response.end('done');
+  });
+  const report = await load(url, { pattern: 'constant', duration: 1, rate: 50 }, env);
+  expect(report).toMatchObject({ achieved: report.offered, failed: 0 });
+  expect(sockets.size === report.offered).toBe(isEach);
+});
+
 test.concurrent(
   'a stall of the target is in the latencies of all who should have been served',
   async () => {

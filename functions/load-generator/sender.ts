@@ -26,13 +26,18 @@ const hex = (value: number, digits: number): string => value.toString(16).padSta
  */
 export function httpSender(
   target: Extract<Target, { kind: 'http' }>,
-  options: { readonly connections: number; readonly timeoutMs: number; readonly runId: string },
+  options: {
+    readonly connections: number;
+    readonly keepAlive: boolean;
+    readonly timeoutMs: number;
+    readonly runId: string;
+  },
 ): Sender {
   const { url, address } = target;
   const family = isIP(address);
   const pool = new Pool(url.origin, {
     connections: options.connections,
-    pipelining: 1,
+    pipelining: options.keepAlive ? 1 : 0,
     headersTimeout: options.timeoutMs,
     bodyTimeout: options.timeoutMs,
     connect: {
