@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { chooseBroker, looksLocal, refuseForeignContext } from './choices.ts';
 import { judge } from './cluster.ts';
 import { Failure } from './command.ts';
-import { isReady, remedyFor, type KubeObject } from './kubectl.ts';
+import { changedObjects, isReady, remedyFor, type KubeObject } from './kubectl.ts';
 import { freeRoom, quantity, refuseOn, storeVerdict } from './preflight.ts';
 import { createProgress, explain } from './progress.ts';
 import { table } from './status.ts';
@@ -204,6 +204,24 @@ describe('what the user reads', () => {
     ['something else', 'it continues'],
   ])('%s has its remedy', (text, remedy) => {
     expect(remedyFor(text)).toContain(remedy);
+  });
+
+  test('changed is what is new, has a new generation, or a new version where it has none', () => {
+    const at = (name: string, state: object) =>
+      object('Thing', name, { metadata: { name, namespace: 'n', uid: name, ...state } });
+    const before = [
+      at('same', { generation: 3, resourceVersion: '10' }),
+      at('other', { generation: 3, resourceVersion: '11' }),
+      at('data', { resourceVersion: '12' }),
+    ];
+    const after = [
+      at('same', { generation: 3, resourceVersion: '20' }), // its status moved
+      at('other', { generation: 4, resourceVersion: '21' }),
+      at('data', { resourceVersion: '22' }),
+      at('new', { generation: 1, resourceVersion: '23' }),
+    ];
+    expect(changedObjects(before, after)).toEqual(['Thing n/other', 'Thing n/data', 'Thing n/new']);
+    expect(changedObjects(after, after)).toEqual([]);
   });
 
   test('steps are shown with their times; a failed one is marked and passed on', async () => {

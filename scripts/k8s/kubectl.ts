@@ -8,6 +8,8 @@ export interface KubeObject {
     name: string;
     namespace?: string;
     uid?: string;
+    generation?: number;
+    resourceVersion?: string;
     labels?: Record<string, string>;
     annotations?: Record<string, string>;
     finalizers?: string[];
@@ -86,15 +88,38 @@ export async function list(kind: string, scope: readonly string[]): Promise<Kube
   throw new Failure(`cannot list ${kind}`, { why, remedy: remedyFor(why) });
 }
 
-/** Applies objects in the order given; unchanged ones stay untouched. Names of changed ones. */
+const itemsOf = (text: string): KubeObject[] => {
+  if (text.trim() === '') return [];
+  const read = JSON.parse(text) as KubeObject & { items?: KubeObject[] };
+  return read.items ?? [read];
+};
+
+/** What tells two states of an object apart: its generation, or its version where it has none. */
+const stateOf = ({ metadata }: KubeObject): string => {
+  const { uid, generation, resourceVersion } = metadata;
+  return `${uid ?? ''} ${generation ?? resourceVersion ?? ''}`;
+};
+
+/** Names of the objects that are new or other than before. */
+export function changedObjects(
+  before: readonly KubeObject[],
+  after: readonly KubeObject[],
+): string[] {
+  const known = new Set(before.map(stateOf));
+  return after.filter((object) => !known.has(stateOf(object))).map(describe);
+}
+
+/**
+ * Applies objects in the order given; unchanged ones stay untouched. Names of changed ones: compared, as
+ * kubectl says `configured` wherever a webhook has filled in defaults.
+ */
 export async function apply(objects: readonly KubeObject[]): Promise<string[]> {
   if (objects.length === 0) return [];
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
-  const said = await kubectl(['apply', '-f', '-'], { input });
-  return said
-    .split('\n')
-    .filter((line) => / (created|configured|serverside-applied)$/.test(line))
-    .map((line) => line.split(' ')[0] ?? line);
+  const json = ['-f', '-', '-o', 'json'];
+  const before = await run('kubectl', ['get', ...json, '--ignore-not-found'], { input });
+  const after = await kubectl(['apply', ...json], { input });
+  return changedObjects(before.code === 0 ? itemsOf(before.stdout) : [], itemsOf(after));
 }
 
 export const conditionOf = (object: KubeObject, type: string): Condition | undefined =>
@@ -103,7 +128,7 @@ export const conditionOf = (object: KubeObject, type: string): Condition | undef
 /** True once the controller has looked at the present spec and found it good. */
 export function isReady(object: KubeObject, type = 'Ready'): boolean {
   const seen = object.status?.['observedGeneration'];
-  const wanted = (object.metadata as { generation?: number }).generation;
+  const wanted = object.metadata.generation;
   if (typeof seen === 'number' && wanted !== undefined && seen < wanted) return false;
   return conditionOf(object, type)?.status === 'True';
 }
