@@ -11,6 +11,9 @@ export const TargetRef = z.object({
 });
 export type TargetRef = z.infer<typeof TargetRef>;
 
+/** Fields are held against each other once each of them is right: one mistake, one error. */
+const when = ({ issues }: { readonly issues: readonly unknown[] }): boolean => issues.length === 0;
+
 const percent = z.number().min(0.001).max(100);
 
 /** What the user promises their own users, and the error budget they allow. */
@@ -24,25 +27,36 @@ export const Slo = z.object({
 });
 
 /** ε-greedy Q-learning over 21 price multipliers; see shared/domain. */
-export const Learning = z.object({
-  learningRate: z.number().gt(0).max(1).default(0.1),
-  discountFactor: z.number().min(0).lt(1).default(0.95),
-  explorationStart: z.number().min(0).max(1).default(1),
-  explorationEnd: z.number().min(0).max(1).default(0.01),
-  /** ε is multiplied by this at every decision. */
-  explorationDecay: z.number().gt(0).max(1).default(0.995),
-});
+export const Learning = z
+  .object({
+    learningRate: z.number().gt(0).max(1).default(0.1),
+    discountFactor: z.number().min(0).lt(1).default(0.95),
+    explorationStart: z.number().min(0).max(1).default(1),
+    explorationEnd: z.number().min(0).max(1).default(0.01),
+    /** ε is multiplied by this at every decision. */
+    explorationDecay: z.number().gt(0).max(1).default(0.995),
+  })
+  .refine((learning) => learning.explorationEnd <= learning.explorationStart, {
+    when,
+    error: 'explorationEnd must not be above explorationStart',
+  });
 
 /** Where the numbers come from. Endpoints are configured by the administrator; policies only name them. */
-export const MetricsSource = z.object({
-  source: z.enum(['auto', 'pods', 'prometheus', 'resource']).default('auto'),
-  /** Name of an endpoint the administrator configured (source `prometheus`). */
-  endpoint: z.string().min(1).optional(),
-  /** Port of the pods' `/metrics` (source `pods`). */
-  port: z.int().min(1).max(65_535).optional(),
-  /** PromQL templates; `$namespace` and `$name` are inserted as escaped label values. */
-  queries: z.record(z.string(), z.string()).optional(),
-});
+export const MetricsSource = z
+  .object({
+    source: z.enum(['auto', 'pods', 'prometheus', 'resource']).default('auto'),
+    /** Name of an endpoint the administrator configured (source `prometheus`). */
+    endpoint: z.string().min(1).optional(),
+    /** Port of the pods' `/metrics` (source `pods`). */
+    port: z.int().min(1).max(65_535).optional(),
+    /** PromQL templates; `$namespace` and `$name` are inserted as escaped label values. */
+    queries: z.record(z.string(), z.string()).optional(),
+  })
+  .refine(({ source, endpoint }) => source !== 'prometheus' || endpoint !== undefined, {
+    when,
+    path: ['source'],
+    error: 'source prometheus needs the name of an endpoint',
+  });
 
 /** spec of a ScalingPolicy (`nimbusguard.io/v1alpha1`). Defaults are those of the CRD. */
 export const PolicySpec = z
@@ -63,6 +77,7 @@ export const PolicySpec = z
     suspend: z.enum(['none', 'freeze', 'release']).default('none'),
   })
   .refine((spec) => spec.minReplicas <= spec.maxReplicas, {
+    when,
     path: ['minReplicas'],
     error: 'minReplicas must not be above maxReplicas',
   });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { PolicySpec } from '#shared/events/index.ts';
 import type { Dict, KubeObject, NewObject } from '../types.ts';
 import { checkDefinition, resourcesOf } from './custom.ts';
 import { compileSchema } from './schema.ts';
@@ -64,11 +65,6 @@ test.each<[name: string, spec: Dict, problem: RegExp]>([
     /^spec.minReplicas: .*should be greater than or equal to 0/,
   ],
   [
-    'a minimum above the maximum',
-    { minReplicas: 5, maxReplicas: 2 },
-    /^spec.minReplicas: .*minReplicas must not be above maxReplicas/,
-  ],
-  [
     'an unknown mode',
     { mode: 'fly' },
     /^spec.mode: Unsupported value: "fly": supported values: "off", "shadow", "advise", "floor", "act"/,
@@ -103,13 +99,59 @@ test.each<[name: string, spec: Dict, problem: RegExp]>([
     { targetRef: { apiVersion: 'apps/v1', kind: 'Deployment' } },
     /^spec.targetRef.name: Required value/,
   ],
-  [
-    'prometheus without an endpoint',
-    { metrics: { source: 'prometheus' } },
-    /^spec.metrics.source: .*needs the name of an endpoint/,
-  ],
 ])('%s is refused, with field and reason', (_name, spec, problem) => {
   expect(problems(spec)).toEqual([expect.stringMatching(problem)]);
+});
+
+test.each<[name: string, spec: Dict, field: string, reason: string]>([
+  [
+    'replicas',
+    { minReplicas: 5, maxReplicas: 2 },
+    'minReplicas',
+    'minReplicas must not be above maxReplicas',
+  ],
+  [
+    'exploration',
+    { learning: { explorationStart: 0.2, explorationEnd: 0.5 } },
+    'learning',
+    'explorationEnd must not be above explorationStart',
+  ],
+  [
+    'exploration, one of it a default',
+    { learning: { explorationStart: 0 } },
+    'learning',
+    'explorationEnd must not be above explorationStart',
+  ],
+  [
+    'where the numbers come from',
+    { metrics: { source: 'prometheus' } },
+    'metrics.source',
+    'source prometheus needs the name of an endpoint',
+  ],
+])(
+  'a contradiction in %s: definition and vocabulary refuse it alike',
+  (_n, spec, field, reason) => {
+    expect(problems(spec)).toEqual([expect.stringMatching(`^spec.${field}: .*${reason}`)]);
+    const { error } = PolicySpec.safeParse({ targetRef, ...spec });
+    expect(error?.issues).toMatchObject([{ path: field.split('.'), message: reason }]);
+  },
+);
+
+test('a value out of its own bounds is not held against others as well', () => {
+  for (const spec of [{ maxReplicas: -1 }, { learning: { explorationStart: -1 } }]) {
+    expect(PolicySpec.safeParse({ targetRef, ...spec }).error?.issues).toHaveLength(1);
+  }
+});
+
+test('equal bounds are no contradiction, to neither of the two', () => {
+  const spec = {
+    minReplicas: 3,
+    maxReplicas: 3,
+    learning: { explorationStart: 0, explorationEnd: 0 },
+    metrics: { source: 'prometheus', endpoint: 'main' },
+  };
+  expect(problems(spec)).toEqual([]);
+  expect(PolicySpec.safeParse({ targetRef, ...spec }).error).toBeUndefined();
 });
 
 test('every wrong field is named at once', () => {
