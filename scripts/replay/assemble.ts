@@ -1,5 +1,5 @@
 import { ablationRows, type AblationRow } from './ablation.ts';
-import { judge, type BarResult } from './bars.ts';
+import { judge, judgeOutdone, type BarResult } from './bars.ts';
 import { contenderName, type Contender } from './contender.ts';
 import { judgeFloor } from './floor-bars.ts';
 import {
@@ -212,7 +212,7 @@ function learned(scenarios: readonly Scenario[], context: BenchContext): Learned
   };
 }
 
-/** Bars 2 to 7. */
+/** The bars beside the table: peers that forecast too, then bars 2 to 7. */
 function judgeOthers(
   scenarios: readonly Scenario[],
   context: BenchContext,
@@ -223,6 +223,7 @@ function judgeOthers(
   const faults = scenarios.filter((scenario) => scenario.id.startsWith('fault '));
   const { limitSeconds: limit, tookSeconds: seconds } = context;
   return [
+    ...judgeOutdone(parts.summary),
     ...judgeDefault(parts.traces.filter((row) => row.scenario === FIRST_ROW)),
     ...(first === undefined || floor === undefined ? [] : judgeFloor(floor, first, context)),
     ...judgeLearning(parts.learning, parts.coldStart, parts.burns),

@@ -1,3 +1,4 @@
+import type { Judgement } from './judge.ts';
 import type { SummaryRow } from './report.ts';
 
 /** A stated improvement: ours divides the peer's value by this at equal cost. */
@@ -73,3 +74,21 @@ export const judge = (summary: readonly SummaryRow[]): BarResult[] =>
       return [{ row, bar: wanted, passed: row.ci95[0] > PASS_SHARE * wanted }];
     }),
   );
+
+/** Peers that forecast too: ours must violate less and cost less at once, in every row. */
+const OUTDONE = /^(PHPA|PHPA-HW|Crane|Crane-p99)-\d+$/;
+
+/**
+ * The bar for Predictive HPA and Crane, whatever their model: at the peer's mean cost we violate
+ * less (the interval's low end says so), and at its violations we cost less. Both, or missed.
+ */
+export const judgeOutdone = (summary: readonly SummaryRow[]): Judgement[] =>
+  summary
+    .filter((row) => OUTDONE.test(row.peer) && row.metric === minutes && row.equal === 'meanCost')
+    .map((row) => ({
+      bar: 1,
+      name: `${key(row)} ${row.churn}: cost over ${row.peer}'s at its violating minutes`,
+      wanted: '< 1, and fewer at its cost',
+      got: row.costAtEqualViolations ?? Infinity,
+      passed: (row.costAtEqualViolations ?? Infinity) < 1 && row.ci95[0] > 1,
+    }));

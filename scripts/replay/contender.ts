@@ -9,8 +9,10 @@ import { hpa, keda, kpa, type PeerSettings } from './controllers/peers.ts';
 import {
   awsPredictive,
   crane,
+  cranePercentile,
   oracle,
   predictiveHpa,
+  seasonalHpa,
   staticFleet,
   textbookQ,
 } from './controllers/predictive.ts';
@@ -57,15 +59,18 @@ const NO_WINDOW: Behavior = {
 
 type Make = (name: string, target: number, peer: PeerSettings, context: RunContext) => Controller;
 
-const FAMILIES: Record<string, Make> = {
-  HPA: (name, target, peer) => hpa(name, target, peer),
-  KEDA: keda,
-  KPA: kpa,
-  PHPA: predictiveHpa,
-  Crane: crane,
-  AWS: awsPredictive,
-  static: (name, target, peer, context) => staticFleet(name, target, context.load, peer),
-};
+const FAMILIES = new Map<string, Make>([
+  ['HPA', (name, target, peer) => hpa(name, target, peer)],
+  ['HPA-w0', (name, target, peer) => hpa(name, target, peer, NO_WINDOW)],
+  ['KEDA', keda],
+  ['KPA', kpa],
+  ['PHPA', (name, target, peer) => predictiveHpa(name, target, peer)],
+  ['PHPA-HW', seasonalHpa],
+  ['Crane', (name, target, peer) => crane(name, target, peer)],
+  ['Crane-p99', cranePercentile],
+  ['AWS', awsPredictive],
+  ['static', (name, target, peer, context) => staticFleet(name, target, context.load, peer)],
+]);
 
 /** `HPA-70` and the like: family and target in percent; `HPA-85-w0` has a scale-down window of 0. */
 function makePeer(name: string, context: RunContext): Controller {
@@ -74,13 +79,12 @@ function makePeer(name: string, context: RunContext): Controller {
     return oracle(context.load, context.settings, context.condition.startupSeconds);
   }
   if (name === 'textbook-Q') return textbookQ(name, limits, context.seed);
-  const [family, percent, window] = name.split('-');
-  const make = FAMILIES[family ?? ''];
+  const [, family = '', percent, variant = ''] = /^(.*?)-(\d+)(-w0)?$/.exec(name) ?? [];
+  const make = FAMILIES.get(family + variant);
   const target = Number(percent) / 100;
   if (make === undefined || !(target > 0 && target <= 1)) {
     throw new NimbusError('input.invalid', `no such peer: ${name}`);
   }
-  if (window === 'w0') return hpa(name, target, limits, NO_WINDOW);
   return make(name, target, limits, context);
 }
 

@@ -30,16 +30,19 @@ const LEARNING_PRICES = [3, 6, 12, 24, 48];
 /** Days of a trace that the parts besides the table are run on. */
 const SIDE_DAYS = 7;
 
+/** `PHPA-HW`: Predictive HPA by Holt-Winters. `Crane-p99`: its percentile in place of its DSP. */
+const FAMILIES = ['HPA', 'KEDA', 'KPA', 'PHPA', 'PHPA-HW', 'Crane', 'Crane-p99', 'AWS'];
+
 export const PEERS = [
-  ...['HPA', 'KEDA', 'KPA', 'PHPA', 'Crane', 'AWS'].flatMap((family) =>
-    [70, 60, 80].map((target) => `${family}-${target}`),
-  ),
+  ...FAMILIES.flatMap((family) => [70, 60, 80].map((target) => `${family}-${target}`)),
   'static-70',
   'textbook-Q',
 ];
 /** Crane's spectra take as long as all the others: its other targets are in the first row alone. */
 const MAIN_PEERS = PEERS.filter((name) => !/^Crane-[68]0$/.test(name));
-const QUICK_PEERS = PEERS.filter((name) => !/^(PHPA|Crane|AWS)-[68]0$/.test(name));
+const QUICK_PEERS = PEERS.filter(
+  (name) => !/^(PHPA|PHPA-HW|Crane|Crane-p99|AWS)-[68]0$/.test(name),
+);
 
 /** Parts of the core that can be left out. */
 const PARTS: readonly Part[] = [

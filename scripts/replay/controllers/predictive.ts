@@ -4,6 +4,8 @@ import {
   createPredictiveHpa,
   createTextbookQ,
   oraclePlan,
+  type CraneSettings,
+  type HoltWintersSettings,
 } from '#shared/domain/peers/index.ts';
 import type { Load } from '../load.ts';
 import { at, quantile } from '../numbers.ts';
@@ -11,19 +13,44 @@ import { createRandom } from '../random.ts';
 import { kneeOf, type Controller, type RunSettings } from '../simulate.ts';
 import { hpaInput, measuredRate, type PeerSettings } from './peers.ts';
 
-/** HPA extrapolated by its own recommendations. */
-export function predictiveHpa(name: string, target: number, peer: PeerSettings): Controller {
-  const make = () => createPredictiveHpa({ ...peer, targetUtilization: target });
-  let inner = make();
-  return {
-    name,
-    intervalSeconds: 15,
-    decide: (view) => inner.decide(hpaInput(view)),
-    restart: () => {
-      inner = make();
-    },
-  };
+/**
+ * HPA extrapolated by its own recommendations. These stand in a ConfigMap: a restart costs nothing.
+ * The model is its line, unless told otherwise.
+ */
+export function predictiveHpa(
+  name: string,
+  target: number,
+  peer: PeerSettings,
+  holtWinters?: HoltWintersSettings,
+): Controller {
+  const inner = createPredictiveHpa({
+    ...peer,
+    targetUtilization: target,
+    ...(holtWinters === undefined ? {} : { holtWinters }),
+  });
+  return { name, intervalSeconds: 15, decide: (view) => inner.decide(hpaInput(view)) };
 }
+
+/**
+ * Holt-Winters as an operator would set it up for a day: one sample per sync of 15 s. A longer sync
+ * would look further ahead but slow the HPA down as well (60 s: 2.8 % violating minutes instead of
+ * 1.0 on the development traces, `rough`, target 70 %, seed 1). History grows to one season more
+ * than is stored, at 46 bytes a sample: two stored seasons are 0.8 MB, the example's four would be
+ * 1.3 MB and beyond the 1 MiB a ConfigMap holds, on which the autoscaler stops. The weights are
+ * tuned in its favour on those traces: of eleven tried the fewest violating minutes (0.67 %) at no
+ * more than 1.05 x the cost of the linear model (1.24 %); the example's 0.9 / 0.9 / 0.9 costs
+ * 2.2 x the oracle.
+ */
+const DAILY: HoltWintersSettings = {
+  seasonalPeriods: 86_400 / 15,
+  storedSeasons: 2,
+  alpha: 0.9,
+  beta: 0.1,
+  gamma: 0.1,
+};
+
+export const seasonalHpa = (name: string, target: number, peer: PeerSettings): Controller =>
+  predictiveHpa(name, target, peer, DAILY);
 
 const targets = (target: number, peer: PeerSettings) => ({
   ...peer,
@@ -32,13 +59,33 @@ const targets = (target: number, peer: PeerSettings) => ({
 });
 
 /** Crane's EffectiveHPA. Its history lives in Prometheus: a restart costs nothing. */
-export function crane(name: string, target: number, peer: PeerSettings): Controller {
-  const inner = createCrane(targets(target, peer));
+export function crane(
+  name: string,
+  target: number,
+  peer: PeerSettings,
+  percentile?: CraneSettings['percentile'],
+): Controller {
+  const inner = createCrane({
+    ...targets(target, peer),
+    ...(percentile === undefined ? {} : { percentile }),
+  });
   return {
     name,
     intervalSeconds: 15,
     decide: (view) => inner.decide({ ...hpaInput(view), requestsPerSecond: measuredRate(view) }),
   };
+}
+
+const BUCKETS = 1000; // as many as Crane's default of 0.1 to 100
+
+/**
+ * The same with Crane's percentile in place of its DSP: defaults, but for a histogram that reaches
+ * as far as the largest fleet; the default's 100 is meant for cores and would be the forecast of
+ * any service beyond 100 requests/s.
+ */
+export function cranePercentile(name: string, target: number, peer: PeerSettings): Controller {
+  const maxValue = peer.maxReplicas * peer.capacityPerPod;
+  return crane(name, target, peer, { maxValue, bucketSize: maxValue / BUCKETS });
 }
 
 /** Predictive scaling in the style of AWS, history kept outside. */

@@ -1,4 +1,7 @@
 import { DEFAULT_BEHAVIOR } from './behavior.ts';
+import { dspForecast } from './crane-dsp.ts';
+import { addMinute, percentileForecast, type PercentileSettings } from './crane-percentile.ts';
+import type { DecayingHistogram } from './histogram.ts';
 import {
   HPA_SYNC_SECONDS,
   newHpaState,
@@ -9,7 +12,6 @@ import {
   type HpaState,
 } from './hpa.ts';
 import { proposeByAverage } from './keda.ts';
-import { seriesOf, spectrumOf, type Spectrum } from './spectrum.ts';
 
 export interface CraneSettings {
   readonly targetUtilization: number;
@@ -19,6 +21,8 @@ export interface CraneSettings {
   readonly maxReplicas: number;
   /** The largest forecast within this time counts. */
   readonly predictionWindowSeconds?: number;
+  /** Forecast by a percentile of what was, in place of the DSP. */
+  readonly percentile?: PercentileSettings;
 }
 
 export interface CraneInput extends HpaInput {
@@ -32,6 +36,8 @@ export interface CraneState {
   minute: number;
   sum: number;
   count: number;
+  /** Of the rates of past minutes; null unless the percentile is the forecast. */
+  histogram: DecayingHistogram | null;
   /** One period of forecast from `forecastFrom` (minute since the epoch); empty: no forecast. */
   forecast: number[];
   forecastFrom: number;
@@ -40,6 +46,7 @@ export interface CraneState {
 const newCraneState = (): CraneState => ({
   hpa: newHpaState(),
   minutes: [],
+  histogram: null,
   minute: -1,
   sum: 0,
   count: 0,
@@ -47,132 +54,39 @@ const newCraneState = (): CraneState => ({
   forecastFrom: 0,
 });
 
-const DAY = 1440;
-const WEEK = 7 * DAY;
-const HISTORY = 15 * DAY;
-const NEEDED = 2 * DAY;
-const REFRESH_MINUTES = 6 * 60;
+const HISTORY_MINUTES = 15 * 1440;
+const REFRESH_MINUTES = { dsp: 6 * 60, percentile: 60 };
 
-const at = (values: ArrayLike<number>, i: number): number => values[i] as number;
-
-const meanOf = (values: Float64Array): number =>
-  values.reduce((total, value) => total + value, 0) / values.length;
-
-/** Autocorrelation at one lag. */
-function autocorrelation(series: Float64Array, lag: number): number {
-  const mean = meanOf(series);
-  let top = 0;
-  let all = 0;
-  for (let i = 0; i < series.length; i += 1) {
-    const value = at(series, i) - mean;
-    all += value * value;
-    if (i >= lag) top += value * (at(series, i - lag) - mean);
+/** Hands the mean rate of `minutes` minutes that ended to the predictor. */
+function keep(state: CraneState, minutes: number, percentile: CraneSettings['percentile']): void {
+  const measured = state.count > 0;
+  if (percentile === undefined) {
+    const mean = measured ? state.sum / state.count : (state.minutes.at(-1) ?? 0);
+    for (let i = 0; i < minutes; i += 1) state.minutes.push(mean);
+  } else if (measured) {
+    const mean = state.sum / state.count;
+    state.histogram = addMinute(state.histogram, percentile, mean, state.minute * 60_000);
   }
-  return all === 0 ? 0 : top / all;
+  state.sum = state.count = 0;
 }
 
-/**
- * Day or week, or nothing. A period is a hint when its power is beyond the 99th percentile of the
- * largest power of shuffled copies (exponential powers: mean power × (ln(n/2) + 4.6)), and kept
- * when the autocorrelation peaks at its lag.
- */
-export function periodOf(series: Float64Array): number | null {
-  const n = series.length;
-  const mean = meanOf(series);
-  const { re, im } = spectrumOf(series.map((value) => value - mean));
-  const power = (k: number): number => at(re, k) ** 2 + at(im, k) ** 2;
-  let total = 0;
-  for (let k = 1; k < n / 2; k += 1) total += power(k);
-  const limit = (total / (n / 2)) * (Math.log(n / 2) + 4.6);
-  let best: { period: number; value: number } | null = null;
-  for (const period of [DAY, WEEK]) {
-    if (n < 2 * period || power(Math.round(n / period)) <= limit) continue;
-    const value = autocorrelation(series, period);
-    const peak = [-30, 30].every((off) => autocorrelation(series, period + off) < value);
-    if (peak && (best === null || value > best.value)) best = { period, value };
-  }
-  return best?.period ?? null;
+function forecast(state: CraneState, percentile: CraneSettings['percentile']): number[] {
+  if (percentile !== undefined) return percentileForecast(state.histogram, percentile);
+  state.minutes.splice(0, Math.max(0, state.minutes.length - HISTORY_MINUTES));
+  return dspForecast(state.minutes);
 }
 
-/** One of Crane's FFT filters: how many bins stay at least, and below which amplitude they go. */
-interface Filter {
-  readonly minItems: number;
-  readonly lowAmplitude: number;
-}
-
-const FILTERS: readonly Filter[] = [
-  { minItems: 3, lowAmplitude: 1 },
-  { minItems: 50, lowAmplitude: 0.05 },
-];
-const MARGINS = [0.01, 0.1, 0.15, 0.2];
-
-/** The series without its small and its fast parts. */
-function smooth(spectrum: Spectrum, filter: Filter): Float64Array {
-  const n = spectrum.re.length;
-  const amplitude = Float64Array.from(
-    { length: n },
-    (_, k) => Math.hypot(at(spectrum.re, k), at(spectrum.im, k)) / n,
-  );
-  const sorted = Float64Array.from(amplitude).sort().reverse();
-  const limit = Math.min(
-    Math.max(at(sorted, Math.min(n - 1, 99)), filter.lowAmplitude),
-    at(sorted, Math.min(n - 1, filter.minItems - 1)),
-  );
-  const perHour = n / 60; // bin of one cycle per hour
-  const keep = (k: number): boolean => at(amplitude, k) >= limit && Math.min(k, n - k) <= perHour;
-  return seriesOf({
-    re: spectrum.re.map((value, k) => (keep(k) ? value : 0)),
-    im: spectrum.im.map((value, k) => (keep(k) ? value : 0)),
-  });
-}
-
-const repeat = (series: Float64Array, period: number): Float64Array =>
-  series.slice(series.length - period).map((value) => Math.max(0.01, value));
-
-/** Filter and margin with the least error on the last period, which they have not seen. */
-function bestEstimator(series: Float64Array, period: number): { filter: Filter; margin: number } {
-  const shown = series.slice(0, series.length - period);
-  const held = series.slice(series.length - period);
-  const spectrum = spectrumOf(shown);
-  let best = { filter: FILTERS[0] ?? { minItems: 3, lowAmplitude: 1 }, margin: 0.01 };
-  let least = Infinity;
-  for (const filter of FILTERS) {
-    const forecast = repeat(smooth(spectrum, filter), period);
-    for (const margin of MARGINS) {
-      let error = 0;
-      for (let i = 0; i < period; i += 1) {
-        error += (at(forecast, i) * (1 + margin) - at(held, i)) ** 2;
-      }
-      if (error >= least) continue;
-      least = error;
-      best = { filter, margin };
-    }
-  }
-  return best;
-}
-
-/** Crane's DSP: one more period like the smoothed last one, with margin; empty without a period. */
-export function dspForecast(minutes: readonly number[]): number[] {
-  if (minutes.length < NEEDED) return [];
-  const unit = minutes.length >= 2 * WEEK ? WEEK : DAY;
-  const length = Math.floor(minutes.length / unit) * unit;
-  const series = Float64Array.from(minutes.slice(minutes.length - length));
-  const period = periodOf(series);
-  if (period === null) return [];
-  const { filter, margin } = bestEstimator(series, period);
-  const forecast = repeat(smooth(spectrumOf(series), filter), period);
-  return Array.from(forecast, (value) => value * (1 + margin));
-}
-
-function measure(state: CraneState, input: CraneInput): void {
+function measure(
+  state: CraneState,
+  input: CraneInput,
+  percentile: CraneSettings['percentile'],
+): void {
   const minute = Math.floor(input.atMs / 60_000);
   if (state.minute >= 0 && minute > state.minute) {
-    const mean = state.count > 0 ? state.sum / state.count : (state.minutes.at(-1) ?? 0);
-    for (let i = state.minute; i < minute; i += 1) state.minutes.push(mean);
-    state.sum = state.count = 0;
-    if (minute - state.forecastFrom >= REFRESH_MINUTES) {
-      state.minutes.splice(0, Math.max(0, state.minutes.length - HISTORY));
-      state.forecast = dspForecast(state.minutes);
+    keep(state, minute - state.minute, percentile);
+    const refresh = REFRESH_MINUTES[percentile === undefined ? 'dsp' : 'percentile'];
+    if (minute - state.forecastFrom >= refresh) {
+      state.forecast = forecast(state, percentile);
       state.forecastFrom = minute;
     }
   }
@@ -188,7 +102,7 @@ function largestAhead(state: CraneState, atMs: number, windowSeconds: number): n
   const from = Math.floor(atMs / 60_000) - forecastFrom;
   let most = 0;
   for (let i = 0; i <= windowSeconds / 60; i += 1) {
-    most = Math.max(most, at(forecast, (from + i) % forecast.length));
+    most = Math.max(most, forecast[(from + i) % forecast.length] ?? 0);
   }
   return Math.trunc(most);
 }
@@ -196,7 +110,7 @@ function largestAhead(state: CraneState, atMs: number, windowSeconds: number): n
 /**
  * Crane's EffectiveHPA: the HPA with its own metric and, as a second one, the largest forecast of
  * the next hour; the larger answer wins, so it never scales in sooner than the HPA.
- * Source: gocrane/crane pkg/prediction/dsp and pkg/controller/ehpa.
+ * Source: gocrane/crane pkg/prediction and pkg/controller/ehpa.
  */
 export function createCrane(settings: CraneSettings, state: CraneState = newCraneState()) {
   const windowSeconds = settings.predictionWindowSeconds ?? 3600;
@@ -206,7 +120,7 @@ export function createCrane(settings: CraneSettings, state: CraneState = newCran
       const { hpa } = state;
       if (!syncDue(hpa, input.atMs, HPA_SYNC_SECONDS)) return hpa.answer;
       hpa.syncedAtMs = input.atMs;
-      measure(state, input);
+      measure(state, input, settings.percentile);
       const reactive = proposeByUtilization(input, settings.targetUtilization);
       const forecast = largestAhead(state, input.atMs, windowSeconds);
       const existing = input.ready + input.unready + input.missing;

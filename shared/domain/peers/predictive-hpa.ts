@@ -8,6 +8,12 @@ import {
   type HpaInput,
   type HpaState,
 } from './hpa.ts';
+import {
+  holtWintersForecast,
+  newHoltWintersState,
+  type HoltWintersSettings,
+  type HoltWintersState,
+} from './holt-winters.ts';
 
 export interface PredictiveHpaSettings {
   readonly targetUtilization: number;
@@ -16,6 +22,8 @@ export interface PredictiveHpaSettings {
   /** Recommendations the line is drawn through. */
   readonly historySize?: number;
   readonly lookAheadSeconds?: number;
+  /** In place of the line: a season that repeats, forecast one sync ahead. */
+  readonly holtWinters?: HoltWintersSettings;
   readonly decision?: 'maximum' | 'minimum' | 'mean' | 'median';
   readonly behavior?: Behavior;
 }
@@ -24,11 +32,13 @@ export interface PredictiveHpaSettings {
 export interface PredictiveHpaState {
   hpa: HpaState;
   history: Stamped[];
+  seasons: HoltWintersState;
 }
 
 const newPredictiveHpaState = (): PredictiveHpaState => ({
   hpa: newHpaState(),
   history: [],
+  seasons: newHoltWintersState(),
 });
 
 /** Ordinary least squares of replicas on time, read `aheadMs` past `nowMs`, rounded up. */
@@ -74,31 +84,45 @@ function combine(how: PredictiveHpaSettings['decision'], values: readonly number
   }
 }
 
+/** What the model makes of its history and the newest recommendation. */
+function predict(
+  settings: PredictiveHpaSettings,
+  state: PredictiveHpaState,
+  atMs: number,
+  calculated: number,
+): number {
+  const { holtWinters } = settings;
+  if (holtWinters !== undefined) return holtWintersForecast(state.seasons, calculated, holtWinters);
+  const { history } = state;
+  history.push([atMs, calculated]);
+  if (history.length > (settings.historySize ?? 6)) history.shift();
+  return linearForecast(history, atMs, (settings.lookAheadSeconds ?? 10) * 1000) ?? calculated;
+}
+
 /**
- * Predictive Horizontal Pod Autoscaler with its linear model: an HPA whose own recommendations are
- * extrapolated; the larger wins. It learns its own lag, and looks 10 s ahead where a pod needs 30.
- * Source: jthomperoo/predictive-horizontal-pod-autoscaler.
+ * Predictive Horizontal Pod Autoscaler: an HPA whose own recommendations are extrapolated by a line
+ * or by Holt-Winters; the larger wins. It learns its own lag, and looks 10 s (line) or one sync
+ * (Holt-Winters) ahead where a pod needs 30 s. A sync without a metric leaves no sample, so a gap
+ * shifts the season. Source: jthomperoo/predictive-horizontal-pod-autoscaler.
  */
 export function createPredictiveHpa(
   settings: PredictiveHpaSettings,
   state: PredictiveHpaState = newPredictiveHpaState(),
 ) {
-  const historySize = settings.historySize ?? 6;
-  const aheadMs = (settings.lookAheadSeconds ?? 10) * 1000;
   return {
     state,
     decide(input: HpaInput): number {
-      const { hpa, history } = state;
+      const { hpa } = state;
       if (!syncDue(hpa, input.atMs, HPA_SYNC_SECONDS)) return hpa.answer;
       hpa.syncedAtMs = input.atMs;
       const calculated = proposeByUtilization(input, settings.targetUtilization);
-      let wanted: number | null = null;
-      if (calculated !== null) {
-        history.push([input.atMs, calculated]);
-        if (history.length > historySize) history.shift();
-        const predicted = linearForecast(history, input.atMs, aheadMs) ?? calculated;
-        wanted = combine(settings.decision, [calculated, predicted]);
-      }
+      const wanted =
+        calculated === null
+          ? null
+          : combine(settings.decision, [
+              calculated,
+              predict(settings, state, input.atMs, calculated),
+            ]);
       hpa.answer = settle(hpa, settings.behavior ?? DEFAULT_BEHAVIOR, {
         atMs: input.atMs,
         current: input.replicas,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createAwsPredictive } from './aws-predictive.ts';
-import { createCrane, dspForecast, periodOf } from './crane.ts';
+import { dspForecast, periodOf } from './crane-dsp.ts';
+import { createCrane } from './crane.ts';
 import { oraclePlan } from './oracle.ts';
 import { createPredictiveHpa, linearForecast } from './predictive-hpa.ts';
 import { seriesOf, spectrumOf } from './spectrum.ts';
