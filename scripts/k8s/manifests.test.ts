@@ -101,6 +101,9 @@ describe('the manifests for a cluster', () => {
 
     expect(classes).toEqual([['Kafka'], ['MTChannelBasedBroker']]);
     expect(ofKind(kafka, 'ScalingPolicy')[0]?.spec?.['mode']).toBe('floor');
+    expect(ofKind(mt, 'Broker')[0]?.metadata.annotations).toMatchObject({
+      'messaging.knative.dev/async-handler': 'true', // else a sender waits for the whole chain
+    });
     expect(kafka.length).toBe(readFolder(`${ROOT}knative`).length);
   });
 
