@@ -1,4 +1,4 @@
-// Kills parts of a loop of its own with -9 while a spike runs: every function, the broker, a pod and the
+// Kills parts of a loop of its own with -9 while spikes run: every function, the broker, a pod and the
 // supervisor, twice each, in random order at random moments. Then it asks the broker's log whether every
 // accepted event was delivered, no action was applied twice, and how soon the loop went on each time.
 //   npm run build && node scripts/bench/kill.ts [--seed 1] [--rounds 2]
@@ -12,15 +12,8 @@ const FUNCTIONS = ['observer', 'decider', 'advisor', 'executor', 'reward', 'oper
 const VICTIMS = [...FUNCTIONS, 'load-generator', 'broker', 'pod', 'supervisor'];
 /** The bar: a decision about an event that was sent after the kill stands in the log. */
 const GOES_ON_MS = 5000;
-const LOAD = {
-  pattern: 'spike',
-  duration: 600,
-  rate: 150,
-  baseRate: 20,
-  spikeAtSeconds: 5,
-  riseSeconds: 10,
-  holdSeconds: 500,
-};
+/** One spike after another, so that the kills meet actions. */
+const LOAD = { pattern: 'sine', duration: 900, rate: 300, baseRate: 20, periodSeconds: 40 };
 
 const { values } = parseArgs({
   options: {
