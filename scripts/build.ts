@@ -82,6 +82,22 @@ const slimUndici: Plugin = {
   },
 };
 
+/**
+ * An `import` of `node:http` reads each of its exports, `WebSocket` among them: with that Node loads its
+ * fetch, 14 MB, used or not. `require` reads what is asked for.
+ */
+const httpWithoutFetch: Plugin = {
+  name: 'http-without-fetch',
+  setup(builder) {
+    builder.onResolve({ filter: /^(node:)?http$/ }, ({ kind }) =>
+      kind === 'import-statement' ? { path: 'node:http', namespace: 'by-require' } : undefined,
+    );
+    builder.onLoad({ filter: /.*/, namespace: 'by-require' }, ({ path }) => ({
+      contents: `module.exports = require('${path}');`,
+    }));
+  },
+};
+
 /** zod brings its messages in fifty languages; the English ones are used. */
 const oneLanguage: Plugin = {
   name: 'one-language',
@@ -107,7 +123,7 @@ const functionOptions = (names: readonly string[]): BuildOptions => ({
   target: 'node24',
   outExtension: { '.js': '.mjs' },
   legalComments: 'none',
-  plugins: [slimKubernetesClient, slimUndici, oneLanguage],
+  plugins: [slimKubernetesClient, slimUndici, httpWithoutFetch, oneLanguage],
   // `cloudevents` and others are CommonJS: inside an ESM bundle they still call require().
   banner: {
     js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);",
