@@ -117,3 +117,30 @@ test('what is no event of the vocabulary is refused with its type', () => {
   const stranger = { ...(all[0] as UnknownEvent), type: 'io.nimbusguard.pod.vanished.v9' };
   expect(() => fed([stranger])).toThrow(/pod\.vanished\.v9/);
 });
+
+test('a policy that is not looked at any more while others are is gone; one made anew replaces it', () => {
+  const states = all.filter(isState).map((event) => StateObserved.parse(event));
+  const [first] = states;
+  if (first === undefined) throw new Error('no observation');
+  const at = (uid: string, name: string, seconds: number): UnknownEvent => ({
+    ...first,
+    id: `${uid}-${String(seconds)}`,
+    data: {
+      ...first.data,
+      observedAtMs: first.data.observedAtMs + seconds * 1000,
+      policy: { ...first.data.policy, uid },
+      target: { ...first.data.target, name, uid: name },
+    },
+  });
+  const uids = (history: History) => history.logs.map(({ uid }) => uid).toSorted();
+
+  const history = fed([at('old', 'web', 0), at('other', 'db', 0), at('new', 'web', 5)]);
+  expect(uids(history)).toEqual(['new', 'old', 'other']);
+  history.accept(at('new', 'web', 40), START_MS);
+  expect(uids(history)).toEqual(['new', 'other']); // db was missed by seven beats: not yet gone
+  expect(history.find('web')?.uid).toBe('new');
+  history.accept(at('new', 'web', 400), START_MS);
+  expect(uids(history)).toEqual(['new']);
+  history.accept(at('other', 'db', 400), START_MS);
+  expect(uids(history)).toEqual(['new', 'other']);
+});

@@ -23,6 +23,10 @@ const ONE_TARGET: Shares = { beats: 21_600, minutes: 20_160, decisions: 2000 };
 const LEAST: Shares = { beats: 180, minutes: 120, decisions: 8 };
 const MAX_TARGETS = 1000;
 const MAX_WAITING = 2048;
+/** Every beat looks at every policy: one that the others left behind so far was deleted. */
+const GONE_AFTER_MS = 300_000;
+/** The same where another policy of the same target goes on: it was made anew. */
+const REPLACED_AFTER_MS = 30_000;
 
 /** When the event says it happened, milliseconds; else when it came. */
 function timeOf(event: UnknownEvent, receivedAtMs: number): number {
@@ -49,6 +53,10 @@ const sharesFor = (targets: number): Shares => {
     Math.max(LEAST[name], Math.min(ONE_TARGET[name], Math.floor(TOTAL[name] / room)));
   return { beats: share('beats'), minutes: share('minutes'), decisions: share('decisions') };
 };
+
+/** When the target was looked at last, or decided on where no look has come yet. */
+const seenAtMs = (log: TargetLog): number =>
+  log.observed?.observedAtMs ?? log.decisions(1)[0]?.atMs ?? 0;
 
 /**
  * The operator's memory of all targets, fed with events in any order and any number of times.
@@ -90,8 +98,18 @@ export class History {
     take(event, atMs);
   }
 
+  /** Of the policies that are there; one that comes back brings its history along. */
   get logs(): TargetLog[] {
-    return [...this.#logs.values()].sort((a, b) => a.id.localeCompare(b.id));
+    const newest = new Map<string, number>();
+    let last = 0;
+    for (const log of this.#logs.values()) {
+      last = Math.max(last, seenAtMs(log));
+      newest.set(log.id, Math.max(newest.get(log.id) ?? 0, seenAtMs(log)));
+    }
+    const isThere = (log: TargetLog): boolean =>
+      last - seenAtMs(log) < GONE_AFTER_MS &&
+      (newest.get(log.id) ?? 0) - seenAtMs(log) < REPLACED_AFTER_MS;
+    return [...this.#logs.values()].filter(isThere).sort((a, b) => a.id.localeCompare(b.id));
   }
 
   /** By `namespace/name` of the target or its policy, the target's bare name, or the policy's UID. */
@@ -136,9 +154,8 @@ export class History {
 
   #forgetOldest(): void {
     let oldest: TargetLog | undefined;
-    const seen = (log: TargetLog): number => log.observed?.observedAtMs ?? 0;
     for (const log of this.#logs.values()) {
-      if (oldest === undefined || seen(log) < seen(oldest)) oldest = log;
+      if (oldest === undefined || seenAtMs(log) < seenAtMs(oldest)) oldest = log;
     }
     if (oldest !== undefined) this.#logs.delete(oldest.uid);
   }
