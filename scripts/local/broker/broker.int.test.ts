@@ -1,15 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Hono } from 'hono';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Delivery, Filter, Trigger } from '../manifests/index.ts';
 import { Broker } from './broker.ts';
 import { encodeHeaders, type BrokerEvent } from './cloudevent.ts';
 import type { Answer } from './delivery.ts';
 import { MAX_HOPS } from './dispatcher.ts';
-import { brokerApp } from './host.ts';
+import { brokerApp, finish, listen, type App } from './host.ts';
 import { brokerRoutes } from './ingress.ts';
 import { openLogFile } from './log-file.ts';
 import { EventLog } from './log.ts';
@@ -68,8 +69,27 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** The app behind a socket, from the first request on. */
+class Host {
+  readonly #app: App;
+  #server: Promise<Server> | undefined;
+
+  constructor(app: App) {
+    this.#app = app;
+  }
+
+  async request(path: string, init?: RequestInit): Promise<Response> {
+    const server = await (this.#server ??= listen(this.#app, 0, '127.0.0.1'));
+    return fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, init);
+  }
+
+  async close(): Promise<void> {
+    if (this.#server !== undefined) await finish(await this.#server, 0);
+  }
+}
+
 interface Running {
-  readonly app: Hono;
+  readonly app: Host;
   readonly broker: Broker;
   readonly log: EventLog;
   readonly sent: Sent[];
@@ -120,11 +140,11 @@ function run(
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     ended.abort();
+    await app.close();
     await broker.stop();
     log.close();
   };
-  const app = brokerApp({ error: () => undefined });
-  brokerRoutes(app, broker, log);
+  const app = new Host(brokerApp(brokerRoutes(broker, log), { error: () => undefined }));
   const made = {
     ...{ app, broker, log, sent },
     ids: (to: string) => sent.filter((each) => each.to === to).map(({ id }) => id),
@@ -134,7 +154,7 @@ function run(
   return made;
 }
 
-const post = (app: Hono, event: BrokerEvent, path = '/ns/default') =>
+const post = (app: Host, event: BrokerEvent, path = '/ns/default') =>
   app.request(path, { method: 'POST', headers: encodeHeaders(event) });
 const until = async (condition: () => boolean): Promise<void> => {
   await expect.poll(condition, { timeout: 5000, interval: 5 }).toBe(true);
@@ -294,6 +314,7 @@ test('a full log answers 503 until somebody has read it', async () => {
 test.each<[what: string, path: string, init: RequestInit, code: number, says: string]>([
   ['another path', '/ns/other', { method: 'POST' }, 404, '/ns/default'],
   ['another route', '/', { method: 'POST' }, 404, 'no route'],
+  ['a path that is none', '/%/default', { method: 'POST' }, 404, 'no route'],
   ['another method', '/ns/default', { method: 'GET' }, 405, 'POST'],
   ['no event', '/ns/default', { method: 'POST', body: 'x' }, 400, 'specversion: is missing'],
   [

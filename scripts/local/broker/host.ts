@@ -1,44 +1,119 @@
 // The broker's HTTP host. Leaner than the functions' own: the loop waits for a killed broker to be
-// back, so it loads nothing that it can do without.
-import { createAdaptorServer } from '@hono/node-server';
-import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
-import { createServer, type Server } from 'node:http';
+// back, so it loads nothing that it can do without, neither a router nor Node's fetch.
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { Logger } from 'pino';
 import { NimbusError } from '#shared/errors.ts';
-import { problemResponse } from '#shared/runtime/problem.ts';
+import { problemOf } from '#shared/runtime/problem.ts';
+import type { Headers } from './cloudevent.ts';
 
 /** Kafka's default for a record; Knative's ingress takes no more either. */
 const MAX_BODY_BYTES = 1_048_576;
+const PROBLEM = { 'content-type': 'application/problem+json' };
 
-/** An app with health, the body limit, and every error as an RFC 9457 problem. */
-export function brokerApp(log: Pick<Logger, 'error'>): Hono {
-  const app = new Hono();
-  app.onError((error) => {
-    if (!(error instanceof NimbusError)) log.error({ err: error }, 'a request failed');
-    return problemResponse(error);
-  });
-  app.notFound((c) =>
-    problemResponse(
-      new NimbusError('route.unknown', `${c.req.method} ${c.req.path.slice(0, 200)} is no route`),
+export interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Headers;
+  /** Throws `body.oversized` beyond 1 MiB. */
+  body(): Promise<Uint8Array>;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON; absent: no body. */
+  readonly json?: unknown;
+}
+
+/** Undefined: no such route. */
+export type Route = (call: Call) => Reply | undefined | Promise<Reply | undefined>;
+/** Never rejects. */
+export type App = (call: Call) => Promise<Reply>;
+
+/** An app with health, and every error as an RFC 9457 problem. */
+export function brokerApp(route: Route, log: Pick<Logger, 'error'>): App {
+  const routed: Route = (call) => {
+    if (call.path === '/healthz')
+      return { status: 200, json: { status: 'ok', function: 'broker' } };
+    if (call.path === '/readyz') {
+      return { status: 200, json: { status: 'ready', function: 'broker' } };
+    }
+    return route(call);
+  };
+  return async (call) => {
+    try {
+      const reply = await routed(call);
+      if (reply !== undefined) return reply;
+      const where = `${call.method} ${call.path.slice(0, 200)}`;
+      throw new NimbusError('route.unknown', `${where} is no route`);
+    } catch (error) {
+      if (!(error instanceof NimbusError)) log.error({ err: error }, 'a request failed');
+      const problem = problemOf(error);
+      return { status: problem.status, headers: PROBLEM, json: problem };
+    }
+  };
+}
+
+const oversized = (): NimbusError =>
+  new NimbusError('body.oversized', `body: at most ${MAX_BODY_BYTES} bytes`);
+
+/** Reads at most `MAX_BODY_BYTES`, and nothing of a body that says that it is larger. */
+async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
+  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw oversized();
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > MAX_BODY_BYTES) throw oversized();
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+const joined = (headers: IncomingHttpHeaders): Headers =>
+  Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, [value].flat().join(', ')]],
     ),
   );
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: () => {
-        throw new NimbusError('body.oversized', `body: at most ${MAX_BODY_BYTES} bytes`);
-      },
-    }),
-  );
-  app.get('/healthz', (c) => c.json({ status: 'ok', function: 'broker' }));
-  app.get('/readyz', (c) => c.json({ status: 'ready', function: 'broker' }));
-  return app;
+
+/** A URL that cannot be read, such as `//`, is the path `''`, which names nothing. */
+const callOf = (request: IncomingMessage): Call => {
+  const url = URL.parse(`http://localhost${request.url ?? ''}`);
+  return {
+    method: request.method ?? '',
+    path: url?.pathname ?? '',
+    query: url?.searchParams ?? new URLSearchParams(),
+    headers: joined(request.headers),
+    body: () => bodyOf(request),
+  };
+};
+
+function write(response: ServerResponse, { status, headers, json }: Reply): void {
+  const body = json === undefined ? '' : JSON.stringify(json);
+  response.writeHead(status, {
+    ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+    'content-length': Buffer.byteLength(body),
+    ...headers,
+  });
+  response.end(body);
 }
 
 /** Listens; rejects when the port is taken. */
-export async function listen(app: Hono, port: number, host: string): Promise<Server> {
-  const server = createAdaptorServer({ fetch: app.fetch, createServer }) as Server;
+export async function listen(app: App, port: number, host: string): Promise<Server> {
+  const server = createServer((request, response) => {
+    void app(callOf(request)).then((reply) => {
+      if (!request.complete) response.setHeader('connection', 'close'); // a body nobody reads
+      write(response, reply);
+    });
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);

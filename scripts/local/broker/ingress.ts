@@ -1,10 +1,10 @@
 // The broker's HTTP: the ingress as Knative's, and a read API for console, `make status` and tests.
-import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import { NimbusError } from '#shared/errors.ts';
 import { parseOrThrow } from '#shared/events/define.ts';
 import type { Broker } from './broker.ts';
 import { decode, toStructured } from './cloudevent.ts';
+import type { Call, Reply, Route } from './host.ts';
 import type { EventLog, LogRecord } from './log.ts';
 
 const MAX_ADMITTED = 1000;
@@ -39,8 +39,18 @@ class Admission {
   }
 }
 
-async function take(c: Context, broker: Broker): Promise<Response> {
-  const name = `${c.req.param('namespace') ?? ''}/${c.req.param('broker') ?? ''}`;
+/** `/<namespace>/<broker>` as `<namespace>/<broker>`; a path that cannot be decoded names nothing. */
+function brokerIn(path: string): string | undefined {
+  const [, namespace, name] = /^\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+  if (namespace === undefined || name === undefined) return undefined;
+  try {
+    return `${decodeURIComponent(namespace)}/${decodeURIComponent(name)}`;
+  } catch {
+    return undefined;
+  }
+}
+
+async function take(name: string, call: Call, broker: Broker): Promise<Reply> {
   if (!broker.names.includes(name)) {
     const known = broker.names.map((each) => `/${each}`).join(', ');
     throw new NimbusError(
@@ -48,8 +58,7 @@ async function take(c: Context, broker: Broker): Promise<Response> {
       `no Broker at /${name.slice(0, 200)} (there is: ${known || 'none'})`,
     );
   }
-  const body = new Uint8Array(await c.req.arrayBuffer());
-  const event = decode(c.req.header(), body);
+  const event = decode(call.headers, await call.body());
   if (!broker.hasRoom) {
     throw new NimbusError(
       'upstream.unavailable',
@@ -57,43 +66,56 @@ async function take(c: Context, broker: Broker): Promise<Response> {
     );
   }
   broker.accept(name, event);
-  return new Response(null, { status: 202, headers: { 'content-length': '0' } });
+  return { status: 202 };
 }
 
-const query = <T>(c: Context, schema: z.ZodType<T>, what: string): T =>
-  parseOrThrow(schema, c.req.query(), { code: 'input.invalid', what });
+const query = <T>(call: Call, schema: z.ZodType<T>): T =>
+  parseOrThrow(schema, Object.fromEntries(call.query), {
+    code: 'input.invalid',
+    what: `GET ${call.path}`,
+  });
+
+/** The read API, by path. */
+const readers = (broker: Broker, log: EventLog): Record<string, (call: Call) => object> => ({
+  '/internal/stats': () => broker.figures(),
+  '/internal/events': (call) => {
+    const { after, limit, type, order } = query(call, EventsQuery);
+    const records = log.page({ after, limit, type, newestFirst: order === 'desc' });
+    const next = records.length === limit ? (records.at(-1)?.offset ?? null) : null;
+    return { events: records.map(shownRecord), next, end: log.end() };
+  },
+  '/internal/dead-letters': (call) => {
+    const letters = log.deadLetters(query(call, LettersQuery).limit);
+    return {
+      deadLetters: letters.map(({ event, ...rest }) => ({ ...rest, event: toStructured(event) })),
+    };
+  },
+});
+
+const notAllowed = (method: string): Reply => ({
+  status: 405,
+  headers: { 'content-type': 'application/problem+json', allow: 'POST' },
+  json: {
+    type: 'urn:nimbusguard:problem:method.unsupported',
+    title: 'Method not allowed',
+    status: 405,
+    detail: `${method}: a Broker takes POST only`,
+  },
+});
 
 /**
  * `POST /<namespace>/<broker>`: 202 stored, 400 no CloudEvent, 404 no such Broker, 413 above 1 MiB,
  * 415 another format, 429 or 503 come again.
  */
-export function brokerRoutes(app: Hono, broker: Broker, log: EventLog): void {
+export function brokerRoutes(broker: Broker, log: EventLog): Route {
   const admission = new Admission();
-  app.get('/internal/stats', (c) => c.json(broker.figures()));
-  app.get('/internal/events', (c) => {
-    const { after, limit, type, order } = query(c, EventsQuery, 'GET /internal/events');
-    const records = log.page({ after, limit, type, newestFirst: order === 'desc' });
-    const next = records.length === limit ? (records.at(-1)?.offset ?? null) : null;
-    return c.json({ events: records.map(shownRecord), next, end: log.end() });
-  });
-  app.get('/internal/dead-letters', (c) => {
-    const { limit } = query(c, LettersQuery, 'GET /internal/dead-letters');
-    const letters = log.deadLetters(limit);
-    return c.json({
-      deadLetters: letters.map(({ event, ...rest }) => ({ ...rest, event: toStructured(event) })),
-    });
-  });
-  app.post('/:namespace/:broker', (c) => admission.run(() => take(c, broker)));
-  app.all('/:namespace/:broker', (c) =>
-    c.json(
-      {
-        type: 'urn:nimbusguard:problem:method.unsupported',
-        title: 'Method not allowed',
-        status: 405,
-        detail: `${c.req.method}: a Broker takes POST only`,
-      },
-      405,
-      { 'content-type': 'application/problem+json', allow: 'POST' },
-    ),
-  );
+  const reads = readers(broker, log);
+  return (call) => {
+    const read = call.method === 'GET' ? reads[call.path] : undefined;
+    if (read !== undefined) return { status: 200, json: read(call) };
+    const name = brokerIn(call.path);
+    if (name === undefined) return undefined;
+    if (call.method !== 'POST') return notAllowed(call.method);
+    return admission.run(() => take(name, call, broker));
+  };
 }

@@ -51,8 +51,7 @@ const crash = (error: unknown): void => {
 process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
 
-const app = brokerApp(logger);
-brokerRoutes(app, broker, log);
+const app = brokerApp(brokerRoutes(broker, log), logger);
 for (const gone of broker.start()) logger.info({ trigger: gone }, 'its cursor was forgotten');
 const server = await listen(app, config.port, HOST);
 logger.info({ port: config.port }, 'listening');
