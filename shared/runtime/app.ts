@@ -34,6 +34,10 @@ const healthRoutes = (app: Hono, spec: FunctionSpec, stopping: AbortSignal): voi
   });
 };
 
+/** What Node says of a request whose connection ended early: a sender out of time, who will come again. */
+const hasLeft = (error: Error): boolean =>
+  error.message === 'aborted' && 'code' in error && error.code === 'ECONNRESET';
+
 /**
  * The HTTP application of a function, for a server or for `app.request` in a test:
  * `POST /` takes events, beside `/healthz`, `/readyz`, `/metrics` and the function's own routes.
@@ -48,7 +52,8 @@ export function createApp(spec: FunctionSpec, deps: AppDeps = {}): Hono {
   const app = new Hono();
 
   app.onError((error, c) => {
-    if (!(error instanceof NimbusError)) log.error({ err: error }, 'a request failed');
+    if (hasLeft(error)) log.debug('the sender left before its request was read');
+    else if (!(error instanceof NimbusError)) log.error({ err: error }, 'a request failed');
     return problemResponse(error, c.req.path === '/' ? DELIVERY_ANSWER_MAX_BYTES : Infinity);
   });
   app.notFound((c) =>
