@@ -73,6 +73,15 @@ test('what does not finish within the grace period is aborted and cut off', asyn
   await cut;
 });
 
+test('an idle connection is kept for longer than a proxy would use it again', async () => {
+  const running = await listenTo({ name: 'any', accepts: [] }, options);
+  const answer = await fetch(`http://127.0.0.1:${running.port}/healthz`);
+  const kept = /timeout=(\d+)/.exec(answer.headers.get('keep-alive') ?? '')?.[1];
+  await answer.text();
+  await running.stop();
+  expect(Number(kept)).toBeGreaterThan(90);
+});
+
 test('a taken port is refused', async () => {
   const first = await listenTo({ name: 'first', accepts: [] }, options);
 

@@ -26,12 +26,19 @@ export interface Running {
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/**
+ * Longer than any proxy keeps an idle connection (Go's 90 s). Node's own 5 s is as long as the beat: a
+ * proxy would send the next event into the very connection that is being closed, and get a reset.
+ */
+const KEEP_ALIVE_MS = 120_000;
+
 const listen = (app: ReturnType<typeof createApp>, options: ServeOptions): Promise<ServerType> =>
   new Promise((resolve, reject) => {
     const server = serve(
       { fetch: app.fetch, port: options.port, hostname: options.host ?? '0.0.0.0' },
       () => resolve(server),
     );
+    if ('keepAliveTimeout' in server) server.keepAliveTimeout = KEEP_ALIVE_MS;
     server.once('error', reject);
   });
 
