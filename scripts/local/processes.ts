@@ -95,15 +95,22 @@ const isAlive = (pid: number): boolean => {
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** A busy machine may take its time to remove a process that was killed. */
+const KILLED_MS = 5000;
+
 /** Asks the processes to end, waits for them, and ends those that did not. */
 export async function endAll(pids: readonly number[], graceMs: number): Promise<void> {
   const signal = (pid: number, name: NodeJS.Signals): void => {
     if (isAlive(pid)) process.kill(pid, name);
   };
+  const untilGone = async (ms: number): Promise<void> => {
+    const giveUpAt = performance.now() + ms;
+    while (pids.some(isAlive) && performance.now() < giveUpAt) await sleep(25);
+  };
   for (const pid of pids) signal(pid, 'SIGTERM');
-  const giveUpAt = performance.now() + graceMs;
-  while (pids.some(isAlive) && performance.now() < giveUpAt) await sleep(25);
+  await untilGone(graceMs);
   for (const pid of pids) signal(pid, 'SIGKILL');
+  await untilGone(KILLED_MS);
 }
 
 const tryPort = (port: number): Promise<number | undefined> =>
