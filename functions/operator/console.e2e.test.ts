@@ -25,6 +25,8 @@ let running: Running;
 let browser: Browser;
 let base: string;
 let live: ReturnType<typeof session>;
+/** The operator's clock stands still between beats: what it says does not depend on how long a test takes. */
+let nowMs = Date.now();
 const load = { state: 'idle', started: [] as unknown[] };
 
 const loadGenerator = {
@@ -55,7 +57,7 @@ async function builtPage(): Promise<URL> {
 }
 
 beforeAll(async () => {
-  live = session(Date.now() - BEATS * 5000 - 1000, 3);
+  live = session(nowMs - BEATS * 5000 - 1000, 3);
   const past = Array.from({ length: BEATS }, () => live.next().value).flat();
   const page = await builtPage();
   const eventLog = {
@@ -65,7 +67,7 @@ beforeAll(async () => {
     },
   };
   const policies = { suspend: () => Promise.resolve() };
-  const spec = anOperator({ nowMs: Date.now, eventLog, loadGenerator, policies, page });
+  const spec = anOperator({ nowMs: () => nowMs, eventLog, loadGenerator, policies, page });
   running = await listenTo(spec, { port: 0, host: '127.0.0.1', logLevel: 'silent' });
   base = `http://127.0.0.1:${String(running.port)}`;
   const args = [
@@ -109,6 +111,7 @@ const ask = async <T>(path: string): Promise<T> => (await (await fetch(base + pa
 
 /** The next beat of the session, as the broker would deliver it. */
 async function beat(): Promise<void> {
+  nowMs += 5000;
   for (const { event } of live.next().value) {
     const { headers, method } = delivery(event);
     await fetch(base, { method, headers, body: JSON.stringify(event) });
