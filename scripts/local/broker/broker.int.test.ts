@@ -157,7 +157,7 @@ function run(
 const post = (app: Host, event: BrokerEvent, path = '/ns/default') =>
   app.request(path, { method: 'POST', headers: encodeHeaders(event) });
 const until = async (condition: () => boolean): Promise<void> => {
-  await expect.poll(condition, { timeout: 5000, interval: 5 }).toBe(true);
+  await expect.poll(condition, { timeout: 20_000, interval: 5 }).toBe(true);
 };
 
 test('an accepted event goes to every Trigger that wants it, with its place in the log', async () => {

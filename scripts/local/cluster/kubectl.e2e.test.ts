@@ -63,7 +63,7 @@ const rows = (text: string): string[][] =>
     .map((line) => line.split(/\s{2,}|\s+$/));
 
 test.runIf(hasKubectl)('get shows deployments, pods and policies with their columns', async () => {
-  await kubectl('wait', '--for=condition=Ready', 'pod', '-l', 'app=web', '--timeout=20s');
+  await kubectl('wait', '--for=condition=Ready', 'pod', '-l', 'app=web', '--timeout=60s');
   const text = await kubectl('get', 'deployments,pods,scalingpolicies');
   expect(text).toMatch(
     /NAME\s+READY\s+UP-TO-DATE\s+AVAILABLE\s+AGE\ndeployment.apps\/web\s+1\/1\s+1\s+1\s+/,
@@ -101,7 +101,7 @@ test.runIf(hasKubectl)('scale moves processes, and get -w shows them come', asyn
   expect(await kubectl('scale', 'deployment', 'web', '--replicas=3')).toContain(
     'deployment.apps/web scaled',
   );
-  expect(await kubectl('rollout', 'status', 'deployment', 'web', '--timeout=20s')).toContain(
+  expect(await kubectl('rollout', 'status', 'deployment', 'web', '--timeout=60s')).toContain(
     'successfully rolled out',
   );
   await eventually(() => {
@@ -157,7 +157,7 @@ test.runIf(hasKubectl)('apply, patch, edit of one field, and explain', async () 
 });
 
 test.runIf(hasKubectl)('delete takes pods along', async () => {
-  expect(await kubectl('delete', 'deployment', 'web', '--timeout=20s')).toContain('deleted');
+  expect(await kubectl('delete', 'deployment', 'web', '--timeout=60s')).toContain('deleted');
   await eventually(
     async () => ((await kubectl('get', 'pods')).includes('No resources found') ? true : undefined),
     'no pods',

@@ -125,16 +125,16 @@ export const aDeployment = ({
   },
 });
 
-/** Looks again and again until a value is there; throws with what was seen last after 15 s. */
+/** Looks again and again until a value is there; throws after 45 s. */
 export async function eventually<T>(
   look: () => T | undefined | Promise<T | undefined>,
   what: string,
 ): Promise<T> {
-  const giveUpAt = performance.now() + 15_000;
+  const giveUpAt = performance.now() + 45_000;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
-    if (performance.now() > giveUpAt) throw new Error(`not within 15 s: ${what}`);
+    if (performance.now() > giveUpAt) throw new Error(`not within 45 s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }
