@@ -59,7 +59,7 @@ export function integerOf(
   return value;
 }
 
-/** A comma-separated list, each entry read by `read`, which returns null for what it refuses. */
+/** A comma-separated list without repeats; `one` reads an entry and returns null to refuse it. */
 export function listOf<T>(
   given: Given,
   name: string,
@@ -68,13 +68,14 @@ export function listOf<T>(
 ): readonly T[] {
   const text = textOf(given, name);
   if (text === undefined) return fallback;
-  return text.split(',').map((part) => {
+  const values = text.split(',').map((part) => {
     const value = read.one(part.trim());
     if (value === null) {
       throw wrong(`--${name}: each must be ${read.allowed} (got ${JSON.stringify(part)})`);
     }
     return value;
   });
+  return [...new Set(values)];
 }
 
 /** Runs a command: an expected error is one clear line and exit code 2, a bug keeps its stack. */

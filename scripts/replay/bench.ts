@@ -7,6 +7,7 @@ import { buildReport, type Report } from './assemble.ts';
 import { openCache } from './cache.ts';
 import { page } from './html.ts';
 import type { Job, JobResult } from './job.ts';
+import { replayableSeconds } from './load.ts';
 import { jobsOf, PEERS, scenariosFor, type BenchOptions, type Scenario } from './plan.ts';
 import { runJobs } from './pool.ts';
 import { trackProgress } from './progress.ts';
@@ -69,8 +70,8 @@ function optionsOf(given: ReturnType<typeof readArguments>): BenchOptions {
     quick,
     seeds: integerOf(given, 'seeds', quick ? 1 : 5, [1, 100]),
     startups: listOf(given, 'startup', quick ? [30] : [30, 90], {
-      one: (text) => (Number(text) > 0 && Number(text) <= 600 ? Number(text) : null),
-      allowed: 'seconds above 0, at most 600',
+      one: (text) => (Number(text) >= 1 && Number(text) <= 600 ? Number(text) : null),
+      allowed: 'seconds from 1 to 600',
     }),
     telemetry: listOf(given, 'telemetry', quick ? ['2s'] : GRADES, {
       one: (text) => GRADES.find((grade) => grade === text) ?? null,
@@ -122,7 +123,6 @@ async function runAll(
 }
 
 function writeReport(out: string, report: Report): void {
-  mkdirSync(out, { recursive: true });
   const { pictures, markdown, ...json } = report;
   writeFileSync(join(out, 'report.json'), `${JSON.stringify(json, null, 1)}\n`);
   writeFileSync(join(out, 'report.md'), markdown);
@@ -137,9 +137,11 @@ async function main(): Promise<number> {
   }
   const options = optionsOf(given);
   const out = textOf(given, 'out') ?? '.nimbusguard/bench';
+  mkdirSync(out, { recursive: true }); // before the work, not after it
   for (const path of options.traces) {
-    const { name, notes } = readTrace(path);
-    for (const note of notes) console.error(`${name}: ${note}`);
+    const trace = readTrace(path);
+    replayableSeconds(trace);
+    for (const note of trace.notes) console.error(`${trace.name}: ${note}`);
   }
   const scenarios = scenariosFor(options);
   const workers = textOf(given, 'workers') && integerOf(given, 'workers', 1, [1, 64]);

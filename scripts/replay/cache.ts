@@ -16,6 +16,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const BENCH_FILES = [
   'numbers.ts',
   'random.ts',
+  'input.ts',
   'trace.ts',
   'load.ts',
   'fleet.ts',

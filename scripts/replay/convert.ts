@@ -1,8 +1,9 @@
 // npm run convert: a user's own history into a trace.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { writeFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { NimbusError } from '#shared/errors.ts';
 import { integerOf, readArguments, runCommand, textOf, usage } from './arguments.ts';
+import { readText } from './input.ts';
 import { fromAccessLog, fromCsv, fromPrometheus, toTraceText, type Measured } from './sources.ts';
 import { parseTrace } from './trace.ts';
 
@@ -24,11 +25,6 @@ const needed = (given: Given, name: string): string => {
   if (value === undefined) throw new NimbusError('input.invalid', `--${name} is needed (--help)`);
   return value;
 };
-
-function readText(path: string): string {
-  const bytes = readFileSync(path);
-  return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8');
-}
 
 function unitOf(given: Given): 'rate' | 'count' {
   const unit = textOf(given, 'unit') ?? 'rate';

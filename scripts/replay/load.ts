@@ -165,16 +165,19 @@ export function drawArrivals(rate: Float32Array, random: Random): Int32Array {
   return arrivals;
 }
 
+/** Length of a trace; one too short or too long to replay is refused. */
+export function replayableSeconds({ name, rps, stepSeconds }: Trace): number {
+  const seconds = Math.floor(rps.length * stepSeconds);
+  if (seconds >= 600 && seconds <= MAX_SECONDS) return seconds;
+  throw new NimbusError(
+    'input.invalid',
+    `${name}: ${seconds} s long; a replay needs 600 s to ${MAX_SECONDS} s`,
+  );
+}
+
 /** Turns a trace into seconds of load, seeded. */
 export function createLoad(trace: Trace, options: LoadOptions): Load {
-  const whole = Math.floor(trace.rps.length * trace.stepSeconds);
-  const seconds = Math.min(whole, (options.days ?? Infinity) * 86_400);
-  if (seconds < 600 || seconds > MAX_SECONDS) {
-    throw new NimbusError(
-      'input.invalid',
-      `${trace.name}: ${seconds} s long; a replay needs 600 s to ${MAX_SECONDS} s`,
-    );
-  }
+  const seconds = Math.min(replayableSeconds(trace), (options.days ?? Infinity) * 86_400);
   const rate = secondRates(trace, seconds, options);
   const arrivals = drawArrivals(rate, createRandom(options.seed, `arrivals ${trace.name}`));
   const warmup = options.warmupShare ?? 0.4;

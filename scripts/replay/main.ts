@@ -7,6 +7,7 @@ import { DEFAULT_CONDITION, type Condition } from './condition.ts';
 import { contenderName, type Contender } from './contender.ts';
 import { page } from './html.ts';
 import type { JobResult } from './job.ts';
+import { replayableSeconds } from './load.ts';
 import { timelinePicture } from './picture.ts';
 import { jobsOf, type Scenario } from './plan.ts';
 import { readPolicy, type PolicyFile } from './policy-file.ts';
@@ -96,7 +97,10 @@ async function main(): Promise<number> {
   const tracePath = fileOf(given, 'trace');
   const policy = readPolicy(fileOf(given, 'policy'));
   const trace = readTrace(tracePath);
+  replayableSeconds(trace);
   for (const note of trace.notes) console.error(`${trace.name}: ${note}`);
+  const out = textOf(given, 'out') ?? '.nimbusguard/replay';
+  mkdirSync(out, { recursive: true }); // before the work, not after it
   const scenario = scenarioOf(policy);
   const results = resultsOf(await run(scenario, tracePath));
   const rows = scenarioRows(scenario, { traces: [tracePath], names: [trace.name], results });
@@ -111,8 +115,6 @@ async function main(): Promise<number> {
     const timeline = job === undefined ? null : results.get(job).timeline;
     return timeline === null ? [] : [{ name: contenderName(contender), timeline }];
   });
-  const out = textOf(given, 'out') ?? '.nimbusguard/replay';
-  mkdirSync(out, { recursive: true });
   const report = { trace: trace.name, policy: policy.name, traces: rows, verdicts };
   writeFileSync(join(out, 'report.json'), `${JSON.stringify(report, null, 1)}\n`);
   const perPod = policy.replay.capacityPerPod * 0.816;

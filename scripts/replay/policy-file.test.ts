@@ -21,7 +21,29 @@ test('a policy alone has the defaults, a replay document brings workload and bar
 });
 
 test.each<[what: string, text: string, message: RegExp]>([
-  ['an empty file', '', /p\.yaml: /],
+  ['an empty file', '', /p\.yaml: the file is empty/],
+  [
+    'another version',
+    `apiVersion: v2\n${manifest()}`,
+    /apiVersion.*nimbusguard\.io\/v1alpha1.*got "v2"/,
+  ],
+  ['bars in the policy’s own document', `${manifest()}\nreplay: {}`, /needs a document of its own/],
+  [
+    'exploration that ends above its start',
+    manifest('  learning: { explorationStart: 0.1, explorationEnd: 0.5 }'),
+    /spec\.learning: explorationEnd must not be above explorationStart/,
+  ],
+  [
+    'aliases without end',
+    [
+      'a: &a [x,x,x,x,x,x,x,x,x]',
+      ...['b', 'c', 'd', 'e'].map((name, i) => {
+        const before = 'abcd'[i] ?? '';
+        return `${name}: &${name} [${Array.from({ length: 9 }, () => `*${before}`).join(',')}]`;
+      }),
+    ].join('\n'),
+    /p\.yaml: Excessive alias count/,
+  ],
   ['no policy', 'replay: {}', /exactly one ScalingPolicy \(got 0\)/],
   ['another kind', manifest().replace('ScalingPolicy', 'Deployment'), /kind/],
   [

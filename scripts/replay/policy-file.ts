@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { NimbusError } from '#shared/errors.ts';
 import { parseOrThrow, PolicySpec } from '#shared/events/index.ts';
+import { readText } from './input.ts';
 
 const share = z.number().min(0).max(100);
 
@@ -44,6 +44,7 @@ export interface PolicyFile {
 }
 
 const Manifest = z.looseObject({
+  apiVersion: z.literal('nimbusguard.io/v1alpha1').optional(),
   kind: z.literal('ScalingPolicy'),
   metadata: z.looseObject({ name: z.string().min(1) }),
   spec: z.unknown(),
@@ -54,12 +55,15 @@ const refuse = (path: string, why: string): never => {
 };
 
 function documentsOf(path: string, text: string): unknown[] {
-  const documents = parseAllDocuments(text);
-  if (!Array.isArray(documents)) return refuse(path, 'the file is empty');
-  return documents.map((document) => {
+  if (text.trim() === '') refuse(path, 'the file is empty');
+  return [...parseAllDocuments(text)].map((document) => {
     const [error] = document.errors;
     if (error !== undefined) refuse(path, error.message);
-    return document.toJS() as unknown;
+    try {
+      return document.toJS() as unknown;
+    } catch (cause) {
+      return refuse(path, cause instanceof Error ? cause.message : String(cause)); // too many aliases
+    }
   });
 }
 
@@ -85,6 +89,9 @@ function unknownKey(given: unknown, read: unknown, path: string): string | null 
  */
 export function parsePolicy(path: string, text: string): PolicyFile {
   const documents = documentsOf(path, text).filter((document) => document !== null);
+  if (documents.some((document) => isReplay(document) && 'kind' in document)) {
+    refuse(path, '`replay:` needs a document of its own: put a line `---` before it');
+  }
   const replays = documents.filter(isReplay);
   const policies = documents.filter((document) => !isReplay(document));
   if (policies.length !== 1) refuse(path, `exactly one ScalingPolicy (got ${policies.length})`);
@@ -102,5 +109,5 @@ export function parsePolicy(path: string, text: string): PolicyFile {
 }
 
 export function readPolicy(path: string): PolicyFile {
-  return parsePolicy(path, readFileSync(path, 'utf8'));
+  return parsePolicy(path, readText(path));
 }

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { expect, test, vi } from 'vitest';
 import { openCache } from './cache.ts';
 import { DEFAULT_CONDITION } from './condition.ts';
@@ -80,6 +81,94 @@ test('a trace too short to replay: one line without a stack, exit code 2', () =>
   const { status, stderr } = replay(policyFile('short.yaml', '{}'), short);
   expect(stderr).toMatch(/^error: .*short: 180 s long; a replay needs 600 s/m);
   expect(stderr).not.toMatch(/^ +at /m);
+  expect(status).toBe(2);
+});
+
+const command = (script: string, args: readonly string[]) =>
+  spawnSync(process.execPath, [here(script), ...args], {
+    encoding: 'utf8',
+    cwd: folder,
+    timeout: 60_000,
+  });
+
+const inFolder = (name: string, content: string | Buffer): string => {
+  const path = join(folder, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  return path;
+};
+const shortFolder = dirname(inFolder('short/short.csv', 't_s,rps\n0,5\n60,6\n'));
+const cut = inFolder('cut.csv.gz', gzipSync(readFileSync(tracePath)).subarray(0, 200));
+const empty = dirname(inFolder('empty/readme.txt', 'no trace'));
+const good = dirname(inFolder('good/morning.csv', readFileSync(tracePath)));
+const bench = './bench.ts';
+const convert = './convert.ts';
+const out = ['--out', join(folder, 'o.csv')];
+
+test.each<[what: string, script: string, args: string[], message: RegExp]>([
+  [
+    'a trace for a policy',
+    './main.ts',
+    ['--trace', folder, '--policy', tracePath],
+    /document: .*expected object/,
+  ],
+  [
+    'replay with a folder for a policy',
+    './main.ts',
+    ['--policy', folder, '--trace', tracePath],
+    /: a file is needed, this is a directory$/,
+  ],
+  ['replay of nothing', './main.ts', ['--trace', tracePath], /--policy FILE is needed/],
+  ['bench without traces', bench, [], /--traces DIR is needed/],
+  ['bench of a folder without traces', bench, ['--traces', empty], /no \*\.csv\[\.gz\] in/],
+  [
+    'bench of a trace too short',
+    bench,
+    ['--traces', shortFolder],
+    /short: 120 s long; a replay needs 600 s/,
+  ],
+  [
+    'no seeds',
+    bench,
+    ['--traces', good, '--seeds', '0'],
+    /--seeds must be a whole number from 1 to 100/,
+  ],
+  [
+    'no such peer',
+    bench,
+    ['--traces', good, '--only', 'VPA'],
+    /--only VPA: neither a trace .* HPA-70, .*textbook-Q$/,
+  ],
+  [
+    'no start-up time',
+    bench,
+    ['--traces', good, '--startup', '0'],
+    /--startup: each must be seconds from 1 to 600/,
+  ],
+  ['a report that would be a file', bench, ['--traces', good, '--out', tracePath], /EEXIST/],
+  ['no such option', bench, ['--traces', good, '--seed', '1'], /Unknown option '--seed'/],
+  [
+    'gzip cut in half',
+    convert,
+    ['--from', 'csv', '--in', cut, ...out],
+    /damaged gzip data \(unexpected end/,
+  ],
+  [
+    'a folder to convert',
+    convert,
+    ['--from', 'csv', '--in', folder, ...out],
+    /this is a directory/,
+  ],
+  [
+    'no such format',
+    convert,
+    ['--from', 'xml', '--in', cut, ...out],
+    /--from must be prometheus, nginx-log or csv/,
+  ],
+])('%s: one clear error, no stack, exit code 2', (_what, script, args, message) => {
+  const { status, stderr } = command(script, args);
+  expect(stderr.trim()).toMatch(message);
+  expect(stderr).toMatch(/^error: [^\n]+\n$/);
   expect(status).toBe(2);
 });
 

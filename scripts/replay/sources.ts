@@ -1,4 +1,5 @@
 import { NimbusError } from '#shared/errors.ts';
+import { isNumber } from './trace.ts';
 
 /** Times in seconds of the Unix epoch with what was measured there. */
 export interface Measured {
@@ -12,10 +13,14 @@ const refuse = (what: string, where: string, why: string): never => {
   throw new NimbusError('input.invalid', `${what}: ${where}: ${why}`);
 };
 
-/** `values` of Prometheus' range query: [seconds, "number"] pairs. */
-interface PrometheusSeries {
-  readonly values?: unknown;
+/** What Prometheus answers to a range query, as far as it may be wrong. */
+interface PrometheusAnswer {
+  readonly error?: unknown;
+  readonly data?: { readonly result?: unknown } | null;
 }
+
+/** `values` of its series: [seconds, "number"] pairs. */
+type PrometheusSeries = { readonly values?: unknown } | null;
 
 function seriesOf(what: string, text: string): PrometheusSeries[] {
   let answer: unknown;
@@ -25,7 +30,9 @@ function seriesOf(what: string, text: string): PrometheusSeries[] {
     const why = error instanceof Error ? error.message : String(error);
     return refuse(what, 'document', `not JSON (${why})`);
   }
-  const result = (answer as { data?: { result?: unknown } } | null)?.data?.result;
+  const { error, data } = (answer ?? {}) as PrometheusAnswer;
+  if (typeof error === 'string') refuse(what, 'document', `the query failed: ${error}`);
+  const result = data?.result;
   if (!Array.isArray(result) || result.length === 0) {
     refuse(what, 'data.result', 'expected the series of a range query (query_range), got none');
   }
@@ -34,8 +41,8 @@ function seriesOf(what: string, text: string): PrometheusSeries[] {
 
 function prometheusPair(what: string, where: string, pair: unknown): Measured {
   const [at, value] = Array.isArray(pair) ? (pair as unknown[]) : [];
-  const rps = Number(value);
-  if (typeof at !== 'number' || typeof value !== 'string' || !(rps >= 0) || rps === Infinity) {
+  const rps = typeof value === 'string' && isNumber(value) ? Number(value) : Number.NaN;
+  if (typeof at !== 'number' || !(rps >= 0)) {
     return refuse(what, where, `expected [seconds, "rate ≥ 0"] (got ${JSON.stringify(pair)})`);
   }
   return { at, rps };
@@ -45,8 +52,8 @@ function prometheusPair(what: string, where: string, pair: unknown): Measured {
 export function fromPrometheus(what: string, text: string): Measured[] {
   const sums = new Map<number, number>();
   seriesOf(what, text).forEach((series, i) => {
-    if (!Array.isArray(series.values)) {
-      refuse(what, `data.result[${i}].values`, 'expected pairs; is this an instant query?');
+    if (!Array.isArray(series?.values)) {
+      return refuse(what, `data.result[${i}].values`, 'expected pairs; is this an instant query?');
     }
     (series.values as unknown[]).forEach((pair, j) => {
       const { at, rps } = prometheusPair(what, `data.result[${i}].values[${j}]`, pair);
@@ -57,6 +64,7 @@ export function fromPrometheus(what: string, text: string): Measured[] {
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const LARGEST = [31, 23, 59, 60]; // day, hour, minute, second
 const STAMP = /\[(\d{2})\/(\w{3})\/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})\]/;
 
 /** Time of one line of an access log in the combined format, seconds; null where it has none. */
@@ -65,7 +73,8 @@ export function logTime(line: string): number | null {
   if (found === null) return null;
   const [, day, month, year, hour, minute, second, sign, zoneHours, zoneMinutes] = found;
   const monthIndex = MONTHS.indexOf(month ?? '');
-  if (monthIndex < 0) return null;
+  const given = [Number(day), Number(hour), Number(minute), Number(second)];
+  if (monthIndex < 0 || given.some((value, i) => value > (LARGEST[i] ?? 0))) return null;
   const utc = Date.UTC(
     Number(year),
     monthIndex,
@@ -79,6 +88,7 @@ export function logTime(line: string): number | null {
 }
 
 const MAX_BAD_SHARE = 0.01; // of the lines; more means that it is another format
+const MAX_SLOTS = 5_000_000; // what a trace may have
 
 /** Counts the lines of an nginx or Apache access log per interval. Order does not matter. */
 export function fromAccessLog(
@@ -107,6 +117,12 @@ export function fromAccessLog(
   const slots = [...counts.keys()].sort((a, b) => a - b);
   const first = slots[0] ?? 0;
   const last = slots.at(-1) ?? 0;
+  const length = (last - first) / stepSeconds + 1;
+  if (length < 2 || length > MAX_SLOTS) {
+    const [from, to] = [first, last].map((at) => new Date(at * 1000).toISOString());
+    const allowed = `a trace has 2 to ${MAX_SLOTS} intervals`;
+    refuse(what, `${from} to ${to}`, `${length} of ${stepSeconds} s, ${allowed} (see --step)`);
+  }
   const measured: Measured[] = [];
   for (let at = first; at <= last; at += stepSeconds) {
     // No line in a log is no request: here zero is a measurement.
@@ -128,6 +144,22 @@ export interface CsvColumns {
   readonly unit: 'rate' | 'count';
 }
 
+const cellsOf = (line: string): string[] =>
+  line.split(',').map((cell) => cell.trim().replace(/^"|"$/g, ''));
+
+/** Header and rows of a CSV with their line numbers; empty lines and comments are left out. */
+function rowsOf(what: string, text: string) {
+  const [header, ...rows] = text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .map((content, i) => ({ line: i + 1, content: content.trim() }))
+    .filter(({ content }) => content !== '' && !content.startsWith('#'))
+    .map(({ line, content }) => ({ where: `line ${line}`, cells: cellsOf(content) }));
+  if (header === undefined) return refuse(what, 'line 1', 'the file is empty');
+  if (rows.length === 0) refuse(what, header.where, 'a header and no row below it');
+  return { header, rows };
+}
+
 /** Any CSV with a header; the two columns are picked by name. */
 export function fromCsv(
   what: string,
@@ -135,24 +167,27 @@ export function fromCsv(
   columns: CsvColumns,
   stepSeconds: number,
 ): Measured[] {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const header = (lines[0] ?? '').split(',').map((cell) => cell.trim().replace(/^"|"$/g, ''));
-  const time = header.indexOf(columns.time);
-  const value = header.indexOf(columns.value);
+  const { header, rows } = rowsOf(what, text);
+  const time = header.cells.indexOf(columns.time);
+  const value = header.cells.indexOf(columns.value);
   if (time < 0 || value < 0) {
-    const missing = time < 0 ? columns.time : columns.value;
-    refuse(what, 'line 1', `no column "${missing}"; there are: ${header.join(', ')}`);
+    const missing = time < 0 ? `"${columns.time}" (--time)` : `"${columns.value}" (--value)`;
+    const there = header.cells.join(', ').slice(0, 200);
+    refuse(what, header.where, `no column ${missing}; there are: ${there}`);
   }
-  return lines.slice(1).flatMap((line, i) => {
-    if (line.trim() === '') return [];
-    const cells = line.split(',').map((cell) => cell.trim().replace(/^"|"$/g, ''));
+  const seen = new Map<number, { readonly where: string; readonly number: number }>();
+  return rows.map(({ where, cells }) => {
     const at = cellTime(cells[time] ?? '');
-    const number = Number(cells[value] === '' ? Number.NaN : cells[value]);
-    if (Number.isNaN(at)) refuse(what, `line ${i + 2}`, `not a time: "${cells[time] ?? ''}"`);
-    if (!(number >= 0) || number === Infinity) {
-      refuse(what, `line ${i + 2}`, `not a number ≥ 0: "${cells[value] ?? ''}"`);
+    const text = cells[value] ?? '';
+    const number = isNumber(text) ? Number(text) : Number.NaN;
+    if (Number.isNaN(at)) refuse(what, where, `not a time: "${cells[time] ?? ''}"`);
+    if (!(number >= 0)) refuse(what, where, `not a number ≥ 0: "${text}"`);
+    const before = seen.get(at);
+    if (before !== undefined && before.number !== number) {
+      refuse(what, where, `the time of ${before.where} again, with another value`);
     }
-    return [{ at, rps: columns.unit === 'count' ? number / stepSeconds : number }];
+    seen.set(at, { where, number });
+    return { at, rps: columns.unit === 'count' ? number / stepSeconds : number };
   });
 }
 

@@ -24,6 +24,11 @@ test.each<[what: string, content: string, notes: string[]]>([
     ['rows were out of order: sorted by t_s', '1 repeated rows dropped'],
   ],
   ['a gap', text(...without(4, 5)), ['2 missing intervals filled linearly']],
+  [
+    'comments',
+    `# mine\n${text(...even.toSpliced(3, 0, '# a note'))}`,
+    ['lines of comment left out: 2'],
+  ],
   ['an empty value', text(...even.with(4, '240,')), ['1 missing intervals filled linearly']],
 ])('read, and said: %s', (_what, content, notes) => {
   const trace = parseTrace('t', content);
@@ -39,6 +44,15 @@ test('a trace that starts late is counted from its first row', () => {
 
 test.each<[what: string, content: string, message: RegExp]>([
   ['an empty file', '', /line 1: the file is empty/],
+  ['nothing but comments', '# a\n# b\n', /line 1: the file is empty/],
+  [
+    'a wrong row below a comment',
+    `# mine\n${text('0,1', '# x', '60,many')}`,
+    /line 5: rps must be/,
+  ],
+  ['semicolons', 't_s;rps\n0;1\n60;2', /line 1: the header must be `t_s,rps` \(got "t_s;rps"\)/],
+  ['milliseconds', text('1700000000000,1', '1700000060000,2'), /line 2: t_s must be in seconds/],
+  ['a rate that no counter holds', text('0,1', '60,1e12'), /line 3: rps must be at most 1e9/],
   ['a header alone', 't_s,rps\n', /line 2: a trace needs at least two rows/],
   ['one row', text('0,1'), /line 2: a trace needs at least two rows/],
   [
@@ -76,5 +90,7 @@ test('gzip is told by its bytes, and damage is said', () => {
   writeFileSync(join(folder, 'good.csv'), packed);
   writeFileSync(join(folder, 'bad.csv.gz'), packed.subarray(0, 60));
   expect(readTrace(join(folder, 'good.csv'))).toMatchObject({ name: 'good', stepSeconds: 60 });
-  expect(() => readTrace(join(folder, 'bad.csv.gz'))).toThrow(/bad\.csv\.gz: damaged gzip/);
+  expect(() => readTrace(join(folder, 'bad.csv.gz'))).toThrow(
+    /bad\.csv\.gz: damaged gzip data \(unexpected end of file\)/,
+  );
 });

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { NimbusError } from '#shared/errors.ts';
+import { readText } from './input.ts';
 import { at } from './numbers.ts';
 
 /** Mean request rates on an even grid, from the start of the trace. */
@@ -21,9 +20,16 @@ interface Row {
   readonly rps: number;
 }
 
+interface Line {
+  readonly line: number;
+  readonly text: string;
+}
+
 const HEADER = 't_s,rps';
 const MAX_GAP_SHARE = 0.1; // beyond this a trace says more about its gaps than about its load
 const MAX_ROWS = 5_000_000;
+const MAX_RPS = 1e9; // arrivals of a second are 32-bit numbers
+const MAX_SECONDS = 1e11; // the year 5138: whoever writes more writes milliseconds
 
 const refuse = (name: string, line: number, why: string): never => {
   throw new NimbusError('input.invalid', `${name}: line ${line}: ${why}`, {
@@ -36,47 +42,66 @@ const shown = (text: string): string =>
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
-const isNumber = (text: string): boolean => NUMBER.test(text) && Number.isFinite(Number(text));
+/** A decimal number as every tool writes it; no hexadecimal, no infinity. */
+export const isNumber = (text: string): boolean =>
+  NUMBER.test(text) && Number.isFinite(Number(text));
 
-function parseRow(name: string, line: number, text: string): Row {
+/** Why a cell is no time; null: it is one. */
+function wrongTime(cell: string): string | null {
+  if (!isNumber(cell) || Number(cell) < 0) {
+    return `t_s must be a number of seconds ≥ 0 (got ${shown(cell)})`;
+  }
+  if (Number(cell) <= MAX_SECONDS) return null;
+  return `t_s must be in seconds; ${cell} looks like milliseconds`;
+}
+
+function wrongRate(cell: string): string | null {
+  if (cell === '') return null;
+  if (!isNumber(cell)) return `rps must be a number, or empty for missing (got ${shown(cell)})`;
+  if (Number(cell) < 0) return `rps must not be negative (got ${shown(cell)})`;
+  return Number(cell) > MAX_RPS ? `rps must be at most 1e9 (got ${shown(cell)})` : null;
+}
+
+function parseRow(name: string, { line, text }: Line): Row {
   const cells = text.split(',').map((cell) => cell.trim());
   const [time, rate] = cells;
   if (cells.length !== 2 || time === undefined || rate === undefined) {
     return refuse(name, line, `expected two fields, \`${HEADER}\` (got ${shown(text)})`);
   }
-  if (!isNumber(time) || Number(time) < 0) {
-    return refuse(name, line, `t_s must be a number of seconds ≥ 0 (got ${shown(time)})`);
-  }
-  if (rate === '') return { line, t: Number(time), rps: Number.NaN };
-  if (!isNumber(rate)) {
-    return refuse(name, line, `rps must be a number, or empty for missing (got ${shown(rate)})`);
-  }
-  if (Number(rate) < 0) refuse(name, line, `rps must not be negative (got ${shown(rate)})`);
-  return { line, t: Number(time), rps: Number(rate) };
+  const wrong = wrongTime(time) ?? wrongRate(rate);
+  if (wrong !== null) refuse(name, line, wrong);
+  return { line, t: Number(time), rps: rate === '' ? Number.NaN : Number(rate) };
 }
 
 /** Whether the first line is the header; refuses what is neither that nor a row of numbers. */
-function hasHeader(name: string, first: string, notes: string[]): boolean {
-  if (first.toLowerCase().replaceAll(' ', '') === HEADER) return true;
-  const cells = first.split(',');
+function hasHeader(name: string, { line, text }: Line, notes: string[]): boolean {
+  if (text.toLowerCase().replaceAll(' ', '') === HEADER) return true;
+  const cells = text.split(',');
   if (cells.length !== 2 || !cells.every((cell) => isNumber(cell.trim()))) {
-    refuse(name, 1, `the header must be \`${HEADER}\` (got ${shown(first)})`);
+    refuse(name, line, `the header must be \`${HEADER}\` (got ${shown(text)})`);
   }
   notes.push(`no header: read as ${HEADER}`);
   return false;
 }
 
+/** Lines that say something, with their numbers; comments (`#`) are left out. */
+function linesOf(name: string, text: string, notes: string[]): [Line, ...Line[]] {
+  const all = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  if (all.length > MAX_ROWS) refuse(name, MAX_ROWS, `more than ${MAX_ROWS} lines`);
+  const lines = all.flatMap((content, i) =>
+    content.trim() === '' ? [] : [{ line: i + 1, text: content.trim() }],
+  );
+  const [first, ...rest] = lines.filter((line) => !line.text.startsWith('#'));
+  if (first === undefined) return refuse(name, 1, 'the file is empty');
+  const comments = lines.length - rest.length - 1;
+  if (comments > 0) notes.push(`lines of comment left out: ${comments}`);
+  return [first, ...rest];
+}
+
 function parseRows(name: string, text: string, notes: string[]): Row[] {
-  if (text.trim() === '') refuse(name, 1, 'the file is empty');
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  if (lines.length > MAX_ROWS) refuse(name, MAX_ROWS, `more than ${MAX_ROWS} lines`);
-  const from = hasHeader(name, (lines[0] ?? '').trim(), notes) ? 1 : 0;
-  const rows: Row[] = [];
-  lines.slice(from).forEach((line, i) => {
-    const content = line.trim();
-    if (content !== '') rows.push(parseRow(name, from + i + 1, content));
-  });
-  return rows;
+  const lines = linesOf(name, text, notes);
+  const from = hasHeader(name, lines[0], notes) ? 1 : 0;
+  return lines.slice(from).map((line) => parseRow(name, line));
 }
 
 /** Sorted by time, exact repeats dropped; two different values for one instant are refused. */
@@ -168,32 +193,20 @@ function worthReading(name: string, rows: readonly Row[]): readonly [Row, ...Row
  * there. What is clear is read and said in `notes` (no header, disorder, exact repeats, gaps of
  * at most a tenth); everything else is refused with its line number.
  */
-export function parseTrace(name: string, text: string): Trace {
+export function parseTrace(file: string, text: string): Trace {
   const notes: string[] = [];
-  const rows = worthReading(name, inOrder(name, parseRows(name, text, notes), notes));
+  const rows = worthReading(file, inOrder(file, parseRows(file, text, notes), notes));
   const stepSeconds = commonStep(rows);
-  const rps = placeOnGrid(name, rows, stepSeconds);
-  const missing = countHoles(name, rows, rps, stepSeconds);
+  const rps = placeOnGrid(file, rows, stepSeconds);
+  const missing = countHoles(file, rows, rps, stepSeconds);
   if (missing > 0) {
     fillGaps(rps);
     notes.push(`${missing} missing intervals filled linearly`);
   }
   if (rows[0].t !== 0) notes.push(`starts at t_s ${rows[0].t}: counted from there`);
+  const name = basename(file).replace(/(\.csv)?(\.gz)?$/i, '');
   return { name, stepSeconds, rps, notes };
 }
 
-/** Reads a trace file, gzip or not (told by its first bytes, not by its name). */
-export function readTrace(path: string): Trace {
-  const bytes = readFileSync(path);
-  const name = basename(path).replace(/(\.csv)?(\.gz)?$/i, '');
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return parseTrace(name, bytes.toString('utf8'));
-  let text: string;
-  try {
-    text = gunzipSync(bytes).toString('utf8');
-  } catch (error) {
-    throw new NimbusError('input.invalid', `${basename(path)}: damaged gzip data`, {
-      cause: error,
-    });
-  }
-  return parseTrace(name, text);
-}
+/** Reads a trace file, gzip or not. */
+export const readTrace = (path: string): Trace => parseTrace(path, readText(path));
