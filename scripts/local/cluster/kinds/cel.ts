@@ -67,6 +67,13 @@ function compile(rule: Rule, schema: Dict, where: string): (path: string) => Che
 
 export type RuleCheck = (value: unknown, previous: unknown, path: string) => Cause[];
 
+/** An API server tries a default as it stands, before the defaults of its fields are filled in. */
+function bearsDefault(schema: Dict, check: RuleCheck, where: string): RuleCheck {
+  const [broken] = check(schema['default'], undefined, 'default');
+  if (broken !== undefined) throw new Error(`${where}: ${broken.field}: ${broken.message}`);
+  return check;
+}
+
 /**
  * All rules of a schema and of what is inside it, as one check. Throws for a rule that is no CEL,
  * when the definition is stored and not when an object is.
@@ -89,7 +96,7 @@ export function compileRules(schema: unknown, where: string): RuleCheck {
   );
   const items = compileRules(schema['items'], `${where}[]`);
   const additional = compileRules(schema['additionalProperties'], `${where}[*]`);
-  return (value, previous, path) => {
+  const all: RuleCheck = (value, previous, path) => {
     const causes = own.flatMap((check) =>
       value === undefined || value === null ? [] : check(path)(value, previous ?? undefined),
     );
@@ -110,4 +117,5 @@ export function compileRules(schema: unknown, where: string): RuleCheck {
     }
     return causes;
   };
+  return bearsDefault(schema, all, where);
 }

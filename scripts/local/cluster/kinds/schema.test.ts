@@ -30,6 +30,20 @@ test('the shipped definition is one that can be served', () => {
   expect(checkDefinition(shipped)).toEqual([]);
 });
 
+test('a default that breaks a rule of its own is refused with the definition, not with an object', () => {
+  const count = { type: 'integer', default: 1 };
+  const broken = {
+    type: 'object',
+    default: {},
+    properties: { low: count, high: count },
+    'x-kubernetes-validations': [{ rule: 'self.low <= self.high' }],
+  };
+  const compiled = (inner: Dict) => compileSchema({ type: 'object', properties: { inner } }, 'T');
+  expect(() => compiled(broken)).toThrow(/T.inner: default: .*self.low <= self.high/);
+  expect(() => compiled({ ...broken, default: { low: 1, high: 1 } })).not.toThrow();
+  expect(() => compiled({ ...broken, default: undefined })).not.toThrow();
+});
+
 test('a policy with nothing but its target gets the shipped defaults', () => {
   const object = policy({});
   expect(schema.prepare(object)).toEqual([]);
