@@ -2,6 +2,7 @@ import { CloudEvent, HTTP } from 'cloudevents';
 import { z } from 'zod';
 import { NimbusError } from '../errors.ts';
 import { parseOrThrow, type UnknownEvent } from '../events/index.ts';
+import { parseJson } from './json.ts';
 
 type HeaderMap = Readonly<Record<string, string>>;
 
@@ -51,7 +52,7 @@ const encodeHeader = (value: string): string =>
 
 const parseBody = (body: string): unknown => {
   try {
-    return JSON.parse(body);
+    return parseJson(body);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.slice(0, 200) : 'unreadable';
     throw new NimbusError('event.malformed', `body: malformed JSON (${reason})`, { cause });

@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import type { z } from 'zod';
 import { NimbusError } from '../errors.ts';
 import { parseOrThrow } from '../events/index.ts';
+import { parseJson } from './json.ts';
 
 /** `curl -d` without a header says it sends a form; the three calls of the original rely on it. */
 const JSON_TYPES = /^(application\/([a-z0-9.-]+\+)?json|application\/x-www-form-urlencoded)$/;
@@ -20,16 +21,16 @@ export async function readJson<T>(c: Context, schema: z.ZodType<T>, what: string
     );
   }
   const text = await c.req.text();
-  return parseOrThrow(schema, text.trim() === '' ? {} : parseJson(text, what), {
+  return parseOrThrow(schema, text.trim() === '' ? {} : readable(text, what), {
     code: 'input.invalid',
     what,
   });
 }
 
-/** Parses JSON text; throws 400 `input.invalid` that says where it breaks. */
-function parseJson(text: string, what: string): unknown {
+/** Throws 400 `input.invalid` that says where the text breaks. */
+function readable(text: string, what: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.slice(0, 200) : 'unreadable';
     throw new NimbusError('input.invalid', `${what}: malformed JSON (${reason})`, { cause });

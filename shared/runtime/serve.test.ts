@@ -88,6 +88,8 @@ test('nothing to say is 204 with an empty body', async () => {
   expect(await response.text()).toBe('');
 });
 
+const DEEP = '['.repeat(200_000) + ']'.repeat(200_000);
+
 test.each<
   [what: string, status: number, says: string, headers: Record<string, string>, body: string]
 >([
@@ -97,6 +99,8 @@ test.each<
   ['a bad time', 400, 'time', { ...BINARY, 'ce-time': 'yesterday' }, '{"n":1}'],
   ['a bad name', 400, 'attribute names', { ...BINARY, 'ce-my_ext': 'x' }, '{"n":1}'],
   ['broken JSON', 400, 'malformed JSON', BINARY, '{"n":'],
+  ['JSON without a floor', 400, '100 levels', BINARY, `{"n":${DEEP}}`],
+  ['an attribute without a floor', 400, '100 levels', STRUCTURED, `{"id":${DEEP}}`],
   ['a structured list', 400, 'JSON object', STRUCTURED, '[]'],
   ['broken structured JSON', 400, 'malformed JSON', STRUCTURED, '{'],
   ['structured without source', 400, 'source', STRUCTURED, asked({ source: undefined })],

@@ -25,6 +25,8 @@ const refusal = (headers: Record<string, string>, body = ''): NimbusError => {
   throw new Error('it was accepted');
 };
 
+const DEEP = '['.repeat(200_000) + ']'.repeat(200_000);
+
 test('binary mode: headers are attributes, the body is passed on byte for byte', () => {
   const headers = { ...binary, 'ce-subject': 'a%20b%C3%BC', 'content-type': 'application/json' };
   const event = decode(headers, bytes('{ "a" : 1 }'));
@@ -60,6 +62,9 @@ test.each<
   ['a time that is none', { ...binary, 'ce-time': 'yesterday' }, '', 400, 'time'],
   ['a source that is no URI', { ...binary, 'ce-source': 'http://[' }, '', 400, 'source'],
   ['a wrong attribute name', { ...binary, 'ce-a_b': 'x' }, '', 400, 'a_b'],
+  ['__proto__', { ...binary, 'ce-__proto__': 'x' }, '', 400, '__proto__'],
+  ['data deeper than any', { ...binary, 'content-type': 'application/json' }, DEEP, 400, 'data'],
+  ['a document deeper than any', structured, `{"id":${DEEP}}`, 400, 'body'],
   ['data that is no JSON', { ...binary, 'content-type': 'application/json' }, '{', 400, 'data'],
   ['a body that is no JSON', structured, '{', 400, 'body'],
   ['a list', structured, '[]', 400, 'body'],
@@ -137,6 +142,11 @@ test.each<
   expect(read === null ? 'none' : read === 'invalid' ? read : 'event').toBe(reply);
 });
 
+test('an attribute may have the name of what every object inherits', () => {
+  const { attributes } = decode({ ...binary, 'ce-constructor': 'x' }, bytes(''));
+  expect(attributes['constructor']).toBe('x');
+});
+
 test('data that is no JSON is shown as Base64', () => {
   const attributes = { ...document, datacontenttype: 'application/json' };
   expect(toStructured({ attributes, data: bytes('{"a":1}') })).toEqual({
@@ -147,6 +157,12 @@ test('data that is no JSON is shown as Base64', () => {
     ...attributes,
     data_base64: 'ew==',
   });
+});
+
+test('data too deep to be written as JSON is shown as Base64', () => {
+  const attributes = { ...document, datacontenttype: 'application/json' };
+  const shown = toStructured({ attributes, data: bytes(DEEP) });
+  expect(Object.keys(shown)).toContain('data_base64');
 });
 
 // The vectors of Kafka's own tests (UtilsTest.testMurmur2).

@@ -1,5 +1,6 @@
 // CloudEvents as a broker sees them: attributes it reads, data it passes on byte for byte.
 import { NimbusError, type FieldProblem } from '#shared/errors.ts';
+import { parseJson } from '#shared/runtime/json.ts';
 
 type AttributeValue = string | number | boolean;
 
@@ -63,16 +64,16 @@ function attributeProblems(attributes: Readonly<Record<string, unknown>>): Field
       const message = 'must be a string that is not empty, a whole number or a boolean';
       return [{ path: name, message, value: shown(value) }];
     }
-    const format = FORMATS[name];
+    const format = Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined; // not `constructor`
     if (format === undefined || format.test(String(value))) return [];
     return [{ path: name, message: format.message, value: shown(value) }];
   });
   return [...missing, ...wrong];
 }
 
-const parseJson = (bytes: Uint8Array, path: string): unknown => {
+const readable = (bytes: Uint8Array, path: string): unknown => {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
     const why = error instanceof Error ? error.message.slice(0, 120) : 'unreadable';
     throw malformed([{ path, message: `malformed JSON (${why})` }]);
@@ -95,14 +96,15 @@ const checked = (attributes: Record<string, unknown>): BrokerEvent['attributes']
 };
 
 function fromBinary(headers: Headers, body: Uint8Array): BrokerEvent {
-  const attributes: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith('ce-')) attributes[name.slice(3)] = decodeHeader(value);
-  }
+  const attributes: Record<string, unknown> = Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => name.startsWith('ce-'))
+      .map(([name, value]) => [name.slice(3), decodeHeader(value)]),
+  );
   const contentType = headers['content-type'];
   if (contentType !== undefined && body.length > 0) attributes['datacontenttype'] = contentType;
   const event = { attributes: checked(attributes), data: body.length > 0 ? body : null };
-  if (event.data !== null && isJson(contentType ?? '')) parseJson(event.data, 'data');
+  if (event.data !== null && isJson(contentType ?? '')) readable(event.data, 'data');
   return event;
 }
 
@@ -118,7 +120,7 @@ const jsonData = (data: unknown, type: string): Uint8Array =>
   Buffer.from(typeof data === 'string' && !isJson(type) ? data : JSON.stringify(data));
 
 function fromStructured(body: Uint8Array): BrokerEvent {
-  const document = parseJson(body, 'body');
+  const document = readable(body, 'body');
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     throw malformed([{ path: 'body', message: 'must be a JSON object', value: shown(document) }]);
   }
@@ -187,9 +189,9 @@ export function toStructured(event: BrokerEvent): Record<string, unknown> {
   if (data === null) return { ...attributes };
   if (isJson(String(attributes['datacontenttype'] ?? ''))) {
     try {
-      return { ...attributes, data: JSON.parse(Buffer.from(data).toString()) as unknown };
+      return { ...attributes, data: parseJson(Buffer.from(data).toString()) };
     } catch {
-      // Declared as JSON by a subscriber's reply and none: shown as the bytes that it is.
+      // Declared as JSON and none, or too deep to be written again: shown as the bytes that it is.
     }
   }
   return { ...attributes, data_base64: Buffer.from(data).toString('base64') };

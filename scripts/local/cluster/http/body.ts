@@ -1,6 +1,7 @@
 // Request bodies: JSON or YAML, at most 3 MiB as in the API server.
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'yaml';
+import { isTooDeep } from '#shared/runtime/json.ts';
 import { ApiError, badRequest } from '../api/errors.ts';
 import { isDict, type Dict, type NewObject } from '../types.ts';
 
@@ -38,7 +39,9 @@ export async function readBody(
   const text = await textOf(request);
   if (text === '') return undefined;
   try {
-    return isYaml(type) ? (parse(text) as unknown) : (JSON.parse(text) as unknown);
+    const body = (isYaml(type) ? parse(text) : JSON.parse(text)) as unknown;
+    if (!isTooDeep(body)) return body;
+    throw new Error('nested too deep');
   } catch (error) {
     const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
     throw badRequest(`the body cannot be read as ${isYaml(type) ? 'YAML' : 'JSON'}: ${why}`);
