@@ -39,9 +39,21 @@ test.each<[name: string, patch: unknown, code: number]>([
   ['a path that is not there', [{ op: 'remove', path: '/nope' }], 422],
   ['a position outside the list', [{ op: 'add', path: '/l/9', value: 1 }], 422],
   ['an unknown operation', [{ op: 'eat', path: '/a' }], 400],
+  ['an operation that every object inherits', [{ op: 'constructor', path: '/a' }], 400],
+  ['what every object inherits', [{ op: 'copy', from: '/constructor', path: '/b' }], 422],
+  ['a way into all objects', [{ op: 'add', path: '/__proto__/x', value: 1 }], 422],
   ['no list', { op: 'add' }, 400],
 ])('JSON patch refuses %s', (_name, patch, code) => {
   expect(() => jsonPatch({ a: 1, l: [] }, patch)).toThrow(expect.objectContaining({ code }));
+});
+
+test.each([
+  ['merge', mergePatch],
+  ['strategic merge', strategicMerge],
+])('%s patch takes __proto__ for a field like any other', (_kind, apply) => {
+  const result = apply({ a: 1 }, JSON.parse('{"__proto__":{"b":2}}'));
+  expect(Object.keys(result as object)).toEqual(['a', '__proto__']);
+  expect(result).not.toHaveProperty('b');
 });
 
 test('a JSON patch that fails half way changes nothing', () => {

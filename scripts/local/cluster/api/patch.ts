@@ -4,12 +4,21 @@ import { isDict, omit, type Dict } from '../types.ts';
 import { ApiError, badRequest } from './errors.ts';
 import { isSet, keyed, mergeKey } from './lists.ts';
 
+/** A patch reads and writes fields of its object, never what all objects inherit. */
+const own = (dict: Dict, key: string): unknown =>
+  Object.hasOwn(dict, key) ? dict[key] : undefined;
+
+function setOwn(dict: Dict, key: string, value: unknown): void {
+  const field = { value, writable: true, enumerable: true, configurable: true };
+  Object.defineProperty(dict, key, field);
+}
+
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isDict(patch)) return patch;
   const result: Dict = isDict(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) Reflect.deleteProperty(result, key);
-    else result[key] = mergePatch(result[key], value);
+    else setOwn(result, key, mergePatch(own(result, key), value));
   }
   return result;
 }
@@ -44,7 +53,7 @@ function valueAt(root: unknown, path: string): unknown {
   let here = root;
   for (const key of pointer(path)) {
     if (Array.isArray(here)) here = (here as unknown[])[position(here, key, path)];
-    else here = isDict(here) ? here[key] : undefined;
+    else here = isDict(here) ? own(here, key) : undefined;
     if (here === undefined) throw refuse(`path "${path}" does not exist`);
   }
   return here;
@@ -65,7 +74,7 @@ function add(root: unknown, path: string, value: unknown): unknown {
   if (path === '') return value;
   const { parent, key } = parentOf(root, path);
   if (Array.isArray(parent)) parent.splice(position(parent, key, path), 0, value);
-  else parent[key] = value;
+  else setOwn(parent, key, value);
   return root;
 }
 
@@ -99,7 +108,8 @@ export function jsonPatch(target: unknown, patch: unknown): unknown {
   let result: unknown = structuredClone(target);
   for (const operation of patch as unknown[]) {
     const op = isDict(operation) ? operation['op'] : undefined;
-    const run = typeof op === 'string' ? OPERATIONS[op] : undefined;
+    const run =
+      typeof op === 'string' && Object.hasOwn(OPERATIONS, op) ? OPERATIONS[op] : undefined;
     if (run === undefined || !isDict(operation) || typeof operation['path'] !== 'string') {
       throw badRequest(`not a JSON patch operation: ${JSON.stringify(operation).slice(0, 200)}`);
     }
@@ -169,10 +179,10 @@ function mergeFields(result: Dict, patch: Dict): void {
   for (const [key, value] of Object.entries(patch)) {
     if (key.startsWith('$')) continue;
     const merged = Array.isArray(value)
-      ? mergeList(key, result[key], value as unknown[])
-      : strategicMerge(result[key], value);
+      ? mergeList(key, own(result, key), value as unknown[])
+      : strategicMerge(own(result, key), value);
     if (merged === null || merged === undefined) Reflect.deleteProperty(result, key);
-    else result[key] = merged;
+    else setOwn(result, key, merged);
   }
 }
 

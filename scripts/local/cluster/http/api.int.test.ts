@@ -147,7 +147,8 @@ test('/scale reads and writes one number, with its own preconditions and field m
     MERGE,
   );
   expect(foreign.status).toBe(409);
-  expect((await cluster.call('PATCH', path, { spec: { replicas: -1 } }, MERGE)).status).toBe(422);
+  for (const replicas of [-1, 2 ** 31])
+    expect((await cluster.call('PATCH', path, { spec: { replicas } }, MERGE)).status).toBe(422);
   expect((await cluster.call('PATCH', path, { spec: { replicas: 'two' } }, MERGE)).status).toBe(
     422,
   );
@@ -454,10 +455,15 @@ test('a namespace goes with all that is in it', async () => {
   ).toBe(404);
 });
 
+const deep = (levels: number): string =>
+  `{"apiVersion":"v1","kind":"ConfigMap","data":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+
 test.each<
   [name: string, method: string, path: string, body: unknown, type: string, status: number]
 >([
   ['malformed JSON', 'POST', MAPS, '{"a":', 'application/json', 400],
+  ['JSON without a floor', 'POST', MAPS, deep(200_000), 'application/json', 400],
+  ['YAML without a floor', 'POST', MAPS, deep(500), 'application/yaml', 400],
   ['an unknown media type', 'POST', MAPS, 'x', 'text/plain', 415],
   [
     'a strategic patch of a custom kind',

@@ -66,9 +66,8 @@ function checkReplicas(object: NewObject): Cause[] {
   if (typeof replicas !== 'number' || !Number.isInteger(replicas)) {
     return [badValue('spec.replicas', replicas, 'must be an integer')];
   }
-  return replicas < 0
-    ? [badValue('spec.replicas', replicas, 'must be greater than or equal to 0')]
-    : [];
+  if (replicas >= 0 && replicas < 2 ** 31) return [];
+  return [badValue('spec.replicas', replicas, 'must be from 0 to 2147483647')];
 }
 
 function checkSelector(object: NewObject): Cause[] {
