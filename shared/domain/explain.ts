@@ -27,7 +27,9 @@ function percent(share: number): string {
   return `${value < 9.95 ? value.toFixed(1) : String(Math.round(value))} %`;
 }
 
-const pods = (count: number): string => `${count} ${count === 1 ? 'pod' : 'pods'}`;
+const numbered = (count: number, one: string, many: string): string => (count === 1 ? one : many);
+
+const pods = (count: number): string => `${count} ${numbered(count, 'pod', 'pods')}`;
 
 function demandWords({ sample }: Explained): string {
   if (sample.requestsPerSecond !== null) return `for ${rate(sample.requestsPerSecond)} req/s`;
@@ -48,17 +50,20 @@ function changeWords(explained: Explained): string {
   const ahead = aheadWords(explained);
   const word = explained.mode === 'floor' ? 'the floor' : 'it';
   if (change > 0 && verdict.reason === 'guardrail') {
-    return `Adding ${change} now: demand rises faster than the forecast, ${verdict.to} are certainly needed.`;
+    return `Adding ${change} now: demand rises faster than the forecast, ${verdict.to} ${numbered(verdict.to, 'is', 'are')} certainly needed.`;
   }
   if (change > 0 && forecast !== undefined) {
     const risk = percent(forecast.overloadBefore);
-    return `Adding ${change} now: ${ahead}; without them overload would be ${risk} likely.`;
+    return `Adding ${change} now: ${ahead}; without ${numbered(change, 'it', 'them')} overload would be ${risk} likely.`;
   }
   if (change > 0) return `Raising ${word} to ${verdict.to}.`;
   const after =
     forecast === undefined ? '' : `; overload stays ${percent(forecast.overloadAfter)} likely`;
-  return `Removing ${-change}: ${ahead}, which ${verdict.to} carry${after}.`;
+  return `Removing ${-change}: ${ahead}, which ${verdict.to} ${numbered(verdict.to, 'carries', 'carry')}${after}.`;
 }
+
+/** What kept pods that were to go: saying that their number is best would not be true. */
+const KEPT: ReadonlySet<string> = new Set(['churn', 'outage-dip', 'censored-demand']);
 
 function holdWords(explained: Explained): string {
   const { verdict } = explained;
@@ -68,12 +73,13 @@ function holdWords(explained: Explained): string {
     const age = explained.ageSeconds;
     return `Holding: ${age === null ? 'no telemetry' : `telemetry is ${Math.round(age)} s old`}, and missing data never scales down.`;
   }
-  if (last === undefined || verdict.reason === 'at-target') {
+  if (last === undefined || (verdict.reason === 'at-target' && !KEPT.has(last.name))) {
     return ahead === ''
       ? 'Holding.'
       : `Holding: ${ahead}, and the risk and the cost are least here.`;
   }
-  return `Holding: ${last.detail}.`;
+  const spare = last.name === 'churn' ? `${last.from} would do, but ` : '';
+  return `Holding: ${spare}${last.detail}.`;
 }
 
 /** Says in one or two sentences what is there, what is done, and why. */

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { explain, type Explained } from './explain.ts';
+
+type Verdict = Explained['verdict'];
+
+const said = (verdict: Partial<Verdict> & Pick<Verdict, 'from' | 'to'>): string =>
+  explain({
+    verdict: {
+      kind: verdict.from === verdict.to ? 'hold' : 'scale',
+      reason: 'at-target',
+      constraints: [],
+      ...verdict,
+    } as Verdict,
+    sample: { requestsPerSecond: 40, cpuUtilization: null } as Explained['sample'],
+    ageSeconds: 1,
+    mode: 'act',
+    forecast: {
+      ...{ seconds: 17, q50: 30, q80: 45, carried: 50 },
+      ...{ overloadBefore: 0.5, overloadAfter: 0.04 },
+    },
+  });
+
+const AHEAD = 'demand in 17 s is 80 % likely at most 45 req/s';
+
+test.each<[verdict: Parameters<typeof said>[0], words: string]>([
+  [{ from: 0, to: 1 }, `0 pods for 40 req/s. Adding 1 now: ${AHEAD}; without it overload`],
+  [{ from: 1, to: 3 }, `1 pod for 40 req/s. Adding 2 now: ${AHEAD}; without them overload`],
+  [{ from: 0, to: 1, reason: 'guardrail' }, '1 is certainly needed.'],
+  [{ from: 6, to: 1 }, `Removing 5: ${AHEAD}, which 1 carries; overload stays 4.0 % likely.`],
+  [{ from: 2, to: 2 }, `Holding: ${AHEAD}, and the risk and the cost are least here.`],
+  [
+    {
+      ...{ from: 3, to: 3 },
+      constraints: [{ name: 'churn', from: 2, to: 3, detail: 'the saving does not pay yet' }],
+    },
+    'Holding: 2 would do, but the saving does not pay yet.',
+  ],
+  [
+    {
+      ...{ from: 3, to: 3 },
+      constraints: [{ name: 'outage-dip', from: 1, to: 3, detail: 'failures rose' }],
+    },
+    'Holding: failures rose.',
+  ],
+  [
+    {
+      ...{ from: 1, to: 1 },
+      constraints: [{ name: 'min-replicas', from: 0, to: 1, detail: 'at least 1' }],
+    },
+    'the cost are least here.',
+  ],
+])('the sentence of %j', (verdict, words) => {
+  expect(said(verdict)).toContain(words);
+});
