@@ -67,7 +67,7 @@ const othersOf = ({ counterfactual, to }: DecisionRecord): HTMLElement => {
 
 const constraintsOf = (record: DecisionRecord): HTMLElement =>
   record.constraints.length === 0
-    ? h('p', { class: 'muted' }, 'Nothing: the cheapest number was free to be chosen.')
+    ? h('p', { class: 'muted' }, 'Nothing: what was wanted was free to be chosen.')
     : h(
         'ul',
         { class: 'plain' },

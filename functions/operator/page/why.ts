@@ -1,4 +1,5 @@
 // "Why 8 and not 7 or 9": for each number of pods what it costs and what it risks.
+import { OVERLOAD_MAX } from '#shared/domain/constants.ts';
 import type { DecisionRecord } from '../view.ts';
 import { h, styled } from './dom.ts';
 import { number, percent, pods } from './format.ts';
@@ -20,11 +21,14 @@ const around = (record: DecisionRecord): Option[] => {
     .toSorted((a, b) => a.replicas - b.replicas);
 };
 
+/** The least sum of those that may be chosen: more overload than OVERLOAD_MAX is never planned for. */
 const bestOf = (options: readonly Option[]): Option | undefined =>
-  options.reduce<Option | undefined>(
-    (best, each) => (best === undefined || each.total < best.total ? each : best),
-    undefined,
-  );
+  options
+    .filter(({ overloadProbability }) => overloadProbability <= OVERLOAD_MAX)
+    .reduce<Option | undefined>(
+      (best, each) => (best === undefined || each.total < best.total ? each : best),
+      undefined,
+    );
 
 const bar = (name: string, share: number): HTMLElement =>
   styled(h('i', { class: name }), { width: `${(Math.min(1, share) * 100).toFixed(2)}%` });
@@ -59,7 +63,7 @@ const rowOf = (option: Option, record: DecisionRecord, scale: number): HTMLEleme
 };
 
 /** One sentence: what one pod fewer and one more would have changed. */
-function comparison(record: DecisionRecord): string {
+export function comparison(record: DecisionRecord): string {
   const at = (n: number): Option | undefined =>
     record.options.find(({ replicas }) => replicas === n);
   const chosen = at(record.to);
@@ -75,13 +79,30 @@ function comparison(record: DecisionRecord): string {
       ? ''
       : `${pods(record.to + 1)} would cost ${number(more.cost - chosen.cost)} more and take away ${number(chosen.risk - more.risk)} of risk.`,
   ];
-  const best = bestOf(record.options);
-  const limited =
-    best !== undefined && best.replicas !== record.to
-      ? ` The cheapest sum is at ${String(best.replicas)}; what bit below kept it from being chosen.`
-      : '';
-  return parts.filter((text) => text !== '').join(' ') + limited;
+  return [...parts, exclusion(record, fewer), deviation(record)]
+    .filter((text) => text !== '')
+    .join(' ');
 }
+
+/** Why one fewer was not chosen though its sum is less: it would be a plan for overload. */
+const exclusion = ({ options, to }: DecisionRecord, fewer: Option | undefined): string => {
+  const chosen = options.find(({ replicas }) => replicas === to);
+  if (chosen === undefined || fewer === undefined || fewer.total >= chosen.total) return '';
+  return fewer.overloadProbability > OVERLOAD_MAX
+    ? `More than ${percent(OVERLOAD_MAX)} overload is never planned for.`
+    : '';
+};
+
+/** Why the least sum was not chosen, where it was not. */
+const deviation = ({ options, constraints, from, to }: DecisionRecord): string => {
+  const best = bestOf(options)?.replicas;
+  if (best === undefined || best === to) return '';
+  if (constraints.length > 0)
+    return `The cheapest sum is at ${String(best)}; what bit below kept it from being chosen.`;
+  return best < to && to <= from
+    ? `${pods(best)} would do if all had to be started: the sums price that. Pods that run are cheaper to keep than to start again, and leave only when demand is surely gone.`
+    : `The cheapest sum is at ${String(best)}; another price was tried.`;
+};
 
 const titleOf = ({ to, options }: DecisionRecord): string => {
   const numbers = options.map(({ replicas }) => replicas);
