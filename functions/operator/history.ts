@@ -230,5 +230,7 @@ export class History {
     }
     Object.assign(record, patch);
     this.#changes.decision(record);
+    const log = this.#logs.get(record.policy.uid);
+    if (patch.action !== undefined && log !== undefined) this.#changes.target(log);
   }
 }

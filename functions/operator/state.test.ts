@@ -14,7 +14,8 @@ interface Given {
   readonly late?: number;
   readonly starting?: number;
   readonly suspend?: 'none' | 'freeze';
-  readonly mode?: 'off' | 'act';
+  readonly mode?: 'off' | 'act' | 'advise';
+  readonly held?: 'conflict' | 'superseded';
   readonly problem?: ObservedState['problem'];
   readonly reason?: 'warm-up' | 'demand';
   readonly changedMs?: number;
@@ -74,7 +75,7 @@ function situation(given: Given = {}): Situation {
         constraints: [],
         problem: null,
         holdsSince: 0,
-        mode: 'act',
+        mode: given.mode ?? 'act',
       },
       policy: { namespace: 'n', name: 'p', uid: 'u', generation: 1 },
       kind: changedMs === undefined ? 'hold' : 'scale',
@@ -85,6 +86,10 @@ function situation(given: Given = {}): Situation {
         '8 pods for 412.5 req/s. Adding 2 now: demand in 33 s is 80 % likely at most 460 req/s.',
       counterfactual: { hpa, keda: null, kpa: null },
       atMs: NOW - (changedMs ?? 0),
+      action:
+        given.held === undefined
+          ? null
+          : { outcome: 'held', reason: given.held, message: 'kubectl set spec.replicas to 3' },
     },
   };
 }
@@ -92,6 +97,8 @@ function situation(given: Given = {}): Situation {
 test.each<[when: string, given: Given, state: State]>([
   ['all is quiet', {}, 'healthy'],
   ['a change was just decided', { changedMs: 3000 }, 'acting'],
+  ['a change was just decided and not done', { changedMs: 3000, held: 'conflict' }, 'healthy'],
+  ['a change was just decided and is advice', { changedMs: 3000, mode: 'advise' }, 'healthy'],
   ['the change is old and its pods are there', { changedMs: 60_000 }, 'healthy'],
   ['pods are starting', { changedMs: 60_000, starting: 2 }, 'acting'],
   ['more than 1 % of the requests are late', { late: 0.02, changedMs: 3000 }, 'violating'],
@@ -142,6 +149,17 @@ test('the reason does not repeat the headline, and an old one says how old it is
   expect(whyOf(situation({ changedMs: 40_000 }))).toBe(`40 s ago: Adding 2: ${words}`);
 });
 
+test('what was not done is not said to be done', () => {
+  const words = 'demand in 33 s is 80 % likely at most 460 req/s.';
+  const held = situation({ changedMs: 3000, held: 'conflict' });
+  expect(whyOf(held)).toBe(`Wanted, not done: Adding 2: ${words}`);
+  expect(remedyOf(held)).toBe('Nothing is written: kubectl set spec.replicas to 3.');
+  expect(remedyOf(situation({ changedMs: 3000, held: 'superseded' }))).toBeNull();
+  expect(whyOf(situation({ changedMs: 3000, mode: 'advise' }))).toBe(
+    'It would have 10 pods now, 2 more: mode advise writes nothing.',
+  );
+});
+
 test.each<[given: Given, says: string | null]>([
   [{ hpa: 6 }, 'HPA would have 6 pods now, 2 fewer.'],
   [{ hpa: 11, starting: 2 }, 'HPA would have 11 pods now, 1 more.'],
@@ -157,6 +175,7 @@ test('whatever is wrong comes with what to do', () => {
     { mode: 'off' },
     { silentMs: 60_000 },
     { problem: { reason: 'Duplicate', message: 'two policies' } },
+    { held: 'conflict' },
   ];
   for (const given of wrong) expect(remedyOf(situation(given))).toMatch(/\w{3,}/);
   expect(remedyOf(situation())).toBeNull();

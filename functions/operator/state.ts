@@ -1,5 +1,5 @@
 // What a target is doing, in one state and plain words. Pure: same record, same instant, same words.
-import type { Decision, ObservedState } from '#shared/events/index.ts';
+import type { Action, Decision, ObservedState } from '#shared/events/index.ts';
 import { LATE_LIMIT, type Point } from './points.ts';
 import type { State } from './view.ts';
 
@@ -9,7 +9,13 @@ export interface Situation {
   readonly observed: ObservedState | undefined;
   readonly point: Point | undefined;
   readonly beatMs: number | null;
-  readonly decision: (Omit<Decision, 'matured'> & { readonly atMs: number }) | undefined;
+  readonly decision:
+    | (Omit<Decision, 'matured'> & {
+        readonly atMs: number;
+        /** Null until the executor has answered. */
+        readonly action: Pick<Action, 'outcome' | 'reason' | 'message'> | null;
+      })
+    | undefined;
 }
 
 /** A change is news for this long, even when its pods are ready at once. */
@@ -24,9 +30,14 @@ const isStale = ({ nowMs, observed, beatMs }: Situation): boolean => {
   return silentMs > limitMs || observed.problem !== null;
 };
 
+/** In these modes a decision is an opinion, about a fleet that follows it. */
+const ADVISORY: ReadonlySet<string> = new Set(['shadow', 'advise']);
+
 const isActing = ({ nowMs, point, decision }: Situation): boolean => {
   const changed =
     decision?.kind === 'scale' &&
+    !ADVISORY.has(decision.mode) &&
+    decision.action?.outcome !== 'held' &&
     decision.from !== decision.to &&
     nowMs - decision.atMs < ACTING_MS;
   return changed || (point?.starting ?? 0) > 0;
@@ -103,14 +114,27 @@ export function sentenceOf(situation: Situation): string {
 
 /** The first clause of a decision's sentence says what the headline says already. */
 const LEAD = /^\d+ pods? (?:for|at|with) .*?\. (?=[A-Z])/;
+const NOW = / now(?=:)/;
+
+/** "It would have 10 pods now, 7 more: mode advise writes nothing." */
+function opinion({ to, mode }: Pick<Decision, 'to' | 'mode'>, point: Point | undefined): string {
+  const { ready, starting } = point ?? UNKNOWN;
+  const difference = ready === null ? 0 : to - ready - (starting ?? 0);
+  const size = String(Math.abs(difference));
+  const compared = difference === 0 ? '' : `, ${size} ${difference > 0 ? 'more' : 'fewer'}`;
+  return `It would have ${pods(to)} now${compared}: mode ${mode} writes nothing.`;
+}
 
 /** "Adding 2 now: demand in 33 s is 80 % likely at most 460 req/s …" Null before a decision. */
-export function whyOf({ nowMs, decision }: Situation): string | null {
+export function whyOf({ nowMs, decision, point }: Situation): string | null {
   if (decision === undefined) return null;
+  if (ADVISORY.has(decision.mode)) return opinion(decision, point);
   const words = decision.sentence.replace(LEAD, '');
   const ageMs = nowMs - decision.atMs;
+  if (decision.kind === 'scale' && decision.action?.outcome === 'held')
+    return `Wanted, not done: ${words.replace(NOW, '')}`;
   if (decision.kind === 'hold' || ageMs < ACTING_MS) return words;
-  return `${ago(ageMs)} ago: ${words.replace(/ now(?=:)/, '')}`;
+  return `${ago(ageMs)} ago: ${words.replace(NOW, '')}`;
 }
 
 /** "HPA would have 6 pods now, 2 fewer." Null where it could not tell. */
@@ -134,8 +158,11 @@ const PROBLEM_REMEDY: Readonly<Record<string, string>> = {
   Forbidden: 'Grant the observer the right that the message names.',
 };
 
+/** What the executor says with these reasons stays true until somebody does something about it. */
+const HELD_BACK: ReadonlySet<string> = new Set(['conflict', 'no-autoscaler', 'forbidden']);
+
 export function remedyOf(situation: Situation): string | null {
-  const { observed } = situation;
+  const { observed, decision } = situation;
   if (observed === undefined) return null;
   const { spec } = observed.policy;
   if (spec.suspend !== 'none') {
@@ -143,6 +170,8 @@ export function remedyOf(situation: Situation): string | null {
   }
   if (spec.mode === 'off') return 'The policy has mode off: set another mode to go on.';
   if (observed.problem !== null) return PROBLEM_REMEDY[observed.problem.reason] ?? null;
+  const action = decision?.action;
+  if (action && HELD_BACK.has(action.reason)) return `Nothing is written: ${action.message}.`;
   return isStale(situation)
     ? 'Check that the observer runs and the beat (PingSource) ticks.'
     : null;
