@@ -16,15 +16,18 @@ const Batch = z.object({
         from: z.number(),
         to: z.number(),
         sentence: z.string(),
+        action: z.object({ outcome: z.string(), message: z.string() }).nullish(),
       }),
     )
     .default([]),
 });
 
+type Told = NonNullable<z.infer<typeof Batch>['decisions']>[number];
+
 const change = (from: number, to: number): string => (to === from ? `${from}` : `${from} → ${to}`);
 
 /** `12:00:05  8 → 10  sentence` in local time. */
-const line = (decision: z.infer<typeof Batch>['decisions'][number]): string => {
+const line = (decision: Told): string => {
   const time = new Date(decision.atMs).toLocaleTimeString('en-GB');
   return `${time}  ${change(decision.from, decision.to).padEnd(8)}  ${decision.sentence}`;
 };
@@ -44,8 +47,10 @@ async function* payloads(stream: Readable): AsyncGenerator<string> {
 }
 
 /** Remembers which decisions were said, for a stream that starts again. */
-class Teller {
+export class Teller {
   readonly #said = new Set<number>();
+  /** Why the last change that was wanted was not made: said once for as long as it stays the same. */
+  #hindrance: string | undefined;
   readonly #say: (line: string) => void;
 
   constructor(say: (line: string) => void) {
@@ -55,11 +60,23 @@ class Teller {
   tell(payload: string): void {
     const batch = Batch.safeParse(JSON.parse(payload));
     for (const decision of batch.data?.decisions ?? []) {
-      if (this.#said.has(decision.sequence)) continue;
-      this.#said.add(decision.sequence);
-      if (this.#said.size > 1000) this.#said.delete([...this.#said][0] ?? 0);
-      this.#say(line(decision));
+      this.#decided(decision);
+      if (decision.kind === 'scale' && decision.action) this.#executed(decision.action);
     }
+  }
+
+  #decided(decision: Told): void {
+    if (this.#said.has(decision.sequence)) return;
+    this.#said.add(decision.sequence);
+    if (this.#said.size > 1000) this.#said.delete([...this.#said][0] ?? 0);
+    this.#say(line(decision));
+  }
+
+  #executed({ outcome, message }: NonNullable<Told['action']>): void {
+    const hindrance = outcome === 'held' ? message : undefined;
+    if (hindrance !== undefined && hindrance !== this.#hindrance)
+      this.#say(`${' '.repeat(20)}not done: ${hindrance}`);
+    this.#hindrance = hindrance;
   }
 }
 

@@ -45,20 +45,44 @@ const Deployments = z.object({
     }),
   ),
 });
+const Policies = z.object({
+  items: z.array(
+    z.object({
+      metadata: z.object({ namespace: z.string(), name: z.string() }),
+      status: z
+        .object({
+          conditions: z.array(
+            z.object({ type: z.string(), status: z.string(), message: z.string() }),
+          ),
+        })
+        .partial()
+        .optional(),
+    }),
+  ),
+});
 const Decisions = z.array(z.object({ sentence: z.string() }));
+
+/** A policy that says of itself that it is not ready, with its own words for why. */
+function troubleOf({ metadata, status }: z.infer<typeof Policies>['items'][number]): string[] {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status !== 'False') return [];
+  return [`FAIL policy ${metadata.namespace}/${metadata.name}: ${ready.message}`];
+}
 
 /** Lines about the target and the last decision; what cannot be read says so. */
 async function situation(urls: RunState['urls']): Promise<{ lines: string[]; healthy: boolean }> {
   const api = urls['kubernetes'] ?? '';
   const operator = urls['operator'] ?? '';
   try {
-    const [version, deployments, decisions] = await Promise.all([
+    const [version, deployments, policies, decisions] = await Promise.all([
       getJson(`${api}/version`, Version),
       getJson(`${api}/apis/apps/v1/namespaces/nimbusguard/deployments`, Deployments),
+      getJson(`${api}/apis/nimbusguard.io/v1alpha1/scalingpolicies`, Policies),
       getJson(`${operator}/api/decisions?limit=1`, Decisions),
     ]);
+    const troubles = policies.items.flatMap(troubleOf);
     return {
-      healthy: true,
+      healthy: troubles.length === 0,
       lines: [
         `Kubernetes API  ${version.gitVersion}; Node ${process.version}`,
         ...deployments.items.map(
@@ -66,6 +90,7 @@ async function situation(urls: RunState['urls']): Promise<{ lines: string[]; hea
             `Deployment      ${metadata.name}: ${status.readyReplicas} of ${spec.replicas} replicas ready`,
         ),
         `last decision   ${decisions[0]?.sentence ?? 'none yet'}`,
+        ...troubles,
       ],
     };
   } catch (error) {
