@@ -227,6 +227,7 @@ async function buildAll(
   names?: readonly string[],
   mayWrite: Promise<unknown> = Promise.resolve(),
 ): Promise<Built[]> {
+  mayWrite.catch(() => undefined); // a refusal comes before anybody waits for it
   const all = names ?? [...(await functionNames()), ...Object.keys(LOCAL)];
   const building = Promise.all([build(functionOptions(all)), buildPage(all.includes('operator'))]);
   building.catch(() => undefined); // refused while it built: that is the error to tell
