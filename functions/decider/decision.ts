@@ -31,9 +31,10 @@ const NOTHING_KNOWN = {
 function withoutCore({ problem, replicas, policy }: ObservedState): Outcome {
   const at = replicas?.desired ?? 0;
   const off = problem === null;
+  const holding = replicas === null ? 'Holding' : `Holding at ${at}`;
   const sentence = off
-    ? `Holding at ${at}: the policy is off.`
-    : `Holding at ${at}: ${problem.message.slice(0, 500)}.`;
+    ? `${holding}: the policy is off.`
+    : `${holding}: ${problem.message.slice(0, 500)}.`;
   return {
     ...NOTHING_KNOWN,
     kind: 'hold',

@@ -179,6 +179,7 @@ test.each<[what: string, over: Partial<ObservedState>, reason: Decision['reason'
   const decision = decisionIn(await send(aStateEvent(aState(over))));
 
   expect(decision).toMatchObject({ kind: 'hold', reason, to: decision?.from });
+  if (over.replicas === null) expect(decision?.sentence).toBe('Holding: there is none.');
 });
 
 test('an observation that comes late or twice changes nothing', async () => {
