@@ -49,7 +49,9 @@ export const signed = (n: number, digits = 0): string => {
 
 export const podHours = (podSeconds: Known): string =>
   given(podSeconds, (n) =>
-    Math.abs(n) < 3600 ? `${signed(n / 60)} pod-min` : `${signed(n / 3600, 1)} pod-h`,
+    Math.abs(n) < 3600
+      ? `${signed(n / 60, Math.abs(n) < 600 ? 1 : 0)} pod-min`
+      : `${signed(n / 3600, 1)} pod-h`,
   );
 
 /** How long ago, or how long. */
