@@ -59,6 +59,7 @@ function situation(given: Given = {}): Situation {
       problem: given.problem ?? null,
     },
     point: nextPoint(NOW - silentMs, sample, { podCapacity: 40, hpaReplicas: hpa }, undefined),
+    previous: undefined,
     decision: {
       ...{
         id: 'd1',
@@ -122,6 +123,7 @@ test('before anything was observed the state is waiting, and nothing is made up'
     point: undefined,
     beatMs: null,
     decision: undefined,
+    previous: undefined,
   };
   expect(stateOf(nothing)).toBe('waiting');
   expect(whyOf(nothing)).toBeNull();
@@ -147,6 +149,15 @@ test('the reason does not repeat the headline, and an old one says how old it is
   const words = 'demand in 33 s is 80 % likely at most 460 req/s.';
   expect(whyOf(situation({ changedMs: 3000 }))).toBe(`Adding 2 now: ${words}`);
   expect(whyOf(situation({ changedMs: 40_000 }))).toBe(`40 s ago: Adding 2: ${words}`);
+});
+
+test('until the executor answers, what stood in the way is not forgotten, unless the policy was edited', () => {
+  const { decision: before } = situation({ changedMs: 8000, held: 'conflict' });
+  const now = { ...situation({ changedMs: 3000 }), previous: before };
+  expect(whyOf(now)).toMatch(/^Wanted, not done: /);
+  expect(stateOf(now)).toBe('healthy');
+  const edited = { ...before!, policy: { ...before!.policy, generation: 2 } };
+  expect(whyOf({ ...now, previous: edited })).toMatch(/^Adding 2 now: /);
 });
 
 test('what was not done is not said to be done', () => {

@@ -3,19 +3,21 @@ import type { Action, Decision, ObservedState } from '#shared/events/index.ts';
 import { LATE_LIMIT, type Point } from './points.ts';
 import type { State } from './view.ts';
 
+type Decided = Omit<Decision, 'matured'> & {
+  readonly atMs: number;
+  /** Null until the executor has answered. */
+  readonly action: Pick<Action, 'outcome' | 'reason' | 'message'> | null;
+};
+
 /** What the words are made of. */
 export interface Situation {
   readonly nowMs: number;
   readonly observed: ObservedState | undefined;
   readonly point: Point | undefined;
   readonly beatMs: number | null;
-  readonly decision:
-    | (Omit<Decision, 'matured'> & {
-        readonly atMs: number;
-        /** Null until the executor has answered. */
-        readonly action: Pick<Action, 'outcome' | 'reason' | 'message'> | null;
-      })
-    | undefined;
+  readonly decision: Decided | undefined;
+  /** The decision before it. */
+  readonly previous: Decided | undefined;
 }
 
 /** A change is news for this long, even when its pods are ready at once. */
@@ -33,11 +35,27 @@ const isStale = ({ nowMs, observed, beatMs }: Situation): boolean => {
 /** In these modes a decision is an opinion, about a fleet that follows it. */
 const ADVISORY: ReadonlySet<string> = new Set(['shadow', 'advise']);
 
-const isActing = ({ nowMs, point, decision }: Situation): boolean => {
+/** What the executor says with these reasons stays true until somebody does something about it. */
+const HELD_BACK: ReadonlySet<string> = new Set(['conflict', 'no-autoscaler', 'forbidden']);
+
+const stillStands = (before: Decided, now: Decided): boolean =>
+  before.action !== null &&
+  HELD_BACK.has(before.action.reason) &&
+  before.policy.generation === now.policy.generation;
+
+/** The executor's answer; until it is there, what stands in the way since the decision before. */
+function answerTo({ decision, previous }: Situation): Decided['action'] {
+  if (decision === undefined) return null;
+  if (decision.action !== null || previous === undefined) return decision.action;
+  return stillStands(previous, decision) ? previous.action : null;
+}
+
+const isActing = (situation: Situation): boolean => {
+  const { nowMs, point, decision } = situation;
   const changed =
     decision?.kind === 'scale' &&
     !ADVISORY.has(decision.mode) &&
-    decision.action?.outcome !== 'held' &&
+    answerTo(situation)?.outcome !== 'held' &&
     decision.from !== decision.to &&
     nowMs - decision.atMs < ACTING_MS;
   return changed || (point?.starting ?? 0) > 0;
@@ -126,12 +144,13 @@ function opinion({ to, mode }: Pick<Decision, 'to' | 'mode'>, point: Point | und
 }
 
 /** "Adding 2 now: demand in 33 s is 80 % likely at most 460 req/s …" Null before a decision. */
-export function whyOf({ nowMs, decision, point }: Situation): string | null {
+export function whyOf(situation: Situation): string | null {
+  const { nowMs, decision, point } = situation;
   if (decision === undefined) return null;
   if (ADVISORY.has(decision.mode)) return opinion(decision, point);
   const words = decision.sentence.replace(LEAD, '');
   const ageMs = nowMs - decision.atMs;
-  if (decision.kind === 'scale' && decision.action?.outcome === 'held')
+  if (decision.kind === 'scale' && answerTo(situation)?.outcome === 'held')
     return `Wanted, not done: ${words.replace(NOW, '')}`;
   if (decision.kind === 'hold' || ageMs < ACTING_MS) return words;
   return `${ago(ageMs)} ago: ${words.replace(NOW, '')}`;
@@ -158,11 +177,8 @@ const PROBLEM_REMEDY: Readonly<Record<string, string>> = {
   Forbidden: 'Grant the observer the right that the message names.',
 };
 
-/** What the executor says with these reasons stays true until somebody does something about it. */
-const HELD_BACK: ReadonlySet<string> = new Set(['conflict', 'no-autoscaler', 'forbidden']);
-
 export function remedyOf(situation: Situation): string | null {
-  const { observed, decision } = situation;
+  const { observed } = situation;
   if (observed === undefined) return null;
   const { spec } = observed.policy;
   if (spec.suspend !== 'none') {
@@ -170,7 +186,7 @@ export function remedyOf(situation: Situation): string | null {
   }
   if (spec.mode === 'off') return 'The policy has mode off: set another mode to go on.';
   if (observed.problem !== null) return PROBLEM_REMEDY[observed.problem.reason] ?? null;
-  const action = decision?.action;
+  const action = answerTo(situation);
   if (action && HELD_BACK.has(action.reason)) return `Nothing is written: ${action.message}.`;
   return isStale(situation)
     ? 'Check that the observer runs and the beat (PingSource) ticks.'

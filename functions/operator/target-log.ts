@@ -230,12 +230,12 @@ export class TargetLog {
   }
 
   #situation(nowMs: number): Situation {
+    const [decision, previous] = this.#decisions.newestFirst(2);
     return {
-      nowMs,
+      ...{ nowMs, decision, previous },
       observed: this.observed,
       point: this.#beats.last,
       beatMs: this.#beatMs(),
-      decision: this.#decisions.last,
     };
   }
 
