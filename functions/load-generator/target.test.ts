@@ -60,7 +60,9 @@ test.each([
   '//shop.store:8080/',
   ' ',
 ])('%s is not called', async (name) => {
-  await expect(chooseTarget(name, allowed, inCluster)).rejects.toThrow(/^target: allowed are http/);
+  await expect(chooseTarget(name, allowed, inCluster)).rejects.toThrow(
+    /^target: allowed are http, http:/, // and not kafka, which is not configured
+  );
 });
 
 test('kafka needs its configuration', async () => {

@@ -79,10 +79,11 @@ export async function chooseTarget(
     return refuse(name, 'kafka is not configured here (KAFKA_BROKERS and KAFKA_TOPIC); use http');
   }
   const list = [allowed.targetUrl, ...allowed.others];
+  const names = ['http', ...(allowed.kafka ? ['kafka'] : []), ...list];
   const wanted = name === 'http' ? allowed.targetUrl : name;
   const found = list.find((url) => normal(url) === normal(wanted));
   if (found === undefined || normal(wanted) === undefined) {
-    return refuse(name, `allowed are http, kafka, ${list.join(', ')}`);
+    return refuse(name, `allowed are ${names.join(', ')}`);
   }
   const url = new URL(found);
   return { kind: 'http', url, address: await pin(url, resolve) };
