@@ -206,7 +206,11 @@ test.each<[body: unknown, status: number, says: string]>([
   [{ pattern: 'spike', duration: 300, intensity: -1 }, 400, 'intensity'],
   [{ pattern: 'spike', duration: 300, intensity: 50, rate: 10 }, 400, 'exclude each other'],
   [{ pattern: 'spike', duration: 300, rate: 1e6 }, 400, 'rate'],
-  [{ pattern: 'spike', duration: 300, intensity: 50, intensty: 1 }, 400, 'intensty'],
+  [
+    { pattern: 'spike', duration: 300, intensity: 50, intensty: 1 },
+    400,
+    'intensty: is not a known field (got 1)',
+  ],
   [{ pattern: 'replay', duration: 300 }, 400, 'trace'],
   [{ pattern: 'replay', duration: 300, trace: 't_s,rps\n0,x\n' }, 400, 'line 2'],
   [{ pattern: 'replay', duration: 300, trace: '../../etc/passwd' }, 400, 'name of a .csv file'],

@@ -51,9 +51,15 @@ const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
     input,
   );
 
+/** Keys that a strict object does not know are one issue of that object; each is a field to its sender. */
+const perField = (issue: z.core.$ZodIssue): Pick<z.core.$ZodIssue, 'path' | 'message'>[] =>
+  issue.code === 'unrecognized_keys'
+    ? issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not a known field' }))
+    : [issue];
+
 /** Turns a zod error into field problems: path, what stood there, what is allowed. */
 export function fieldProblems(error: z.ZodError, input: unknown, prefix = ''): FieldProblem[] {
-  return error.issues.map((issue) => {
+  return error.issues.flatMap(perField).map((issue) => {
     const value = valueAt(input, issue.path);
     const path = [prefix, ...issue.path.map(String)].filter((part) => part !== '').join('.');
     return {
