@@ -3,7 +3,15 @@ import type { Control, ControlledField, FieldNote, FieldPart } from '../ports.ts
 import { MIN_SCALE, partFloor } from './fields.ts';
 import { HPA, objectPath, REVISION, targetKind } from './kinds.ts';
 import type { Json, KubernetesApi } from './kubernetes-api.ts';
-import { count, FIELD_MANAGER, metadata, NOTE_ANNOTATION, record, text } from './objects.ts';
+import {
+  count,
+  FIELD_MANAGER,
+  metadata,
+  NOTE_ANNOTATION,
+  record,
+  REVISION_NOTE_ANNOTATION,
+  text,
+} from './objects.ts';
 
 export type Patch = (path: string, body: unknown) => Promise<Json>;
 
@@ -22,8 +30,11 @@ const preconditions = (field: Pick<ControlledField, 'target' | 'resourceVersion'
   resourceVersion: field.resourceVersion,
 });
 
-const noteText = (note: FieldNote | null): { [NOTE_ANNOTATION]: string | null } => ({
-  [NOTE_ANNOTATION]: note === null ? null : JSON.stringify(note),
+const noteText = (
+  note: FieldNote | null,
+  name = NOTE_ANNOTATION,
+): Readonly<Record<string, string | null>> => ({
+  [name]: note === null ? null : JSON.stringify(note),
 });
 
 /** Whether the value that stands there is ours to take back. */
@@ -102,7 +113,10 @@ function partsWriter(patch: Patch) {
     patch(objectPath(REVISION, namespace, part.name), {
       metadata: {
         resourceVersion: part.resourceVersion,
-        annotations: { [MIN_SCALE]: value === null ? null : String(value), ...noteText(note) },
+        annotations: {
+          [MIN_SCALE]: value === null ? null : String(value),
+          ...noteText(note, REVISION_NOTE_ANNOTATION),
+        },
       },
     });
 

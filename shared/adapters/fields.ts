@@ -20,6 +20,7 @@ import {
   NOTE_ANNOTATION,
   ownerOf,
   record,
+  REVISION_NOTE_ANNOTATION,
   text,
 } from './objects.ts';
 
@@ -38,8 +39,8 @@ const Note = z.object({
 });
 
 /** Our note on an object, or null: somebody may have written nonsense there. */
-function noteOf(object: Json): FieldNote | null {
-  const stored = annotation(object, NOTE_ANNOTATION);
+function noteOf(object: Json, name = NOTE_ANNOTATION): FieldNote | null {
+  const stored = annotation(object, name);
   if (stored === undefined) return null;
   try {
     return Note.parse(JSON.parse(stored));
@@ -47,6 +48,9 @@ function noteOf(object: Json): FieldNote | null {
     return null;
   }
 }
+
+const revisionNote = (revision: Json): FieldNote | null =>
+  noteOf(revision, REVISION_NOTE_ANNOTATION);
 
 interface Field {
   readonly kind: ControlledField['kind'];
@@ -120,7 +124,7 @@ function partOf(revision: Json, share: number): FieldPart {
     share,
     high: highest === 0 ? UNBOUNDED : highest, // Knative's 0 is no limit
     owner: ownerOf(revision, OWNER_PATH),
-    note: noteOf(revision),
+    note: revisionNote(revision),
   };
 }
 
@@ -135,7 +139,7 @@ export function knativeField(service: Json, revisions: readonly Json[]): Control
       .filter((route) => route['revisionName'] === name)
       .reduce((sum, route) => sum + Number(route['percent'] ?? 0) / 100, 0);
   const serving = servingRevisions(service, revisions);
-  const own = revisions.filter((r) => serving.includes(r) || noteOf(r) !== null);
+  const own = revisions.filter((r) => serving.includes(r) || revisionNote(r) !== null);
   const parts = own.map((revision) =>
     partOf(revision, serving.includes(revision) ? shareOf(metadata(revision)['name']) : 0),
   );

@@ -50,6 +50,8 @@ function aService(shares: Record<string, number>) {
     writer: fieldWriter(api),
     shift: (next: Record<string, number>) =>
       Object.assign(service, { status: { traffic: route(next) } }),
+    annotations: () =>
+      revisions.flatMap((one) => Object.keys(record(metadata(one)['annotations']))),
     floors: () => revisions.map((one) => Number(record(metadata(one)['annotations'])[MIN_SCALE])),
   };
 }
@@ -84,4 +86,12 @@ test('where traffic moves the floor moves after it, and the old Revision gets it
   await writer.release(field());
   expect(floors()).toEqual([1, 1]);
   expect(field().note).toBeNull();
+});
+
+test('a Revision gets annotations of autoscaling alone: Knative would put others into its pods', async () => {
+  const { field, writer, annotations } = aService({ a: 50, b: 50 });
+  await writer.write(field(), 4, NOTE);
+
+  expect(field().note).not.toBeNull();
+  for (const name of annotations()) expect(name).toMatch(/^autoscaling\.knative\.dev\//);
 });

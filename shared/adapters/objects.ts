@@ -5,6 +5,12 @@ import type { Json } from './kubernetes-api.ts';
 
 export const FIELD_MANAGER = 'nimbusguard';
 export const NOTE_ANNOTATION = 'nimbusguard.io/floor';
+/**
+ * The note on a Revision. Knative copies annotations of a Revision into its pods' template and leaves
+ * them there: the first note would restart every pod. Those of its autoscaling go to the PodAutoscaler
+ * alone, and leave it with the Revision's.
+ */
+export const REVISION_NOTE_ANNOTATION = 'autoscaling.knative.dev/nimbusguard-floor';
 
 export const record = (value: unknown): Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
