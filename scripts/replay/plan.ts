@@ -20,7 +20,7 @@ const QUICK_PRICES: Record<Churn, readonly number[]> = {
   capped: PRICES.capped.filter((price) => price > 1 && price < 500),
 };
 const FLOOR_PRICES: Partial<Record<OwnAutoscaler, readonly number[]>> = {
-  'HPA-70': [1, 3, 8, 20, 50, 120],
+  'HPA-70': [1, 3, 8, 12, 20, 50, 120],
   'HPA-85-w0': [3, 8, 20, 50],
   'KPA-70': [8, 20],
 };
