@@ -10,6 +10,7 @@ import {
 import type { Logger } from 'pino';
 import { NimbusError } from '#shared/errors.ts';
 import { problemOf } from '#shared/runtime/problem.ts';
+import { readAtMost } from '../request-body.ts';
 import type { Headers } from './cloudevent.ts';
 
 /** Kafka's default for a record; Knative's ingress takes no more either. */
@@ -67,14 +68,7 @@ const oversized = (): NimbusError =>
 /** Reads at most `MAX_BODY_BYTES`, and nothing of a body that says that it is larger. */
 async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw oversized();
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    if (bytes > MAX_BODY_BYTES) throw oversized();
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
+  return readAtMost(request, MAX_BODY_BYTES, oversized);
 }
 
 const joined = (headers: IncomingHttpHeaders): Headers =>

@@ -2,22 +2,14 @@
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'yaml';
 import { isTooDeep } from '#shared/runtime/json.ts';
+import { readAtMost } from '../../request-body.ts';
 import { ApiError, badRequest } from '../api/errors.ts';
 import { isDict, type Dict, type NewObject } from '../types.ts';
 
 const LIMIT_BYTES = 3 * 1024 * 1024;
 
-async function textOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > LIMIT_BYTES)
-      throw new ApiError(413, `the request body is larger than ${LIMIT_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
+const oversized = (): ApiError =>
+  new ApiError(413, `the request body is larger than ${LIMIT_BYTES} bytes`);
 
 export const mediaType = (request: IncomingMessage): string =>
   (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? '';
@@ -36,7 +28,7 @@ export async function readBody(
       `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')} (got ${type})`,
     );
   }
-  const text = await textOf(request);
+  const text = (await readAtMost(request, LIMIT_BYTES, oversized)).toString('utf8');
   if (text === '') return undefined;
   try {
     const body = (isYaml(type) ? parse(text) : JSON.parse(text)) as unknown;
