@@ -1,6 +1,13 @@
 /** Element i of a numeric array; arrays of the model have fixed lengths, so the 0 is never used. */
 export const at = (values: readonly number[], index: number): number => values[index] ?? 0;
 
+/** Arithmetic mean; NaN of nothing. */
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i += 1) sum += values[i] ?? 0;
+  return sum / values.length;
+}
+
 export const clamp = (value: number, low: number, high: number): number =>
   value < low ? low : value > high ? high : value;
 

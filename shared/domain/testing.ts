@@ -93,7 +93,7 @@ function broken(sample: Sample, ageMs: number | null, unit: Model['demandUnit'])
 }
 
 /**
- * Feeds `streams` streams of 40 samples with random rates and fleets, a quarter of the numbers odd
+ * Feeds `streams` streams of BEATS_PER_STREAM samples with random rates and fleets, a quarter of the numbers odd
  * and a tenth of the samples stale. `scaledDown` names each scale-down on a broken sample.
  */
 export function fuzzTelemetry(

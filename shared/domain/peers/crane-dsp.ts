@@ -1,3 +1,4 @@
+import { mean } from '../maths.ts';
 import { seriesOf, spectrumOf, type Spectrum } from './spectrum.ts';
 
 const DAY = 1440;
@@ -6,18 +7,15 @@ const NEEDED = 2 * DAY;
 
 const at = (values: ArrayLike<number>, i: number): number => values[i] as number;
 
-const meanOf = (values: Float64Array): number =>
-  values.reduce((total, value) => total + value, 0) / values.length;
-
 /** Autocorrelation at one lag. */
 function autocorrelation(series: Float64Array, lag: number): number {
-  const mean = meanOf(series);
+  const middle = mean(series);
   let top = 0;
   let all = 0;
   for (let i = 0; i < series.length; i += 1) {
-    const value = at(series, i) - mean;
+    const value = at(series, i) - middle;
     all += value * value;
-    if (i >= lag) top += value * (at(series, i - lag) - mean);
+    if (i >= lag) top += value * (at(series, i - lag) - middle);
   }
   return all === 0 ? 0 : top / all;
 }
@@ -29,8 +27,8 @@ function autocorrelation(series: Float64Array, lag: number): number {
  */
 export function periodOf(series: Float64Array): number | null {
   const n = series.length;
-  const mean = meanOf(series);
-  const { re, im } = spectrumOf(series.map((value) => value - mean));
+  const middle = mean(series);
+  const { re, im } = spectrumOf(series.map((value) => value - middle));
   const power = (k: number): number => at(re, k) ** 2 + at(im, k) ** 2;
   let total = 0;
   for (let k = 1; k < n / 2; k += 1) total += power(k);

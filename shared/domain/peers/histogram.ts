@@ -1,3 +1,5 @@
+import { zeros } from '../maths.ts';
+
 /** Linear buckets from 0; the last one is open to above. */
 export interface HistogramSettings {
   /** Where the last bucket starts, or just below. */
@@ -22,7 +24,7 @@ const bucketsOf = ({ maxValue, bucketSize }: HistogramSettings): number =>
   Math.ceil(maxValue / bucketSize - 1e-9) + 1;
 
 export const newHistogram = (settings: HistogramSettings): DecayingHistogram => ({
-  weights: Array.from({ length: bucketsOf(settings) }, () => 0),
+  weights: zeros(bucketsOf(settings)),
   total: 0,
   referenceMs: null,
 });

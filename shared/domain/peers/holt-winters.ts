@@ -1,3 +1,5 @@
+import { at, mean, zeros } from '../maths.ts';
+
 /** The `holtWinters` block of a Predictive HPA; trend and season are additive. */
 export interface HoltWintersSettings {
   /** Length of a season in samples; the model gets one sample per sync. */
@@ -31,11 +33,6 @@ export const newHoltWintersState = (): HoltWintersState => ({ history: [], fit: 
 
 const LEVEL_POINTS = 10;
 const MOST_START_SEASONS = 5;
-
-const at = (values: readonly number[], i: number): number => values[i] as number;
-
-const meanOf = (values: readonly number[]): number =>
-  values.reduce((total, value) => total + value, 0) / values.length;
 
 /** Samples that statsmodels needs for its start values: ten of them outlive the moving average. */
 const neededSamples = (period: number): number =>
@@ -71,7 +68,7 @@ function movingAverage(series: readonly number[], period: number): number[] {
 /** Intercept and slope of the line through the values at 1, 2, 3 … */
 function lineThrough(values: readonly number[]): { level: number; trend: number } {
   const x = (values.length + 1) / 2;
-  const y = meanOf(values);
+  const y = mean(values);
   let spread = 0;
   let slope = 0;
   values.forEach((value, i) => {
@@ -84,16 +81,16 @@ function lineThrough(values: readonly number[]): { level: number; trend: number 
 /** Mean distance from the moving average by phase, around zero. */
 function seasonOf(series: readonly number[], averages: readonly number[], period: number) {
   const half = Math.floor(period / 2);
-  const sums = Array.from({ length: period }, () => 0);
-  const counts = Array.from({ length: period }, () => 0);
+  const sums = zeros(period);
+  const counts = zeros(period);
   averages.forEach((average, i) => {
     const phase = (i + half) % period;
     sums[phase] = at(sums, phase) + at(series, i + half) - average;
     counts[phase] = at(counts, phase) + 1;
   });
   const effects = sums.map((sum, phase) => sum / at(counts, phase));
-  const mean = meanOf(effects);
-  return effects.map((effect) => effect - mean);
+  const middle = mean(effects);
+  return effects.map((effect) => effect - middle);
 }
 
 /** Start values as statsmodels' heuristic has them (Hyndman et al. 2008, section 2.6). */
