@@ -13,15 +13,16 @@ import {
   usage,
 } from '../replay/arguments.ts';
 import { readTrace } from '../replay/trace.ts';
-import type { Sample } from './live.ts';
+import { DEMO_POD, type Sample } from './live.ts';
 import {
   defaultSeconds,
   fightsOf,
-  isMode,
   LEAD_SECONDS,
+  learnedFromSecond,
   loadOf,
-  patternOf,
   MODES,
+  patternOf,
+  PEER,
   type Contender,
   type Fight,
   type LoadSettings,
@@ -41,10 +42,8 @@ const OPTIONS = {
 /** Start of a loop, its first pod, and its end. */
 const AROUND_SECONDS = 20;
 const SAY_EVERY_SECONDS = 15;
-/** Requests/s of one pod of the demo up to which the SLO holds: 50 × 0.816. */
-const PER_POD = 40.8;
-/** Of the load generator's `daily`, compressed. */
-const DAY_SECONDS = 600;
+/** Requests/s of one pod of the demo up to which the SLO holds. */
+const PER_POD = DEMO_POD.capacityPerSecond * DEMO_POD.knee;
 const INTERRUPTED = 130;
 
 interface Settings extends LoadSettings {
@@ -62,7 +61,7 @@ function settingsOf(given: ReturnType<typeof readArguments>): Settings {
     peakPerSecond: integerOf(given, 'peak', 300, [10, 800]),
     seeds: integerOf(given, 'seeds', 1, [1, 100]),
     modes: listOf(given, 'modes', MODES, {
-      one: (text) => (isMode(text) ? text : null),
+      one: (text) => MODES.find((mode) => mode === text) ?? null,
       allowed: MODES.join(' or '),
     }),
     out: textOf(given, 'out') ?? '.nimbusguard/duel',
@@ -90,12 +89,8 @@ function progressOf(fight: Fight, runSeconds: number, runsAfter: number) {
   };
 }
 
-/** Only from the second day on there is a day to have learned from. */
-const aheadFrom = ({ pattern, durationSeconds }: Settings): number =>
-  pattern === 'daily' ? Math.min(DAY_SECONDS, durationSeconds) : 0;
-
 async function fightAll(settings: Settings, signal: AbortSignal): Promise<Score[]> {
-  const fights = fightsOf(settings.seeds, ['HPA-70', ...new Set(settings.modes)]);
+  const fights = fightsOf(settings.seeds, [PEER, ...settings.modes]);
   const runSeconds = LEAD_SECONDS + settings.durationSeconds;
   const scores: Score[] = [];
   for (const [index, fight] of fights.entries()) {
@@ -106,7 +101,7 @@ async function fightAll(settings: Settings, signal: AbortSignal): Promise<Score[
       say: (line) => console.error(line),
       seen: progressOf(fight, runSeconds, fights.length - index - 1),
     });
-    scores.push(scoreOf(fight, outcome, aheadFrom(settings)));
+    scores.push(scoreOf(fight, outcome, learnedFromSecond(settings)));
   }
   return scores;
 }

@@ -3,6 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { liveSupervisor, readRunState } from '../local/run-state.ts';
 
+/** A pod of the demo, as knative/60-consumer-workload.yaml has it; the SLO of 500 ms holds up to its knee. */
+export const DEMO_POD = { capacityPerSecond: 50, knee: 0.816, startupSeconds: 8 };
+
 const SAMPLE_MS = 500;
 const TARGET = '/apis/apps/v1/namespaces/nimbusguard/deployments/consumer-workload';
 const POLICY =

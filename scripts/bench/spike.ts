@@ -1,12 +1,8 @@
 // Live, on the running local loop: a spike from 40 to 600 requests/s, under NimbusGuard and under fixed
 // fleets, beside the clairvoyant plan. `node scripts/bench/spike.ts [--fixed 1,8,16] [--seeds 1]`
 import { parseArgs } from 'node:util';
-import { LiveLoop, type Outcome } from './live.ts';
+import { DEMO_POD, LiveLoop, type Outcome } from './live.ts';
 
-/** One pod of the demo workload: 50 requests/s, the SLO of 500 ms holds up to this utilisation. */
-const CAPACITY_PER_SECOND = 50;
-const KNEE = 0.816;
-const STARTUP_SECONDS = 8;
 const BASE = 40;
 
 const { values } = parseArgs({
@@ -33,10 +29,11 @@ const spike = (seed: number) => ({
 /** Least pod-seconds with every second's demand below the knee, pods started just early enough. */
 function clairvoyant({ report }: Outcome): number {
   const need = report.seconds.map(({ offered }) =>
-    Math.max(1, Math.ceil(offered / (CAPACITY_PER_SECOND * KNEE))),
+    Math.max(1, Math.ceil(offered / (DEMO_POD.capacityPerSecond * DEMO_POD.knee))),
   );
   return need.reduce(
-    (sum, _now, second) => sum + Math.max(...need.slice(second, second + STARTUP_SECONDS + 1)),
+    (sum, _now, second) =>
+      sum + Math.max(...need.slice(second, second + DEMO_POD.startupSeconds + 1)),
     0,
   );
 }

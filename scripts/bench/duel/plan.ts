@@ -6,14 +6,13 @@ import type { Trace } from '../../replay/trace.ts';
 export const LEAD_SECONDS = 45;
 export const HPA_TARGET_PERCENT = 70;
 
-/** In the order in which the report names them; the first is the peer the others are judged by. */
-export const CONTENDERS = ['HPA-70', 'act', 'floor'] as const;
-export type Contender = (typeof CONTENDERS)[number];
-
-/** NimbusGuard's modes that can fight. */
+/** The peer that the others are judged by. */
+export const PEER = 'HPA-70';
+/** NimbusGuard's modes that can fight it. */
 export const MODES = ['act', 'floor'] as const;
-export const isMode = (text: string): text is (typeof MODES)[number] =>
-  (MODES as readonly string[]).includes(text);
+/** In the order in which the report names them. */
+export const CONTENDERS = [PEER, ...MODES] as const;
+export type Contender = (typeof CONTENDERS)[number];
 
 export interface Fight {
   readonly contender: Contender;
@@ -27,6 +26,7 @@ export interface Fight {
 const DEFAULT_SECONDS = { spike: 600, sine: 900, daily: 1800 } as const;
 type Shape = keyof typeof DEFAULT_SECONDS;
 const REPLAY_SECONDS = 600;
+const DAY_SECONDS = 600;
 
 const isShape = (pattern: string): pattern is Shape => Object.hasOwn(DEFAULT_SECONDS, pattern);
 
@@ -62,6 +62,8 @@ export interface LoadSettings {
   readonly peakPerSecond: number;
 }
 
+const dayOf = (durationSeconds: number): number => Math.min(DAY_SECONDS, durationSeconds);
+
 /** Body of `POST /load/generate`: the same seed, the same requests at the same times. */
 export function loadOf({ pattern, durationSeconds, peakPerSecond }: LoadSettings, seed: number) {
   const common = {
@@ -75,10 +77,14 @@ export function loadOf({ pattern, durationSeconds, peakPerSecond }: LoadSettings
   if (typeof pattern !== 'string') {
     return { ...common, pattern: 'replay', trace: playableCsv(pattern.trace, durationSeconds) };
   }
-  return pattern === 'sine'
-    ? { ...common, pattern, periodSeconds: durationSeconds / 3 }
-    : { ...common, pattern };
+  if (pattern === 'spike') return { ...common, pattern };
+  const periodSeconds = pattern === 'sine' ? durationSeconds / 3 : dayOf(durationSeconds);
+  return { ...common, pattern, periodSeconds };
 }
+
+/** From when on there is a season to have learned from: the second day of the daily pattern. */
+export const learnedFromSecond = ({ pattern, durationSeconds }: LoadSettings): number =>
+  pattern === 'daily' ? dayOf(durationSeconds) : 0;
 
 /** Every contender under every seed. Who begins changes with the seed, as a machine's mood does. */
 export function fightsOf(seeds: number, contenders: readonly Contender[] = CONTENDERS): Fight[] {

@@ -4,7 +4,7 @@ import { digits, table } from '../../replay/markdown.ts';
 import { quantile } from '../../replay/numbers.ts';
 import { timelinePicture } from '../../replay/picture.ts';
 import type { Timeline } from '../../replay/tally.ts';
-import { podSecondsOf, type Outcome, type Sample } from '../live.ts';
+import { DEMO_POD, podSecondsOf, type Outcome, type Sample } from '../live.ts';
 import { aheadOf, type Ahead } from './ahead.ts';
 import {
   CONTENDERS,
@@ -49,9 +49,6 @@ function changesOf(samples: readonly Sample[]): number {
   return wanted.filter((value, i) => i > 0 && value !== wanted[i - 1]).length;
 }
 
-/** Requests/s and seconds of a pod of the demo, as knative/60-consumer-workload.yaml has them. */
-const POD = { capacityPerSecond: 50, startupSeconds: 8 };
-
 /** @param aheadFromSecond growth before it is not judged: there was no season yet to learn from. */
 export function scoreOf(fight: Fight, { report, samples }: Outcome, aheadFromSecond = 0): Score {
   const seconds = report.seconds.slice(LEAD_SECONDS);
@@ -66,8 +63,8 @@ export function scoreOf(fight: Fight, { report, samples }: Outcome, aheadFromSec
     ahead: aheadOf(
       { demand, wanted },
       {
-        perPod: (POD.capacityPerSecond * HPA_TARGET_PERCENT) / 100,
-        startupSeconds: POD.startupSeconds,
+        perPod: (DEMO_POD.capacityPerSecond * HPA_TARGET_PERCENT) / 100,
+        startupSeconds: DEMO_POD.startupSeconds,
         fromSecond: aheadFromSecond,
       },
     ),
