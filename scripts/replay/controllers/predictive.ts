@@ -4,7 +4,8 @@ import {
   createPredictiveHpa,
   createTextbookQ,
   oraclePlan,
-  type CraneSettings,
+  percentilePredictor,
+  type Predictor,
   type HoltWintersSettings,
 } from '#shared/domain/peers/index.ts';
 import type { Load } from '../load.ts';
@@ -58,17 +59,14 @@ const targets = (target: number, peer: PeerSettings) => ({
   targetPerReplica: target * peer.capacityPerPod,
 });
 
-/** Crane's EffectiveHPA. Its history lives in Prometheus: a restart costs nothing. */
+/** Crane's EffectiveHPA; by its DSP unless told otherwise. Its history lives in Prometheus: a restart costs nothing. */
 export function crane(
   name: string,
   target: number,
   peer: PeerSettings,
-  percentile?: CraneSettings['percentile'],
+  predictor?: Predictor,
 ): Controller {
-  const inner = createCrane({
-    ...targets(target, peer),
-    ...(percentile === undefined ? {} : { percentile }),
-  });
+  const inner = createCrane(targets(target, peer), predictor);
   return {
     name,
     intervalSeconds: 15,
@@ -85,7 +83,8 @@ const BUCKETS = 1000; // as many as Crane's default of 0.1 to 100
  */
 export function cranePercentile(name: string, target: number, peer: PeerSettings): Controller {
   const maxValue = peer.maxReplicas * peer.capacityPerPod;
-  return crane(name, target, peer, { maxValue, bucketSize: maxValue / BUCKETS });
+  const buckets = { maxValue, bucketSize: maxValue / BUCKETS };
+  return crane(name, target, peer, percentilePredictor(buckets));
 }
 
 /** Predictive scaling in the style of AWS, history kept outside. */

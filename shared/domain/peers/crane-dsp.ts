@@ -1,9 +1,12 @@
 import { mean } from '../maths.ts';
+import type { Predictor } from './crane.ts';
 import { seriesOf, spectrumOf, type Spectrum } from './spectrum.ts';
 
 const DAY = 1440;
 const WEEK = 7 * DAY;
 const NEEDED = 2 * DAY;
+/** Minutes of history that are kept. */
+const HISTORY = 15 * DAY;
 
 const at = (values: ArrayLike<number>, i: number): number => values[i] as number;
 
@@ -111,4 +114,20 @@ export function dspForecast(minutes: readonly number[]): number[] {
   const { filter, margin } = bestEstimator(series, period);
   const forecast = repeat(smooth(spectrumOf(series), filter), period);
   return Array.from(forecast, (value) => value * (1 + margin));
+}
+
+/** Crane's DSP predictor; a minute without measurement is as the one before. Source: pkg/prediction/dsp. */
+export function dspPredictor(): Predictor {
+  const history: number[] = [];
+  return {
+    refreshMinutes: 6 * 60,
+    keep(rate, minutes) {
+      const value = rate ?? history.at(-1) ?? 0;
+      for (let i = 0; i < minutes; i += 1) history.push(value);
+    },
+    forecast() {
+      history.splice(0, Math.max(0, history.length - HISTORY));
+      return dspForecast(history);
+    },
+  };
 }

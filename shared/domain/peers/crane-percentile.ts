@@ -1,3 +1,4 @@
+import type { Predictor } from './crane.ts';
 import {
   addSample,
   newHistogram,
@@ -14,31 +15,26 @@ const PERCENTILE = 0.99;
 const MIN_SAMPLE_WEIGHT = 1e-5;
 const HALF_LIFE_SECONDS = 24 * 3600;
 
-const histogramOf = (settings: PercentileSettings): HistogramSettings => ({
-  ...settings,
-  halfLifeSeconds: HALF_LIFE_SECONDS,
-});
-
-/** Adds one minute's mean. A sample weighs as much as its value: busy minutes count more. */
-export function addMinute(
-  known: DecayingHistogram | null,
-  settings: PercentileSettings,
-  value: number,
-  atMs: number,
-): DecayingHistogram {
-  const histogram = known ?? newHistogram(histogramOf(settings));
-  const weight = Math.max(MIN_SAMPLE_WEIGHT, value);
-  addSample(histogram, histogramOf(settings), { value, weight, atMs });
-  return histogram;
-}
-
 /**
  * Crane's percentile predictor: the same value for all of the window, the 99th percentile of a
- * decaying histogram. Version 2b0ddae8 reads the half-life and then uses a histogram that forgets
- * nothing; here it decays, as documented. Source: gocrane/crane pkg/prediction/percentile.
+ * decaying histogram, in which a minute weighs as much as its rate: busy ones count more. Version
+ * 2b0ddae8 reads the half-life and then uses a histogram that forgets nothing; here it decays, as
+ * documented. Source: gocrane/crane pkg/prediction/percentile.
  */
-export const percentileForecast = (
-  histogram: DecayingHistogram | null,
-  settings: PercentileSettings,
-): number[] =>
-  histogram === null ? [] : [percentileOf(histogram, histogramOf(settings), PERCENTILE)];
+export function percentilePredictor(buckets: PercentileSettings): Predictor {
+  const settings: HistogramSettings = { ...buckets, halfLifeSeconds: HALF_LIFE_SECONDS };
+  let histogram: DecayingHistogram | null = null;
+  return {
+    refreshMinutes: 60,
+    keep(rate, _minutes, atMs) {
+      if (rate === null) return;
+      histogram ??= newHistogram(settings);
+      addSample(histogram, settings, {
+        value: rate,
+        weight: Math.max(MIN_SAMPLE_WEIGHT, rate),
+        atMs,
+      });
+    },
+    forecast: () => (histogram === null ? [] : [percentileOf(histogram, settings, PERCENTILE)]),
+  };
+}

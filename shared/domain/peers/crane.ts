@@ -1,7 +1,5 @@
 import { DEFAULT_BEHAVIOR } from './behavior.ts';
-import { dspForecast } from './crane-dsp.ts';
-import { addMinute, percentileForecast, type PercentileSettings } from './crane-percentile.ts';
-import type { DecayingHistogram } from './histogram.ts';
+import { dspPredictor } from './crane-dsp.ts';
 import {
   HPA_SYNC_SECONDS,
   newHpaState,
@@ -21,72 +19,40 @@ export interface CraneSettings {
   readonly maxReplicas: number;
   /** The largest forecast within this time counts. */
   readonly predictionWindowSeconds?: number;
-  /** Forecast by a percentile of what was, in place of the DSP. */
-  readonly percentile?: PercentileSettings;
+}
+
+/** Makes a forecast of a rate from its past minutes. */
+export interface Predictor {
+  readonly refreshMinutes: number;
+  /** Takes the mean rate of the `minutes` minutes from `atMs` on; null: none was measured. */
+  keep(rate: number | null, minutes: number, atMs: number): void;
+  /** One period from now on, a value a minute; empty: no forecast. */
+  forecast(): number[];
 }
 
 export interface CraneInput extends HpaInput {
   readonly requestsPerSecond: number | null;
 }
 
-export interface CraneState {
+interface CraneState {
   hpa: HpaState;
-  /** Mean rate of past minutes, newest last. */
-  minutes: number[];
+  /** The minute that runs, since the epoch, and what was measured in it. */
   minute: number;
   sum: number;
   count: number;
-  /** Of the rates of past minutes; null unless the percentile is the forecast. */
-  histogram: DecayingHistogram | null;
   /** One period of forecast from `forecastFrom` (minute since the epoch); empty: no forecast. */
   forecast: number[];
   forecastFrom: number;
 }
 
-const newCraneState = (): CraneState => ({
-  hpa: newHpaState(),
-  minutes: [],
-  histogram: null,
-  minute: -1,
-  sum: 0,
-  count: 0,
-  forecast: [],
-  forecastFrom: 0,
-});
-
-const HISTORY_MINUTES = 15 * 1440;
-const REFRESH_MINUTES = { dsp: 6 * 60, percentile: 60 };
-
-/** Hands the mean rate of `minutes` minutes that ended to the predictor. */
-function keep(state: CraneState, minutes: number, percentile: CraneSettings['percentile']): void {
-  const measured = state.count > 0;
-  if (percentile === undefined) {
-    const mean = measured ? state.sum / state.count : (state.minutes.at(-1) ?? 0);
-    for (let i = 0; i < minutes; i += 1) state.minutes.push(mean);
-  } else if (measured) {
-    const mean = state.sum / state.count;
-    state.histogram = addMinute(state.histogram, percentile, mean, state.minute * 60_000);
-  }
-  state.sum = state.count = 0;
-}
-
-function forecast(state: CraneState, percentile: CraneSettings['percentile']): number[] {
-  if (percentile !== undefined) return percentileForecast(state.histogram, percentile);
-  state.minutes.splice(0, Math.max(0, state.minutes.length - HISTORY_MINUTES));
-  return dspForecast(state.minutes);
-}
-
-function measure(
-  state: CraneState,
-  input: CraneInput,
-  percentile: CraneSettings['percentile'],
-): void {
+function measure(state: CraneState, input: CraneInput, predictor: Predictor): void {
   const minute = Math.floor(input.atMs / 60_000);
   if (state.minute >= 0 && minute > state.minute) {
-    keep(state, minute - state.minute, percentile);
-    const refresh = REFRESH_MINUTES[percentile === undefined ? 'dsp' : 'percentile'];
-    if (minute - state.forecastFrom >= refresh) {
-      state.forecast = forecast(state, percentile);
+    const rate = state.count > 0 ? state.sum / state.count : null;
+    predictor.keep(rate, minute - state.minute, state.minute * 60_000);
+    state.sum = state.count = 0;
+    if (minute - state.forecastFrom >= predictor.refreshMinutes) {
+      state.forecast = predictor.forecast();
       state.forecastFrom = minute;
     }
   }
@@ -112,15 +78,22 @@ function largestAhead(state: CraneState, atMs: number, windowSeconds: number): n
  * the next hour; the larger answer wins, so it never scales in sooner than the HPA.
  * Source: gocrane/crane pkg/prediction and pkg/controller/ehpa.
  */
-export function createCrane(settings: CraneSettings, state: CraneState = newCraneState()) {
+export function createCrane(settings: CraneSettings, predictor: Predictor = dspPredictor()) {
   const windowSeconds = settings.predictionWindowSeconds ?? 3600;
+  const state: CraneState = {
+    hpa: newHpaState(),
+    minute: -1,
+    sum: 0,
+    count: 0,
+    forecast: [],
+    forecastFrom: 0,
+  };
   return {
-    state,
     decide(input: CraneInput): number {
       const { hpa } = state;
       if (!syncDue(hpa, input.atMs, HPA_SYNC_SECONDS)) return hpa.answer;
       hpa.syncedAtMs = input.atMs;
-      measure(state, input, settings.percentile);
+      measure(state, input, predictor);
       const reactive = proposeByUtilization(input, settings.targetUtilization);
       const forecast = largestAhead(state, input.atMs, windowSeconds);
       const existing = input.ready + input.unready + input.missing;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createCrane } from './crane.ts';
+import { percentilePredictor } from './crane-percentile.ts';
 import { addSample, newHistogram, percentileOf } from './histogram.ts';
 
 const DAY_SECONDS = 86_400;
@@ -61,8 +62,11 @@ const limits = { targetUtilization: 0.7, targetPerReplica: 35, minReplicas: 1, m
 const percentile = { maxValue: 2500, bucketSize: 2.5 };
 
 /** Crane's answers every 15 s under a rate by minute, an HPA below it that is content with 2 pods. */
-function crane(settings: Parameters<typeof createCrane>[0], rates: readonly (number | null)[]) {
-  const inner = createCrane(settings);
+function crane(
+  buckets: Parameters<typeof percentilePredictor>[0],
+  rates: readonly (number | null)[],
+) {
+  const inner = createCrane(limits, percentilePredictor(buckets));
   let replicas = 2;
   return rates.flatMap((requestsPerSecond, minute) =>
     [0, 15, 30, 45].map((second) => {
@@ -77,7 +81,7 @@ function crane(settings: Parameters<typeof createCrane>[0], rates: readonly (num
 
 test('Crane by percentile holds what the busiest minutes need, refreshed once an hour', () => {
   const rates = Array.from({ length: 180 }, (_, minute) => (minute % 60 < 6 ? 350 : 70));
-  const answers = crane({ ...limits, percentile }, rates);
+  const answers = crane(percentile, rates);
   expect(answers[4 * 60 - 1]).toBe(2); // no forecast in the first hour
   // A tenth of the minutes, but five times as heavy: 99 % of the weight ends in their bucket.
   expect(answers[4 * 62]).toBe(Math.ceil(352.5 / 35));
@@ -86,11 +90,11 @@ test('Crane by percentile holds what the busiest minutes need, refreshed once an
 
 test('buckets meant for cores make 100 requests/s the forecast of anything beyond', () => {
   const rates = Array.from({ length: 70 }, () => 350);
-  const answers = crane({ ...limits, percentile: { maxValue: 100, bucketSize: 0.1 } }, rates);
+  const answers = crane({ maxValue: 100, bucketSize: 0.1 }, rates);
   expect(answers.at(-1)).toBe(Math.ceil(100 / 35));
 });
 
 test('minutes in which nothing was measured leave no sample', () => {
   const rates = Array.from({ length: 130 }, (_, minute) => (minute < 5 ? 350 : null));
-  expect(crane({ ...limits, percentile }, rates).at(-1)).toBe(11);
+  expect(crane(percentile, rates).at(-1)).toBe(11);
 });

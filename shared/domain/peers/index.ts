@@ -9,7 +9,8 @@
 // answer in between; KPA takes a value and the seconds it stands for. All three are cheap enough
 // (below 1 µs) to be created and asked at every decision, with their state kept elsewhere.
 export { createAwsPredictive } from './aws-predictive.ts';
-export { createCrane, type CraneSettings } from './crane.ts';
+export { createCrane, type Predictor } from './crane.ts';
+export { percentilePredictor } from './crane-percentile.ts';
 export type { HoltWintersSettings } from './holt-winters.ts';
 export { createHpa, newHpaState, type HpaInput, type HpaState } from './hpa.ts';
 export { createKeda, newKedaState, type KedaState } from './keda.ts';
