@@ -8,7 +8,7 @@ import { freeRoom, quantity, refuseOn, storeVerdict } from './preflight.ts';
 import { createProgress, explain } from './progress.ts';
 import { table } from './status.ts';
 import { knativeFor } from './versions.ts';
-import { hopeless, notReady } from './wait.ts';
+import { hopeless, lookAt, notReady } from './wait.ts';
 
 const object = (kind: string, name: string, more: Partial<KubeObject> = {}): KubeObject => ({
   apiVersion: 'v1',
@@ -152,6 +152,18 @@ describe('readiness', () => {
       { name: 'bad', why: 'no image' },
       { name: 'none', why: 'does not exist' },
     ]);
+  });
+
+  test.each([
+    ['no subscriber', 'kubectl describe triggers -n n decider'],
+    [
+      'failed to schedule consumers: insufficient running pods replicas for StatefulSet knative-eventing/kafka-broker-dispatcher to schedule (left: 1)',
+      'kubectl describe statefulset -n knative-eventing kafka-broker-dispatcher',
+    ],
+  ])('where it says “%.20s…” one is to look with %s', (why, command) => {
+    const wanted = { resource: 'triggers', namespace: 'n', names: ['decider'] };
+
+    expect(lookAt(wanted, [{ name: 'decider', why }])).toBe(command);
   });
 
   const pod = (reason: string, restartCount: number) =>

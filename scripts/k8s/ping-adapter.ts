@@ -30,6 +30,15 @@ export async function noteRestingAdapter(): Promise<void> {
   await writeRecord({ ...record, adapter: resting });
 }
 
+/**
+ * Waits until the adapter runs. A PingSource that woke it says ready at first, of the adapter at
+ * rest: its Deployment of no pods has all it wants.
+ */
+export async function awaitAdapter(timeoutMs: number): Promise<void> {
+  const timeout = `--timeout=${Math.round(timeoutMs / 1000)}s`;
+  await kubectl(['rollout', 'status', `deployment/${NAME}`, ...SCOPE, timeout], { timeoutMs });
+}
+
 /** Puts the adapter back to rest, unless it never rested or somebody else's PingSource needs it. */
 export async function restAdapter(resting: RestingAdapter | null | undefined): Promise<string> {
   if (resting === null || resting === undefined) return 'it was at work before';

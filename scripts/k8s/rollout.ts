@@ -2,6 +2,7 @@
 import { run } from './command.ts';
 import { apply, type KubeObject } from './kubectl.ts';
 import { configVersions, NAMESPACE, render } from './manifests.ts';
+import { awaitAdapter } from './ping-adapter.ts';
 import type { Progress } from './progress.ts';
 import { waitReady, type Wanted } from './wait.ts';
 
@@ -15,6 +16,8 @@ interface Phase {
   readonly condition?: string;
   /** Which of its objects are waited for; all unless given. */
   awaits?(object: KubeObject): boolean;
+  /** Resolves when what it wakes runs as well. */
+  running?(timeoutMs: number): Promise<void>;
 }
 
 const ofKinds =
@@ -56,7 +59,12 @@ const PHASES: readonly Phase[] = [
   },
   { title: 'functions', takes: ofKinds('Service'), resource: KSVC },
   { title: 'Triggers', takes: ofKinds('Trigger'), resource: 'triggers.eventing.knative.dev' },
-  { title: 'beat', takes: ofKinds('PingSource'), resource: 'pingsources.sources.knative.dev' },
+  {
+    title: 'beat',
+    takes: ofKinds('PingSource'),
+    resource: 'pingsources.sources.knative.dev',
+    running: awaitAdapter,
+  },
 ];
 
 /** Services whose environment a SinkBinding completes. */
@@ -117,6 +125,7 @@ export async function rollOut(
       const changed = await apply(objects);
       const wanted = wantedOf(phase, objects);
       if (wanted !== undefined) await waitReady(wanted, READY_TIMEOUT_MS, note);
+      await phase.running?.(READY_TIMEOUT_MS);
       return changed.length === 0 ? 'unchanged' : `${changed.length} changed`;
     });
   }

@@ -107,6 +107,16 @@ export async function waitReady(
   }
 }
 
+/** The command that shows more: of the StatefulSet that a reason blames, else of the first object. */
+export function lookAt(wanted: Wanted, waiting: readonly Waiting[]): string {
+  const [first] = waiting;
+  const blamed = /StatefulSet (?<namespace>[a-z0-9-]+)\/(?<name>[a-z0-9-]+)/.exec(first?.why ?? '');
+  if (blamed?.groups === undefined) {
+    return `kubectl describe ${wanted.resource} -n ${wanted.namespace} ${first?.name ?? ''}`;
+  }
+  return `kubectl describe statefulset -n ${blamed.groups['namespace']} ${blamed.groups['name']}`;
+}
+
 async function giveUp(wanted: Wanted, waiting: readonly Waiting[], timeoutMs: number) {
   const pods = (await list('pods', ['-n', wanted.namespace])).filter(
     (pod) => !isReady(pod) && waiting.some(({ name }) => pod.metadata.name.startsWith(name)),
@@ -116,7 +126,7 @@ async function giveUp(wanted: Wanted, waiting: readonly Waiting[], timeoutMs: nu
   );
   throw new Failure(`not ready after ${timeoutMs / 1000} s`, {
     why: [...waiting.map(({ name, why }) => `${name}: ${why}`), ...words].join('\n').trim(),
-    remedy: `kubectl describe ${wanted.resource} -n ${wanted.namespace} ${waiting[0]?.name ?? ''}\nRun the same command again: it continues.`,
+    remedy: `${lookAt(wanted, waiting)}\nRun the same command again: it continues.`,
   });
 }
 
