@@ -18,7 +18,7 @@ import { preflight, refuseOn } from './preflight.ts';
 import { installMissing } from './prerequisites.ts';
 import { createProgress, main, type Progress } from './progress.ts';
 import { readRecord, writeRecord } from './record.ts';
-import { rollOut } from './rollout.ts';
+import { awaitFirstLook, rollOut } from './rollout.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -104,6 +104,7 @@ async function dev(): Promise<void> {
   const built = await images(bundling, functionsOf(manifests), cluster, progress);
   await noteRestingAdapter();
   await rollOut(manifests, built, secrets, progress);
+  await awaitFirstLook(manifests, progress);
   if (!flags['no-forward']) await forwardInBackground(progress);
   const total = (performance.now() - started) / 1000;
   progress.say(`ready after ${total.toFixed(1)} s`, 'ok');

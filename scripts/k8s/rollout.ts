@@ -7,6 +7,7 @@ import type { Progress } from './progress.ts';
 import { waitReady, type Wanted } from './wait.ts';
 
 const READY_TIMEOUT_MS = 240_000;
+const FIRST_BEAT_TIMEOUT_MS = 90_000;
 
 interface Phase {
   readonly title: string;
@@ -98,6 +99,20 @@ async function replaceOtherBroker(broker: KubeObject, progress: Progress): Promi
   if (ran.code !== 0 || ran.stdout === wanted) return;
   progress.say(`the Broker is of class ${ran.stdout}: replaced by one of class ${wanted}`, 'warn');
   await run('kubectl', ['delete', 'broker', name, '-n', NAMESPACE, '--timeout=90s']);
+}
+
+/** Waits until the demo's policies were looked at: then the whole chain runs. */
+export async function awaitFirstLook(
+  manifests: readonly KubeObject[],
+  progress: Progress,
+): Promise<void> {
+  const policies = manifests.filter(({ kind }) => kind === 'ScalingPolicy');
+  const wanted = {
+    resource: 'scalingpolicies.nimbusguard.io',
+    namespace: NAMESPACE,
+    names: policies.map(({ metadata }) => metadata.name),
+  };
+  await progress.step('first beat', (note) => waitReady(wanted, FIRST_BEAT_TIMEOUT_MS, note));
 }
 
 /** Applies everything and waits until every part says that it is ready. */
