@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { measure } from '#shared/domain/index.ts';
 import {
+  ActionExecuted,
   DecisionMade,
   RewardCalculated,
   StateObserved,
@@ -77,6 +78,21 @@ test('the charts show what the core saw: demand, pods, capacity at the learned k
   expect(series?.capacityReady.at(-1)).toBeGreaterThan(200);
   expect(series?.hpaReplicas.at(-1)).toBeGreaterThan(0);
   expect(series?.changes.every(({ from, to }) => from !== to)).toBe(true);
+});
+
+test('a change that the executor held back is marked as not made', () => {
+  const history = fed(all);
+  const [change] = history.find('consumer-workload')?.series(after(BEATS), null).changes ?? [];
+  const action = all
+    .filter((event) => event.type === ActionExecuted.type)
+    .map((event) => ActionExecuted.parse(event))
+    .find(({ data }) => data.decisionId === change?.id);
+  if (action === undefined) throw new Error('the session has no action for its first change');
+  const held = { ...action, data: { ...action.data, outcome: 'held' } };
+  history.accept(held, after(BEATS));
+  const changes = history.find('consumer-workload')?.series(after(BEATS), null).changes ?? [];
+  expect(change?.made).toBe(true);
+  expect(changes.map(({ made }) => made)).toEqual(changes.map(({ id }) => id !== change?.id));
 });
 
 test('a target is found by its name, its policy, and its UID', () => {

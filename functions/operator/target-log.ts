@@ -1,5 +1,6 @@
 import type { Counters, Sample } from '#shared/domain/types.ts';
 import type { LearningState, ObservedState, PolicySpec } from '#shared/events/index.ts';
+import { changeOf } from './changes.ts';
 import { merge, nextPoint, stepFor, toSeries, type Point, type Standing } from './points.ts';
 import { quantile, Ring } from './rings.ts';
 import { hpaSentenceOf, remedyOf, sentenceOf, stateOf, whyOf, type Situation } from './state.ts';
@@ -142,7 +143,7 @@ export class TargetLog {
     const stepSeconds = stepFor(nowMs - fromMs, MOST_ROWS);
     const changes = this.#decisions
       .newestFirst(MOST_CHANGES, (record) => record.atMs >= fromMs && record.from !== record.to)
-      .map(({ id, atMs, from, to }) => ({ id, atMs, from, to }))
+      .flatMap((record) => changeOf(record) ?? [])
       .reverse();
     return toSeries(this.id, points, { fromMs, toMs: nowMs, stepSeconds, changes });
   }

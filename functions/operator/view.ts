@@ -100,6 +100,17 @@ export type DecisionRecord = z.infer<typeof DecisionRecord>;
 
 const column = z.array(known);
 
+/** A decision for another number of pods. */
+const Change = z.object({
+  id: z.string(),
+  atMs: epochMs,
+  from: count,
+  to: count,
+  /** False: the executor held it back, for its mode or a conflict. True until that is known. */
+  made: z.boolean(),
+});
+export type Change = z.infer<typeof Change>;
+
 /** Columns of equal length; one row per bucket of `stepSeconds`, or per beat where that is coarser. */
 export const Series = z.object({
   target: z.string(),
@@ -124,7 +135,7 @@ export const Series = z.object({
   /** Pod-seconds used so far less those HPA would have used; negative is saved. */
   versusHpaPodSeconds: column,
   /** Changes of replicas in this time, oldest first; at most the newest 400. */
-  changes: z.array(z.object({ id: z.string(), atMs: epochMs, from: count, to: count })),
+  changes: z.array(Change),
 });
 export type Series = z.infer<typeof Series>;
 

@@ -3,7 +3,11 @@ import { explain, type Explained } from './explain.ts';
 
 type Verdict = Explained['verdict'];
 
-const said = (verdict: Partial<Verdict> & Pick<Verdict, 'from' | 'to'>): string =>
+const said = (
+  verdict: Partial<Verdict> & Pick<Verdict, 'from' | 'to'>,
+  mode: Explained['mode'] = 'act',
+  running = verdict.from,
+): string =>
   explain({
     verdict: {
       kind: verdict.from === verdict.to ? 'hold' : 'scale',
@@ -11,9 +15,12 @@ const said = (verdict: Partial<Verdict> & Pick<Verdict, 'from' | 'to'>): string 
       constraints: [],
       ...verdict,
     } as Verdict,
-    sample: { requestsPerSecond: 40, cpuUtilization: null } as Explained['sample'],
+    sample: {
+      ...{ requestsPerSecond: 40, cpuUtilization: null },
+      replicas: { desired: running, ready: running, starting: 0, draining: 0 },
+    } as Explained['sample'],
     ageSeconds: 1,
-    mode: 'act',
+    mode,
     forecast: {
       ...{ seconds: 17, q50: 30, q80: 45, carried: 50 },
       ...{ overloadBefore: 0.5, overloadAfter: 0.04 },
@@ -51,4 +58,14 @@ test.each<[verdict: Parameters<typeof said>[0], words: string]>([
   ],
 ])('the sentence of %j', (verdict, words) => {
   expect(said(verdict)).toContain(words);
+});
+
+test.each<[mode: Explained['mode'], from: number, running: number, words: string]>([
+  ['act', 3, 5, '3 pods for 40 req/s.'],
+  ['floor', 3, 3, '3 pods for 40 req/s.'],
+  ['floor', 3, 5, 'A floor of 3 (5 pods run) for 40 req/s.'],
+  ['shadow', 1, 5, '1 pod on paper (5 pods run) for 40 req/s.'],
+  ['advise', 4, 1, '4 pods on paper (1 pod runs) for 40 req/s.'],
+])('mode %s, decided on %i where %i run: %s', (mode, from, running, words) => {
+  expect(said({ from, to: from }, mode, running)).toContain(words);
 });

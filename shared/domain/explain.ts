@@ -31,6 +31,15 @@ const numbered = (count: number, one: string, many: string): string => (count ==
 
 const pods = (count: number): string => `${count} ${numbered(count, 'pod', 'pods')}`;
 
+/** The fleet that was decided on; where another one runs (an autoscaler's, or nobody acts), both. */
+function fleetWords({ verdict, sample, mode }: Explained): string {
+  const running = sample.replicas.desired;
+  if (mode === 'act' || running === verdict.from) return pods(verdict.from);
+  const decided =
+    mode === 'floor' ? `A floor of ${verdict.from}` : `${pods(verdict.from)} on paper`;
+  return `${decided} (${pods(running)} ${numbered(running, 'runs', 'run')})`;
+}
+
 function demandWords({ sample }: Explained): string {
   if (sample.requestsPerSecond !== null) return `for ${rate(sample.requestsPerSecond)} req/s`;
   if (sample.cpuUtilization !== null) return `at ${Math.round(100 * sample.cpuUtilization)} % CPU`;
@@ -86,5 +95,5 @@ function holdWords(explained: Explained): string {
 export function explain(explained: Explained): string {
   const { verdict } = explained;
   const words = verdict.kind === 'hold' ? holdWords(explained) : changeWords(explained);
-  return `${pods(verdict.from)} ${demandWords(explained)}. ${words}`.slice(0, 600);
+  return `${fleetWords(explained)} ${demandWords(explained)}. ${words}`.slice(0, 600);
 }

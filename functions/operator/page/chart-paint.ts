@@ -119,11 +119,15 @@ export function paintViolations(u: uPlot, series: Series, theme: Theme): void {
   });
 }
 
-/** One triangle per change of replicas in a lane at the top: up for more, down for fewer. */
+/**
+ * One triangle per change of replicas in a lane at the top: up for more, down for fewer, grey where
+ * it was not made.
+ */
 export function paintDecisions(u: uPlot, series: Series, theme: Theme, selected: string): void {
   const { ctx, bbox } = u;
   clipped(u, () => {
-    for (const { id, atMs, from, to } of series.changes) {
+    for (const { id, atMs, from, to, made } of series.changes) {
+      const colour = made ? theme.ours : theme.muted;
       const x = u.valToPos(atMs / 1000, 'x', true);
       const y = bbox.top + LANE * devicePixelRatio;
       const size = (id === selected ? MARK + 2 : MARK) * devicePixelRatio;
@@ -133,8 +137,8 @@ export function paintDecisions(u: uPlot, series: Series, theme: Theme, selected:
       ctx.lineTo(x - size, y - tip * 0.7);
       ctx.lineTo(x + size, y - tip * 0.7);
       ctx.closePath();
-      ctx.fillStyle = to > from ? theme.ours : theme.surface;
-      ctx.strokeStyle = theme.ours;
+      ctx.fillStyle = to > from ? colour : theme.surface;
+      ctx.strokeStyle = colour;
       ctx.lineWidth = (id === selected ? 2 : 1.25) * devicePixelRatio;
       ctx.fill();
       ctx.stroke();

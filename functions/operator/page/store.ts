@@ -8,6 +8,7 @@ import type {
   Series,
   TargetView,
 } from '../view.ts';
+import { changeOf } from '../changes.ts';
 import { append } from './columns.ts';
 
 const MAX_DECISIONS = 400;
@@ -115,19 +116,22 @@ export class Store implements Knowledge {
   addDecisions(records: readonly DecisionRecord[]): void {
     const byId = new Map(this.decisions.map((record) => [record.id, record]));
     for (const record of records) {
-      const known = byId.has(record.id);
       byId.set(record.id, record);
-      if (!known) this.#mark(record);
+      this.#mark(record);
     }
     this.decisions = [...byId.values()]
       .sort((a, b) => b.atMs - a.atMs || b.sequence - a.sequence)
       .slice(0, MAX_DECISIONS);
   }
 
-  #mark({ id, atMs, from, to }: DecisionRecord): void {
+  /** A change that is new, or of which it is known by now whether it was made. */
+  #mark(record: DecisionRecord): void {
     const changes = this.series?.changes;
-    if (changes === undefined || from === to || atMs < (changes.at(-1)?.atMs ?? 0)) return;
-    if (!changes.some((change) => change.id === id)) changes.push({ id, atMs, from, to });
+    const change = changeOf(record);
+    if (changes === undefined || change === null) return;
+    const known = changes.findIndex(({ id }) => id === change.id);
+    if (known !== -1) changes[known] = change;
+    else if (change.atMs >= (changes.at(-1)?.atMs ?? 0)) changes.push(change);
   }
 
   #target(view: TargetView): void {
