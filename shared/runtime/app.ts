@@ -7,7 +7,7 @@ import { deliverTo } from './deliver.ts';
 import type { FunctionSpec } from './function.ts';
 import { silentLogger } from './logger.ts';
 import { functionMetrics } from './metrics.ts';
-import { DELIVERY_ANSWER_MAX_BYTES, problemResponse } from './problem.ts';
+import { DELIVERY_ANSWER_MAX_BYTES, hasLeft, problemResponse } from './problem.ts';
 
 const MAX_BODY_BYTES = 1_048_576; // the broker refuses more as well
 
@@ -33,10 +33,6 @@ const healthRoutes = (app: Hono, spec: FunctionSpec, stopping: AbortSignal): voi
     return c.json({ status: 'ready', function: spec.name });
   });
 };
-
-/** What Node says of a request whose connection ended early: a sender out of time, who will come again. */
-const hasLeft = (error: Error): boolean =>
-  error.message === 'aborted' && 'code' in error && error.code === 'ECONNRESET';
 
 /**
  * The HTTP application of a function, for a server or for `app.request` in a test:

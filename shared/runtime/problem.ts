@@ -44,6 +44,16 @@ export function problemOf(error: unknown): Problem {
 }
 
 /**
+ * What Node says of a request whose connection ended before it was read: no error of ours, but a sender
+ * out of time, who will come again.
+ */
+export const hasLeft = (error: unknown): boolean =>
+  error instanceof Error &&
+  error.message === 'aborted' &&
+  'code' in error &&
+  error.code === 'ECONNRESET';
+
+/**
  * Brokers hand the answer on as an extension of the dead letter: 1024 characters of base64. The
  * dispatcher of Knative's in-memory channel (1.23) ends with a panic where the answer is longer.
  */

@@ -144,7 +144,8 @@ function run(
     await broker.stop();
     log.close();
   };
-  const app = new Host(brokerApp(brokerRoutes(broker, log), { error: () => undefined }));
+  const silent = { error: () => undefined, debug: () => undefined };
+  const app = new Host(brokerApp(brokerRoutes(broker, log), silent));
   const made = {
     ...{ app, broker, log, sent },
     ids: (to: string) => sent.filter((each) => each.to === to).map(({ id }) => id),

@@ -9,7 +9,7 @@ import {
 } from 'node:http';
 import type { Logger } from 'pino';
 import { NimbusError } from '#shared/errors.ts';
-import { problemOf } from '#shared/runtime/problem.ts';
+import { hasLeft, problemOf } from '#shared/runtime/problem.ts';
 import { readAtMost } from '../request-body.ts';
 import type { Headers } from './cloudevent.ts';
 
@@ -39,7 +39,7 @@ export type Route = (call: Call) => Reply | undefined | Promise<Reply | undefine
 export type App = (call: Call) => Promise<Reply>;
 
 /** An app with health, and every error as an RFC 9457 problem. */
-export function brokerApp(route: Route, log: Pick<Logger, 'error'>): App {
+export function brokerApp(route: Route, log: Pick<Logger, 'error' | 'debug'>): App {
   const routed: Route = (call) => {
     if (call.path === '/healthz')
       return { status: 200, json: { status: 'ok', function: 'broker' } };
@@ -55,7 +55,8 @@ export function brokerApp(route: Route, log: Pick<Logger, 'error'>): App {
       const where = `${call.method} ${call.path.slice(0, 200)}`;
       throw new NimbusError('route.unknown', `${where} is no route`);
     } catch (error) {
-      if (!(error instanceof NimbusError)) log.error({ err: error }, 'a request failed');
+      if (hasLeft(error)) log.debug('the sender left before its request was read');
+      else if (!(error instanceof NimbusError)) log.error({ err: error }, 'a request failed');
       const problem = problemOf(error);
       return { status: problem.status, headers: PROBLEM, json: problem };
     }
