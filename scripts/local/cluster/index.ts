@@ -9,7 +9,8 @@ import { DeploymentController } from './controllers/deployment.ts';
 import { EventRecorder } from './controllers/events.ts';
 import { GarbageController } from './controllers/garbage.ts';
 import { ReplicaSetController } from './controllers/replicaset.ts';
-import { ServingController, type ServiceReport } from './controllers/serving.ts';
+import { ServingController } from './controllers/serving.ts';
+import type { ServiceReport } from './controllers/serving-objects.ts';
 import { ApiServer } from './http/server.ts';
 import { Catalogue } from './kinds/catalogue.ts';
 import { KUBELET_BACKOFF, type BackoffOptions } from './kubelet/backoff.ts';
@@ -28,7 +29,7 @@ export {
   type PodProcess,
 } from './kubelet/launcher.ts';
 export type { Api } from './api/api.ts';
-export type { ServiceReport } from './controllers/serving.ts';
+export type { ServiceReport } from './controllers/serving-objects.ts';
 export type { ReadyPod } from './ready-pods.ts';
 export type { KubeObject, NewObject, Pod } from './types.ts';
 

@@ -1,39 +1,35 @@
 // Knative Services: each is shown with a Revision and its readiness. Those that are backed by a
 // Deployment here get one, of the Service's own name; the processes of the others belong to whoever
 // runs them, who reports how they are.
-import { createHash } from 'node:crypto';
 import type { Api } from '../api/api.ts';
 import { resourceId } from '../kinds/resource.ts';
 import {
   at,
-  isDict,
-  listAt,
   numberAt,
-  omit,
   textAt,
   type Condition,
   type Deployment,
-  type Dict,
   type KubeObject,
-  type NewObject,
 } from '../types.ts';
 import { withCondition } from './conditions.ts';
 import { Reconciler, keyOfMeta, refOfKey } from './reconciler.ts';
+import {
+  deploymentObject,
+  GROUP_VERSION,
+  HASH,
+  LABEL,
+  podsServiceObject,
+  podTemplate,
+  readiness,
+  revisionNumber,
+  revisionObject,
+  serviceStatus,
+  templateHash,
+  type Readiness,
+  type ServiceReport,
+} from './serving-objects.ts';
 
-const GROUP_VERSION = 'serving.knative.dev/v1';
 const MANAGER = 'serving-controller';
-const LABEL = 'serving.knative.dev/service';
-const HASH = 'nimbusguard.io/template-hash';
-/** Knative's own default and upper bound of a revision's time-out, seconds. */
-const DEFAULT_TIMEOUT_SECONDS = 300;
-
-/** How a Knative Service is that somebody else runs. */
-export interface ServiceReport {
-  readonly isReady: boolean;
-  readonly url: string;
-  readonly reason?: string;
-  readonly message?: string;
-}
 
 export interface ServingOptions {
   /** Services whose pods run here, behind a Deployment. */
@@ -41,95 +37,6 @@ export interface ServingOptions {
   /** Address people reach a service at; undefined while it has none. */
   readonly urlOf: (service: { namespace: string; name: string }) => string | undefined;
   readonly onError: (error: unknown, what: string) => void;
-}
-
-const ownedBy = ({ apiVersion, kind, metadata }: KubeObject): Dict[] => [
-  {
-    apiVersion,
-    kind,
-    name: metadata.name,
-    uid: metadata.uid,
-    controller: true,
-    blockOwnerDeletion: true,
-  },
-];
-
-const hashOf = (template: unknown): string =>
-  createHash('sha256').update(JSON.stringify(template)).digest('hex').slice(0, 16);
-
-/** The pod template that Knative would make of a Service's: its labels, its environment. */
-function podTemplate(service: KubeObject, revision: string): Dict {
-  const name = service.metadata.name;
-  const template = at(service, 'spec', 'template');
-  const given = at(template, 'spec') as Dict;
-  const timeoutSeconds = given['timeoutSeconds'];
-  const spec = omit(given, 'containerConcurrency', 'timeoutSeconds');
-  const labels = {
-    ...(at(template, 'metadata', 'labels') as Record<string, string> | undefined),
-    app: revision,
-    [LABEL]: name,
-    'serving.knative.dev/configuration': name,
-    'serving.knative.dev/revision': revision,
-  };
-  const injected = [
-    { name: 'K_REVISION', value: revision },
-    { name: 'K_CONFIGURATION', value: name },
-    { name: 'K_SERVICE', value: name },
-  ];
-  const containers = listAt(spec, 'containers').map((container, position) => {
-    const own = isDict(container) ? container : {};
-    const named = { name: `user-container${position === 0 ? '' : `-${position}`}`, ...own };
-    return {
-      ...named,
-      env: [...listAt(own, 'env'), ...injected],
-      readinessProbe: own['readinessProbe'] ?? { tcpSocket: {} },
-    };
-  });
-  const grace = typeof timeoutSeconds === 'number' ? timeoutSeconds : DEFAULT_TIMEOUT_SECONDS;
-  return {
-    metadata: { labels, annotations: at(template, 'metadata', 'annotations') ?? {} },
-    spec: { ...spec, containers, terminationGracePeriodSeconds: grace },
-  };
-}
-
-type Readiness = Pick<Condition, 'status' | 'reason' | 'message'>;
-
-function readiness(report: ServiceReport | undefined): Readiness {
-  if (report?.isReady === true) return { status: 'True' };
-  return {
-    status: report === undefined ? 'Unknown' : 'False',
-    reason: report?.reason ?? 'Deploying',
-    message: report?.message ?? 'not started yet',
-  };
-}
-
-interface ServiceFacts {
-  readonly revision: string;
-  readonly url: string | undefined;
-  readonly ready: Readiness;
-  readonly time: string;
-}
-
-/** The status of a Knative Service; the last revision that was ready stays named while a newer is not. */
-function serviceStatus(live: KubeObject, { revision, url, ready, time }: ServiceFacts): Dict {
-  const before = (at(live, 'status', 'conditions') ?? []) as Condition[];
-  const earlier = textAt(live, 'status', 'latestReadyRevisionName');
-  const latestReadyRevisionName = ready.status === 'True' ? revision : earlier;
-  return {
-    observedGeneration: live.metadata.generation,
-    conditions: ['ConfigurationsReady', 'Ready', 'RoutesReady'].reduce<Condition[]>(
-      (all, type) => withCondition(all, { type, ...ready }, time),
-      before,
-    ),
-    latestCreatedRevisionName: revision,
-    ...(latestReadyRevisionName === ''
-      ? {}
-      : {
-          latestReadyRevisionName,
-          traffic: [{ latestRevision: true, percent: 100, revisionName: latestReadyRevisionName }],
-        }),
-    ...(url === undefined || url === '' ? {} : { url, address: { url } }),
-  };
 }
 
 export class ServingController {
@@ -187,32 +94,13 @@ export class ServingController {
   #revisionOf(service: KubeObject): string {
     const kind = this.#api.kind(GROUP_VERSION, 'Revision');
     const { name, namespace } = service.metadata;
-    const template = at(service, 'spec', 'template');
-    const hash = hashOf(template);
+    const hash = templateHash(service);
     const latest = textAt(service, 'status', 'latestCreatedRevisionName');
     const found = latest === '' ? undefined : this.#api.find(kind, { namespace, name: latest });
     if (found?.metadata.annotations?.[HASH] === hash) return latest;
-    const number = Number(/-(\d{5})$/.exec(latest)?.[1] ?? 0) + 1;
-    const revision = `${name}-${String(number).padStart(5, '0')}`;
-    const object: NewObject = {
-      apiVersion: GROUP_VERSION,
-      kind: 'Revision',
-      metadata: {
-        name: revision,
-        labels: {
-          [LABEL]: name,
-          'serving.knative.dev/configuration': name,
-          'serving.knative.dev/configurationGeneration': String(number),
-        },
-        annotations: {
-          ...(at(template, 'metadata', 'annotations') as Record<string, string> | undefined),
-          [HASH]: hash,
-        },
-        ownerReferences: ownedBy(service) as never,
-      },
-      spec: structuredClone(at(template, 'spec')),
-    };
+    const revision = `${name}-${String(revisionNumber(latest) + 1).padStart(5, '0')}`;
     if (this.#api.find(kind, { namespace, name: revision }) === undefined) {
+      const object = revisionObject(service, revision, hash);
       this.#api.create(kind, object, { manager: MANAGER, namespace });
     }
     return revision;
@@ -224,9 +112,13 @@ export class ServingController {
     const { name, namespace } = service.metadata;
     const template = podTemplate(service, revision);
     const found = this.#api.find(kind, { namespace, name }) as Deployment | undefined;
+    const made = { manager: MANAGER, namespace };
     if (found === undefined) {
-      this.#createDeployment(service, template);
-      this.#createService(service);
+      this.#api.create(kind, deploymentObject(service, template), made);
+      const ofPods = this.#api.kind('v1', 'Service');
+      if (this.#api.find(ofPods, { namespace, name }) === undefined) {
+        this.#api.create(ofPods, podsServiceObject(service), made);
+      }
       return;
     }
     if (
@@ -242,44 +134,6 @@ export class ServingController {
         change: (live) => ({ ...live, spec: { ...(live as Deployment).spec, template } }),
       },
     );
-  }
-
-  #createDeployment(service: KubeObject, template: Dict): void {
-    const { name, namespace } = service.metadata;
-    const least = Number(
-      textAt(template, 'metadata', 'annotations', 'autoscaling.knative.dev/min-scale') || 1,
-    );
-    const deployment: NewObject = {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: {
-        name,
-        labels: { ...service.metadata.labels, [LABEL]: name },
-        ownerReferences: ownedBy(service) as never,
-      },
-      spec: {
-        replicas: Math.max(1, least),
-        selector: { matchLabels: { [LABEL]: name } },
-        template,
-      },
-    };
-    this.#api.create(this.#api.kind('apps/v1', 'Deployment'), deployment, {
-      manager: MANAGER,
-      namespace,
-    });
-  }
-
-  #createService(service: KubeObject): void {
-    const kind = this.#api.kind('v1', 'Service');
-    const { name, namespace } = service.metadata;
-    if (this.#api.find(kind, { namespace, name }) !== undefined) return;
-    const object: NewObject = {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name, ownerReferences: ownedBy(service) as never },
-      spec: { selector: { [LABEL]: name }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
-    };
-    this.#api.create(kind, object, { manager: MANAGER, namespace });
   }
 
   #reportOfPods(ref: { namespace: string; name: string }): ServiceReport {
