@@ -4,6 +4,7 @@ import {
   createPredictiveHpa,
   createTextbookQ,
   oraclePlan,
+  dspPredictor,
   percentilePredictor,
   type Predictor,
   type HoltWintersSettings,
@@ -64,7 +65,7 @@ export function crane(
   name: string,
   target: number,
   peer: PeerSettings,
-  predictor?: Predictor,
+  predictor: Predictor = dspPredictor(),
 ): Controller {
   const inner = createCrane(targets(target, peer), predictor);
   return {

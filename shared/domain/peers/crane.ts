@@ -1,5 +1,4 @@
 import { DEFAULT_BEHAVIOR } from './behavior.ts';
-import { dspPredictor } from './crane-dsp.ts';
 import {
   HPA_SYNC_SECONDS,
   newHpaState,
@@ -78,7 +77,7 @@ function largestAhead(state: CraneState, atMs: number, windowSeconds: number): n
  * the next hour; the larger answer wins, so it never scales in sooner than the HPA.
  * Source: gocrane/crane pkg/prediction and pkg/controller/ehpa.
  */
-export function createCrane(settings: CraneSettings, predictor: Predictor = dspPredictor()) {
+export function createCrane(settings: CraneSettings, predictor: Predictor) {
   const windowSeconds = settings.predictionWindowSeconds ?? 3600;
   const state: CraneState = {
     hpa: newHpaState(),

@@ -10,6 +10,7 @@
 // (below 1 µs) to be created and asked at every decision, with their state kept elsewhere.
 export { createAwsPredictive } from './aws-predictive.ts';
 export { createCrane, type Predictor } from './crane.ts';
+export { dspPredictor } from './crane-dsp.ts';
 export { percentilePredictor } from './crane-percentile.ts';
 export type { HoltWintersSettings } from './holt-winters.ts';
 export { createHpa, newHpaState, type HpaInput, type HpaState } from './hpa.ts';

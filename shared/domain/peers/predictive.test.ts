@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createAwsPredictive } from './aws-predictive.ts';
-import { dspForecast, periodOf } from './crane-dsp.ts';
+import { dspForecast, dspPredictor, periodOf } from './crane-dsp.ts';
 import { createCrane } from './crane.ts';
 import { oraclePlan } from './oracle.ts';
 import { createPredictiveHpa, linearForecast } from './predictive-hpa.ts';
@@ -81,7 +81,7 @@ test('Crane forecasts nothing from less than 48 h, and the next day from four da
 });
 
 test('Crane never scales in sooner than its HPA', () => {
-  const crane = createCrane({ ...limits, targetPerReplica: 35 });
+  const crane = createCrane({ ...limits, targetPerReplica: 35 }, dspPredictor());
   const input = { ...cpu, atMs: START, replicas: 10, ready: 10, requestsPerSecond: 350 };
   expect(crane.decide({ ...input, utilization: 0.7 })).toBe(10);
   expect(crane.decide({ ...input, atMs: START + 15_000, utilization: 1 })).toBe(15);
