@@ -2,17 +2,11 @@
 // running when the last one goes. Where our beat was the first, `make k8s-clean` puts it back to rest.
 import { run } from './command.ts';
 import { get, kubectl, list, type KubeObject } from './kubectl.ts';
-import { readRecord, writeRecord } from './record.ts';
+import { readRecord, writeRecord, type RestingAdapter } from './record.ts';
 
 const NAME = 'pingsource-mt-adapter';
 const NAMESPACE = 'knative-eventing';
 const SCOPE = ['-n', NAMESPACE];
-
-/** The adapter at rest, as it was before our beat. */
-export interface RestingAdapter {
-  readonly template: unknown;
-  readonly replicaSets: readonly string[];
-}
 
 const ownReplicaSets = async (): Promise<string[]> =>
   (await list('replicasets', SCOPE))

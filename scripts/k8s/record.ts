@@ -1,9 +1,14 @@
 // What an installation did to the cluster, kept on the cluster: `make k8s-clean` removes that and nothing else.
 import { apply, get } from './kubectl.ts';
 import { NAMESPACE, PART_OF } from './manifests.ts';
-import type { RestingAdapter } from './ping-adapter.ts';
 
 const NAME = 'nimbusguard-install';
+
+/** Knative's adapter of PingSources at rest, as it was before our beat. */
+export interface RestingAdapter {
+  readonly template: unknown;
+  readonly replicaSets: readonly string[];
+}
 
 export interface InstallRecord {
   /** Prerequisites that this project installed, in order, each with its manifests. */

@@ -2,20 +2,11 @@
 // inputs: each keeps a fleet of its own, whose pods are ready at once (that flatters them).
 import { MEANS_IN_BLOCKS } from './constants.ts';
 import type { Decision, PolicySpec } from '../events/index.ts';
-import type { Model } from './model.ts';
+import type { Model, PeerStates } from './model.ts';
 import type { Seen } from './observe.ts';
 import { createHpa, createKeda, createKpa } from './peers/index.ts';
 import { newHpaState, newKedaState, newKpaState } from './peers/index.ts';
-import type { HpaState, KedaState, KpaState } from './peers/index.ts';
 import { meanOf } from './series.ts';
-
-/** States of the peers' own fleets. Plain JSON. */
-export interface PeerStates {
-  hpa: HpaState;
-  keda: KedaState;
-  kpa: KpaState;
-  kpaAnswer: number;
-}
 
 const begin = (replicas: number): PeerStates => {
   const keda = newKedaState();

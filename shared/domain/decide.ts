@@ -1,156 +1,19 @@
 // The one decision: called live, in shadow, in replay and in training alike.
-import {
-  ACTIONS,
-  HORIZON_SECONDS_MAX,
-  KEEP_PRICE,
-  NEUTRAL_ACTION,
-  SAFE_OVERLOAD,
-  START_PRICE,
-  Z90,
-} from './constants.ts';
+import { ACTIONS, NEUTRAL_ACTION } from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
 import { hpaOf } from './counterfactual.ts';
-import {
-  forecastNow,
-  learnForecasts,
-  rememberForecast,
-  tailOfForecaster,
-  type Outlook,
-} from './forecast.ts';
-import { guardOf, surpriseLevel, type Guard } from './guardrail.ts';
+import { learnForecasts } from './forecast.ts';
 import { at, clamp } from './maths.ts';
 import type { Model } from './model.ts';
 import { observe, noteDelay, type Seen } from './observe.ts';
 import { matureDecisions, maturedOf, outcomeDue, rememberDecision } from './outcomes.ts';
-import { bestPods, bestPodsFor, riskOf, type Situation } from './plan.ts';
+import { bestPodsFor, riskOf } from './plan.ts';
 import { adaptPrice, noteSpend, noteWorth, priceOf } from './price.ts';
-import { chooseAction, MULTIPLIERS } from './q-learning.ts';
+import { planAll, type Asked, type Plans } from './propose.ts';
+import { MULTIPLIERS } from './q-learning.ts';
 import { recordOf } from './record.ts';
 import { shield, type Shielded } from './shield.ts';
-import { quantile } from './shape.ts';
 import type { DecideOptions, Sample, Verdict } from './types.ts';
-import { capacityOf, kneeOf, startupSeconds, type Knee } from './workload.ts';
-
-/** Everything a decision was made from; the record is built of it. */
-export interface Plans {
-  seen: Seen;
-  outlook: Outlook;
-  delay: ReturnType<typeof delayParts>;
-  up: Situation;
-  keep: Situation;
-  capacity: number;
-  knee: Knee;
-  guard: Guard;
-  guardPods: number;
-  upPods: number;
-  keepPods: number;
-  action: number;
-  greedy: number;
-}
-
-/** Mean plus 1.28 deviations: p90 of a delay, zero while unknown. */
-const p90 = (stats: readonly number[]): number => at(stats, 0) + Z90 * Math.sqrt(at(stats, 1));
-
-/** Parts of the control delay, seconds. */
-function delayParts(model: Model, sample: Sample, ageSeconds: number) {
-  return {
-    telemetrySeconds: ageSeconds,
-    intervalSeconds: sample.intervalMs / 1000,
-    chainSeconds: p90(model.delay.chain),
-    applySeconds: p90(model.delay.apply),
-    startupSeconds: startupSeconds(model),
-  };
-}
-
-function situation(model: Model, spec: PolicySpec, knee: number, k: number): Situation {
-  const { need, needWeight } = model.plan;
-  return {
-    series: model.series,
-    forecaster: model.up,
-    tail: tailOfForecaster(model.up, model.off.includes('shape')),
-    capacity: capacityOf(model),
-    knee,
-    mean: Math.max(0.5, spec.minReplicas, need / Math.max(1e-9, needWeight) / knee),
-    k,
-    podPrice: model.off.includes('churn') ? 1 : START_PRICE,
-  };
-}
-
-/** The same for a pod that is there already. */
-const keeping = (model: Model, up: Situation): Situation => ({
-  ...up,
-  forecaster: model.keep,
-  tail: tailOfForecaster(model.keep, model.off.includes('shape')),
-  podPrice: model.off.includes('churn') ? 1 : KEEP_PRICE,
-});
-
-/** Demand quantile that stands for the price when the price is switched off. */
-const PLAIN_OVERLOAD = 0.02;
-
-function podsOf(model: Model, plan: Situation, most: number): number {
-  if (!model.off.includes('price')) return bestPods(plan, most);
-  const { forecaster, series } = plan;
-  const z = quantile(plan.tail, PLAIN_OVERLOAD / plan.k ** 0.5);
-  const demand = Math.exp(forecaster.mu + forecaster.sigma * z) - series.offset;
-  return Math.ceil(demand / (plan.capacity * plan.knee));
-}
-
-/** What one decision is asked under. */
-interface Asked {
-  spec: PolicySpec;
-  options: DecideOptions;
-}
-
-function planAll(model: Model, seen: Seen, { spec, options }: Asked): Plans {
-  const { sample } = seen;
-  const delay = delayParts(model, sample, seen.ageSeconds ?? 0);
-  const horizon = Math.min(
-    HORIZON_SECONDS_MAX,
-    delay.intervalSeconds + delay.chainSeconds + delay.applySeconds + delay.startupSeconds,
-  );
-  const before = model.decisions === 0 ? Infinity : surpriseLevel(model, 2);
-  const outlook = forecastNow(model, sample.atMs, horizon);
-  if (seen.fresh) rememberForecast(model, sample.atMs, outlook);
-  const choice = chooseAction(model, spec, options.explore ?? 'none', options.random);
-  const base = priceOf(model);
-  const knee = kneeOf(model, spec);
-  const up = situation(model, spec, knee.used, base * at(MULTIPLIERS, choice.greedy));
-  const keep = keeping(model, up);
-  const ahead = (seen.ageSeconds ?? 0) + horizon - delay.startupSeconds + startupSeconds(model, 0);
-  const guard = guardOf(model, sample, before, ahead + model.series.windowSeconds / 2);
-  const most = spec.maxReplicas;
-  const plans = {
-    seen,
-    outlook,
-    delay,
-    up,
-    keep,
-    capacity: up.capacity,
-    knee,
-    guard,
-    guardPods: guardPods(model, guard, up),
-    upPods: podsOf(model, up, most),
-    keepPods: podsOf(model, keep, most),
-    ...choice,
-  };
-  return choice.action === choice.greedy ? plans : explored(model, plans, base, { spec, options });
-}
-
-/** Tries another price; live only where overload stays unlikely. */
-function explored(model: Model, plans: Plans, base: number, { spec, options }: Asked): Plans {
-  const k = base * at(MULTIPLIERS, plans.action);
-  const upPods = podsOf(model, { ...plans.up, k }, spec.maxReplicas);
-  const keepPods = podsOf(model, { ...plans.keep, k }, spec.maxReplicas);
-  const safe = riskOf(plans.keep, Math.max(upPods, keepPods)) <= SAFE_OVERLOAD;
-  if (options.explore === 'safe' && !safe) return { ...plans, action: plans.greedy };
-  return { ...plans, upPods, keepPods };
-}
-
-function guardPods(model: Model, guard: Guard, plan: Situation): number {
-  if (model.off.includes('guardrail')) return 0;
-  const certain = Math.ceil(guard.demand / (plan.capacity * plan.knee) - 1e-9);
-  return Math.max(certain, guard.censoredPods);
-}
 
 /** Registers the decision for its outcome, with what every other action would have asked for. */
 function register(model: Model, plans: Plans, shielded: Shielded, { spec, options }: Asked): void {

@@ -1,5 +1,5 @@
 // The learned document of one target: plain JSON, at most 32 KiB, mutated in place.
-import type { PeerStates } from './counterfactual.ts';
+import type { HpaState, KedaState, KpaState } from './peers/index.ts';
 
 /** Parts that the bench can switch off, to see what each is worth. */
 export type Part =
@@ -108,6 +108,14 @@ export interface Told {
   knee: number;
   /** Increase of log lateness per unit of utilisation. */
   slope: number;
+}
+
+/** States of the peers' own fleets. Plain JSON. */
+export interface PeerStates {
+  hpa: HpaState;
+  keda: KedaState;
+  kpa: KpaState;
+  kpaAnswer: number;
 }
 
 export interface Model {

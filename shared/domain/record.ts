@@ -2,7 +2,7 @@
 import { MULTIPLIERS, epsilonOf, greedyAction } from './q-learning.ts';
 import type { Decision, PolicySpec } from '../events/index.ts';
 import { counterfactualOf } from './counterfactual.ts';
-import type { Plans } from './decide.ts';
+import type { Plans } from './propose.ts';
 import { explain } from './explain.ts';
 import { COVERAGE_LEVELS, type Outlook } from './forecast.ts';
 import { fromLog, toLog } from './features.ts';

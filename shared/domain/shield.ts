@@ -1,7 +1,7 @@
 // The shield: what stands between a plan and a change. Up at once; down only when it is proven.
 import { RECENT_UP_BLOCKS, REFERENCE_MEAN, WARMUP_SEASONS } from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
-import type { Plans } from './decide.ts';
+import type { Plans } from './propose.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
 import { at } from './maths.ts';
 import type { Model } from './model.ts';

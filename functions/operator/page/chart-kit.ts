@@ -210,3 +210,9 @@ export function fit(chart: uPlot, box: HTMLElement, height: number): () => void 
   observer.observe(box);
   return () => observer.disconnect();
 }
+
+/** A chart that is drawn, with what updates and removes it. */
+export interface Drawn {
+  update(): void;
+  destroy(): void;
+}

@@ -9,10 +9,10 @@ import {
   type Line,
   type Theme,
   type Window,
+  type Drawn,
 } from './chart-kit.ts';
 import { fill, h } from './dom.ts';
 import { count, ms, percent, podHours } from './format.ts';
-import type { Drawn } from './charts.ts';
 import type { Store } from './store.ts';
 
 interface Frame {

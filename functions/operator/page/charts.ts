@@ -10,6 +10,7 @@ import {
   type Line,
   type Theme,
   type Window,
+  type Drawn,
 } from './chart-kit.ts';
 import {
   changeAt,
@@ -40,12 +41,6 @@ const RANGE_NAME: Readonly<Record<string, string>> = {
   '6h': '6 h',
   all: 'All',
 };
-
-/** A chart that is drawn, with what updates and removes it. */
-export interface Drawn {
-  update(): void;
-  destroy(): void;
-}
 
 const total = (column: readonly (number | null)[]): number =>
   column.reduce<number>((sum, value) => sum + (value ?? 0), 0);
