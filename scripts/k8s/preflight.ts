@@ -103,12 +103,13 @@ async function room(
     bytes: asked.bytes + missing.bytes + kafka.bytes,
   };
   const shown = ({ cores, bytes }: Room): string =>
-    `${cores.toFixed(2)} cores, ${(bytes / 2 ** 30).toFixed(1)} GiB`;
+    `${Math.max(0, cores).toFixed(2)} cores, ${(Math.max(0, bytes) / 2 ** 30).toFixed(1)} GiB`;
+  const waiting = free.cores < 0 || free.bytes < 0 ? ' (pods wait for room already)' : '';
   return free.cores >= need.cores && free.bytes >= need.bytes
     ? { mark: 'ok', text: `room: ${shown(free)} free, ${shown(need)} needed` }
     : {
         mark: 'fail',
-        text: `room: ${shown(free)} free, but ${shown(need)} needed`,
+        text: `room: ${shown(free)} free${waiting}, but ${shown(need)} needed`,
         remedy: 'Give the cluster more CPU or memory, or remove what is not needed on it.',
       };
 }

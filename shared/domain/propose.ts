@@ -1,4 +1,5 @@
-// What is proposed before anything forbids it: from forecast, price, knee and guardrail the best numbers of pods.
+// What is proposed before anything forbids it: from forecast, price, knee and guardrail the best numbers
+// of pods.
 import { HORIZON_SECONDS_MAX, KEEP_PRICE, SAFE_OVERLOAD, START_PRICE, Z90 } from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
 import { forecastNow, rememberForecast, tailOfForecaster, type Outlook } from './forecast.ts';
