@@ -131,7 +131,7 @@ try {
   const victims = Array.from({ length: Number(values.rounds) }, () => VICTIMS).flat();
   const tookMs: number[] = [];
   for (const [index, victim] of shuffled(victims).entries()) {
-    await sleep(500 + random() * 2000);
+    await sleep(2000 + random() * 6000); // long enough that the load rises and falls between two kills
     const took = await strike(victim, index);
     console.log(`${victim.padEnd(16)} goes on after ${took.toFixed(0)} ms`);
     tookMs.push(took);

@@ -68,13 +68,16 @@ export class LocalLoop {
     writeKubeconfig(kubeconfig, addresses, manifests.namespaces[0] ?? 'default');
     this.#save();
 
-    const cluster = (this.#cluster = await this.#startCluster());
+    // The chain first: after a crash at a peak the pods of the last run would all boot beside it.
+    const chain = Promise.withResolvers<undefined>();
+    const cluster = (this.#cluster = await this.#startCluster(chain.promise));
     await Promise.all(manifests.services.map((service) => this.#serve(service, cluster)));
     // What an earlier run left in the log may arrive before a function is there: the ingress holds it.
     await Promise.all([
       this.#startBroker(),
       ...[...this.#instances.values()].map((instances) => instances.start()),
     ]);
+    chain.resolve(undefined);
     for (const service of manifests.services) {
       cluster.reportService(service, { isReady: true, url: this.#url(service.name) ?? '' });
     }
@@ -101,7 +104,7 @@ export class LocalLoop {
     for (const pods of this.#pods) pods.close();
   }
 
-  #startCluster(): Promise<Cluster> {
+  #startCluster(bootAfter: Promise<unknown>): Promise<Cluster> {
     const { manifests, say } = this.#options;
     return startCluster({
       port: this.addresses.apiPort,
@@ -111,6 +114,7 @@ export class LocalLoop {
       isPodBacked: ({ name }) => this.#isScaled(name),
       urlOf: ({ name }) => this.#url(name),
       podEnv: (env, pod) => this.#podEnv(env, pod),
+      bootAfter,
       warn: say,
     });
   }

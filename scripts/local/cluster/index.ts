@@ -51,6 +51,8 @@ export interface ClusterOptions {
   readonly maxPods?: number;
   /** Pods whose processes may boot at the same time: as many as there are cores unless given. */
   readonly bootAtOnce?: number;
+  /** No process of a pod boots before this; at once unless given. */
+  readonly bootAfter?: Promise<unknown>;
   readonly backoff?: BackoffOptions;
   readonly nowMs?: () => number;
   /** Said to the user: a corrupt state file, orphans of an earlier run. */
@@ -119,7 +121,7 @@ function startControllers(running: Running, options: ClusterOptions) {
     api,
     events: new EventRecorder(api, 'kubelet'),
     launcher: options.launcher,
-    slots: new Slots(options.bootAtOnce ?? Math.max(2, availableParallelism())),
+    slots: new Slots(options.bootAtOnce ?? Math.max(2, availableParallelism()), options.bootAfter),
     backoff: options.backoff ?? KUBELET_BACKOFF,
     podEnv: options.podEnv ?? ((env) => env),
     remember: (podUid, pid) => rememberProcess(database, podUid, pid),
