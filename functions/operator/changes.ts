@@ -1,5 +1,7 @@
 import type { Change, DecisionRecord } from './view.ts';
 
-/** The mark of a decision on the chart; null where it leaves the number of pods as it is. */
-export const changeOf = ({ id, atMs, from, to, action }: DecisionRecord): Change | null =>
-  from === to ? null : { id, atMs, from, to, made: action?.outcome !== 'held' };
+/** The mark on the chart of a decision for another number of pods. */
+export const changeOf = ({ id, atMs, from, to, action }: DecisionRecord): Change => ({
+  ...{ id, atMs, from, to },
+  made: action?.outcome !== 'held',
+});

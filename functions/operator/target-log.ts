@@ -1,7 +1,8 @@
 import type { Counters, Sample } from '#shared/domain/types.ts';
 import type { LearningState, ObservedState, PolicySpec } from '#shared/events/index.ts';
 import { changeOf } from './changes.ts';
-import { merge, nextPoint, stepFor, toSeries, type Point, type Standing } from './points.ts';
+import { PointLog, type PointShares } from './point-log.ts';
+import { nextPoint, stepFor, toSeries, type Standing } from './points.ts';
 import { quantile, Ring } from './rings.ts';
 import { hpaSentenceOf, remedyOf, sentenceOf, stateOf, whyOf, type Situation } from './state.ts';
 import type { DecisionRecord, Series, State, TargetView } from './view.ts';
@@ -13,14 +14,10 @@ export type Measure = (
 ) => { sample: Sample | null; counters: Counters | null };
 
 /** How much is kept of each target. */
-export interface Shares {
-  /** Beats as they came; then one point per minute. */
-  readonly beats: number;
-  readonly minutes: number;
+export interface Shares extends PointShares {
   readonly decisions: number;
 }
 
-const MINUTE_MS = 60_000;
 const MOST_ROWS = 1200; // about one per pixel of a wide chart
 const MOST_RECENT_BEATS = 9;
 const MOST_CHANGES = 400;
@@ -37,27 +34,23 @@ export class TargetLog {
   readonly uid: string;
   observed: ObservedState | undefined;
   readonly #measure: Measure;
-  readonly #beats: Ring<Point>;
-  readonly #minutes: Ring<Point>;
+  readonly #points: PointLog;
   readonly #decisions: Ring<DecisionRecord>;
   readonly #intervals = new Ring<number>(MOST_RECENT_BEATS);
   #counters: Counters | null = null;
   #sample: Sample | null = null;
-  #minute: Point[] = [];
   #learning: { atMs: number; state: Learning } | undefined;
   #hpaSinceMs: number | null = null;
 
   constructor(uid: string, shares: Shares, measure: Measure) {
     this.uid = uid;
     this.#measure = measure;
-    this.#beats = new Ring(shares.beats);
-    this.#minutes = new Ring(shares.minutes);
+    this.#points = new PointLog(shares);
     this.#decisions = new Ring(shares.decisions);
   }
 
   resize(shares: Shares): void {
-    this.#beats.resize(shares.beats);
-    this.#minutes.resize(shares.minutes);
+    this.#points.resize(shares);
     this.#decisions.resize(shares.decisions);
   }
 
@@ -138,19 +131,19 @@ export class TargetLog {
 
   /** The charts of the last `rangeMs`; null: of all that is kept. */
   series(nowMs: number, rangeMs: number | null): Series {
-    const points = this.#points(rangeMs === null ? 0 : nowMs - rangeMs);
+    const points = this.#points.since(rangeMs === null ? 0 : nowMs - rangeMs);
     const fromMs = rangeMs === null ? (points[0]?.atMs ?? nowMs) : Math.max(0, nowMs - rangeMs);
     const stepSeconds = stepFor(nowMs - fromMs, MOST_ROWS);
     const changes = this.#decisions
       .newestFirst(MOST_CHANGES, (record) => record.atMs >= fromMs && record.from !== record.to)
-      .flatMap((record) => changeOf(record) ?? [])
+      .map(changeOf)
       .reverse();
     return toSeries(this.id, points, { fromMs, toMs: nowMs, stepSeconds, changes });
   }
 
   /** The newest beat alone, for the stream. */
   newest(): Series | undefined {
-    const last = this.#beats.last;
+    const last = this.#points.last;
     if (last === undefined) return undefined;
     return toSeries(this.id, [last], {
       fromMs: last.atMs,
@@ -171,30 +164,10 @@ export class TargetLog {
   }
 
   #point(state: ObservedState): void {
-    const last = this.#beats.last;
+    const last = this.#points.last;
     if (last !== undefined && state.observedAtMs - last.atMs < SAME_LOOK_MS) return;
     this.#read(state);
-    this.#append(nextPoint(state.observedAtMs, this.#sample, this.#standing(), last));
-  }
-
-  #append(point: Point): void {
-    this.#beats.push(point);
-    const first = this.#minute[0];
-    if (first !== undefined && minuteOf(first) !== minuteOf(point)) {
-      const merged = merge(this.#minute);
-      if (merged !== undefined) this.#minutes.push(merged);
-      this.#minute = [];
-    }
-    this.#minute.push(point);
-  }
-
-  #points(fromMs: number): Point[] {
-    const beats = this.#beats.items;
-    const beatsFromMs = beats[0]?.atMs ?? 0;
-    const older = this.#minutes.items.filter(
-      (point) => point.atMs >= fromMs && point.atMs < beatsFromMs,
-    );
-    return [...older, ...beats.filter((point) => point.atMs >= fromMs)];
+    this.#points.push(nextPoint(state.observedAtMs, this.#sample, this.#standing(), last));
   }
 
   /** The newest decision that was made on data. */
@@ -221,7 +194,7 @@ export class TargetLog {
   }
 
   #versusHpa(): TargetView['versusHpa'] {
-    const last = this.#beats.last;
+    const last = this.#points.last;
     if (this.#hpaSinceMs === null || last === undefined) return null;
     return { sinceMs: this.#hpaSinceMs, ours: last.ourPodSeconds, hpa: last.hpaPodSeconds };
   }
@@ -235,7 +208,7 @@ export class TargetLog {
     return {
       ...{ nowMs, decision, previous },
       observed: this.observed,
-      point: this.#beats.last,
+      point: this.#points.last,
       beatMs: this.#beatMs(),
     };
   }
@@ -297,5 +270,3 @@ const workloadOf = (inputs: Inputs): TargetView['workload'] => {
 
 const isBefore = (a: DecisionRecord, b: DecisionRecord): boolean =>
   a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence);
-
-const minuteOf = (point: Point): number => Math.floor(point.atMs / MINUTE_MS);

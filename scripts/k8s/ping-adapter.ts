@@ -8,6 +8,11 @@ const NAME = 'pingsource-mt-adapter';
 const NAMESPACE = 'knative-eventing';
 const SCOPE = ['-n', NAMESPACE];
 
+const rolledOut = (timeoutMs: number): string[] => [
+  ...['rollout', 'status', `deployment/${NAME}`, ...SCOPE],
+  `--timeout=${Math.round(timeoutMs / 1000)}s`,
+];
+
 const ownReplicaSets = async (): Promise<string[]> =>
   (await list('replicasets', SCOPE))
     .filter(({ metadata }) => metadata.ownerReferences?.some(({ name }) => name === NAME) === true)
@@ -29,8 +34,7 @@ export async function noteRestingAdapter(): Promise<void> {
  * rest: its Deployment of no pods has all it wants.
  */
 export async function awaitAdapter(timeoutMs: number): Promise<void> {
-  const timeout = `--timeout=${Math.round(timeoutMs / 1000)}s`;
-  await kubectl(['rollout', 'status', `deployment/${NAME}`, ...SCOPE, timeout], { timeoutMs });
+  await kubectl(rolledOut(timeoutMs), { timeoutMs });
 }
 
 /** Puts the adapter back to rest, unless it never rested or somebody else's PingSource needs it. */
@@ -44,8 +48,7 @@ export async function restAdapter(resting: RestingAdapter | null | undefined): P
     spec: { ...adapter.spec, replicas: 0, template: resting.template },
   };
   await kubectl(['replace', '-f', '-'], { input: JSON.stringify(rested) });
-  const rollout = ['rollout', 'status', `deployment/${NAME}`, ...SCOPE, '--timeout=60s'];
-  await run('kubectl', rollout);
+  await run('kubectl', rolledOut(60_000));
   const pods = ['-l', `eventing.knative.dev/source=ping-source-controller`, ...SCOPE];
   await run('kubectl', ['delete', 'pods', ...pods, '--grace-period=2', '--ignore-not-found']);
   const added = (await ownReplicaSets()).filter((name) => !resting.replicaSets.includes(name));

@@ -7,7 +7,7 @@ import { deliverTo } from './deliver.ts';
 import type { FunctionSpec } from './function.ts';
 import { silentLogger } from './logger.ts';
 import { functionMetrics } from './metrics.ts';
-import { DELIVERY_ANSWER_MAX_BYTES, hasLeft, problemResponse } from './problem.ts';
+import { DELIVERY_ANSWER_MAX_BYTES, logFailure, problemResponse } from './problem.ts';
 
 const MAX_BODY_BYTES = 1_048_576; // the broker refuses more as well
 
@@ -48,8 +48,7 @@ export function createApp(spec: FunctionSpec, deps: AppDeps = {}): Hono {
   const app = new Hono();
 
   app.onError((error, c) => {
-    if (hasLeft(error)) log.debug('the sender left before its request was read');
-    else if (!(error instanceof NimbusError)) log.error({ err: error }, 'a request failed');
+    logFailure(log, error);
     return problemResponse(error, c.req.path === '/' ? DELIVERY_ANSWER_MAX_BYTES : Infinity);
   });
   app.notFound((c) =>

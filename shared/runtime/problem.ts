@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { NimbusError, type ErrorCode, type FieldProblem } from '../errors.ts';
 
 /** RFC 9457. `errors` is our extension: one entry per wrong field. */
@@ -47,11 +48,17 @@ export function problemOf(error: unknown): Problem {
  * What Node says of a request whose connection ended before it was read: no error of ours, but a sender
  * out of time, who will come again.
  */
-export const hasLeft = (error: unknown): boolean =>
+const hasLeft = (error: unknown): boolean =>
   error instanceof Error &&
   error.message === 'aborted' &&
   'code' in error &&
   error.code === 'ECONNRESET';
+
+/** Logs what a caller's problem does not tell: a bug in full, and at `debug` a sender who left. */
+export function logFailure(log: Pick<Logger, 'debug' | 'error'>, error: unknown): void {
+  if (hasLeft(error)) log.debug('the sender left before its request was read');
+  else if (!(error instanceof NimbusError)) log.error({ err: error }, 'a request failed');
+}
 
 /**
  * Brokers hand the answer on as an extension of the dead letter: 1024 characters of base64. The

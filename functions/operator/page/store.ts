@@ -127,8 +127,8 @@ export class Store implements Knowledge {
   /** A change that is new, or of which it is known by now whether it was made. */
   #mark(record: DecisionRecord): void {
     const changes = this.series?.changes;
+    if (changes === undefined || record.from === record.to) return;
     const change = changeOf(record);
-    if (changes === undefined || change === null) return;
     const known = changes.findIndex(({ id }) => id === change.id);
     if (known !== -1) changes[known] = change;
     else if (change.atMs >= (changes.at(-1)?.atMs ?? 0)) changes.push(change);

@@ -9,7 +9,7 @@ import {
 } from 'node:http';
 import type { Logger } from 'pino';
 import { NimbusError } from '#shared/errors.ts';
-import { hasLeft, problemOf } from '#shared/runtime/problem.ts';
+import { logFailure, problemOf } from '#shared/runtime/problem.ts';
 import { readAtMost } from '../request-body.ts';
 import type { Headers } from './cloudevent.ts';
 
@@ -55,8 +55,7 @@ export function brokerApp(route: Route, log: Pick<Logger, 'error' | 'debug'>): A
       const where = `${call.method} ${call.path.slice(0, 200)}`;
       throw new NimbusError('route.unknown', `${where} is no route`);
     } catch (error) {
-      if (hasLeft(error)) log.debug('the sender left before its request was read');
-      else if (!(error instanceof NimbusError)) log.error({ err: error }, 'a request failed');
+      logFailure(log, error);
       const problem = problemOf(error);
       return { status: problem.status, headers: PROBLEM, json: problem };
     }
