@@ -26,7 +26,7 @@ $(STAMP): package-lock.json
 install: $(STAMP) ## Install the dependencies (only when the lock file changed)
 
 build: $(RUNTIME) ## Bundle every function and report the sizes
-	@node scripts/build.ts
+	@node scripts/build/main.ts
 
 local: $(RUNTIME) ## Run the whole loop on this machine; Ctrl-C stops it and leaves nothing behind
 	@node scripts/local/prepare.ts
@@ -60,5 +60,5 @@ test: $(STAMP) ## The whole test suite; needs Node and nothing else
 	@$(NPM) run --silent test
 
 e2e: $(STAMP) ## Browser, real processes under load, long runs
-	@node scripts/build.ts
+	@node scripts/build/main.ts
 	@$(NPM) run --silent e2e

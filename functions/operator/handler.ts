@@ -1,7 +1,7 @@
 import { compress } from 'hono/compress';
 import { z } from 'zod';
 import type { UnknownEvent } from '#shared/events/index.ts';
-import { decodeEvent } from '#shared/runtime/envelope.ts';
+import { decodeEvent, headersOf } from '#shared/runtime/envelope.ts';
 import type { FunctionSpec } from '#shared/runtime/function.ts';
 import type { BrokerReader } from './broker-reader.ts';
 import { controlEndpoints, type Controls } from './control-api.ts';
@@ -113,7 +113,7 @@ export function operator(deps: Deps): FunctionSpec {
       app.get('/openapi.json', (c) => c.json(openApi(endpoints)));
       // A path of its own: the same event may come as itself and as a dead letter, with one id.
       app.post('/dead-letters', async (c) => {
-        memory.refuse(decodeEvent(c.req.header(), await c.req.text()), deps.nowMs());
+        memory.refuse(decodeEvent(headersOf(c), await c.req.text()), deps.nowMs());
         return c.body(null, 204);
       });
       servePage(app, deps.page);

@@ -2,7 +2,7 @@
 // local loop of its own that is gone afterwards.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildBundles } from '../build.ts';
+import { buildBundles } from '../build/main.ts';
 import { liveSupervisor, readRunState } from '../local/run-state.ts';
 import {
   integerOf,

@@ -87,7 +87,7 @@ const ACCESS = `
 async function dev(): Promise<void> {
   const started = performance.now();
   const progress = createProgress();
-  const bundling = run(process.execPath, [`${ROOT}scripts/build.ts`]); // beside the checks
+  const bundling = run(process.execPath, [`${ROOT}scripts/build/main.ts`]); // beside the checks
   const cluster = await progress.step('look at the cluster', readCluster);
   await refuseForeignContext(cluster);
   const broker = chooseBroker();

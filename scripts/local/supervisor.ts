@@ -21,7 +21,7 @@ import { PodUpstreams } from './pod-upstreams.ts';
 
 const SERVICE_LABEL = 'serving.knative.dev/service';
 const GRACE_MS = 5000;
-/** Made by scripts/build.ts. */
+/** Made by scripts/build/main.ts. */
 const DIST = new URL('../../dist', import.meta.url).pathname;
 const BUNDLES = join(DIST, 'functions');
 

@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
@@ -34,6 +34,25 @@ const healthRoutes = (app: Hono, spec: FunctionSpec, stopping: AbortSignal): voi
   });
 };
 
+const refuseBody = (): never => {
+  throw new NimbusError('body.oversized', `body: at most ${MAX_BODY_BYTES} bytes`);
+};
+
+/**
+ * Hono's `bodyLimit` asks for the body as a web stream, and with that Node builds a whole `Request`.
+ * A length that is stated needs none of it: Node's parser holds a sender to what it stated.
+ */
+function limitBody(): MiddlewareHandler {
+  const byReading = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseBody });
+  return async function limitBody(c, next) {
+    const length = c.req.header('content-length');
+    const stated = length !== undefined && c.req.header('transfer-encoding') === undefined;
+    if (stated && Number(length) > MAX_BODY_BYTES) refuseBody();
+    const bodiless = c.req.method === 'GET' || c.req.method === 'HEAD';
+    return stated || bodiless ? next() : byReading(c, next);
+  };
+}
+
 /**
  * The HTTP application of a function, for a server or for `app.request` in a test:
  * `POST /` takes events, beside `/healthz`, `/readyz`, `/metrics` and the function's own routes.
@@ -60,17 +79,10 @@ export function createApp(spec: FunctionSpec, deps: AppDeps = {}): Hono {
     await next();
     if (stopping.aborted) c.header('connection', 'close');
   });
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: () => {
-        throw new NimbusError('body.oversized', `body: at most ${MAX_BODY_BYTES} bytes`);
-      },
-    }),
-  );
+  app.use(limitBody());
   healthRoutes(app, spec, stopping);
   app.get('/metrics', async (c) =>
-    c.text(await registry.metrics(), 200, { 'content-type': registry.contentType }),
+    c.body(await registry.metrics(), 200, { 'content-type': registry.contentType }),
   );
   const metrics = functionMetrics(registry);
   if (spec.accepts.length > 0) app.post('/', deliverTo(spec, { log, metrics, abort }));

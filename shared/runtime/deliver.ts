@@ -3,7 +3,7 @@ import type { Context as HonoContext } from 'hono';
 import type { Logger } from 'pino';
 import { NimbusError } from '../errors.ts';
 import type { UnknownEvent } from '../events/index.ts';
-import { decodeEvent, encodeEvent } from './envelope.ts';
+import { decodeEvent, encodeEvent, headersOf } from './envelope.ts';
 import type { Accept, FunctionSpec } from './function.ts';
 import type { functionMetrics } from './metrics.ts';
 import { problemOf } from './problem.ts';
@@ -90,7 +90,7 @@ export function deliverTo(spec: FunctionSpec, deps: Deps) {
 
   const handle = async (
     event: UnknownEvent,
-    headers: Record<string, string>,
+    headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<UnknownEvent | undefined> => {
     const accept = acceptOf(spec, event.type);
@@ -109,7 +109,7 @@ export function deliverTo(spec: FunctionSpec, deps: Deps) {
 
   return async (c: HonoContext): Promise<Response> => {
     const startedMs = performance.now();
-    const headers = c.req.header();
+    const headers = headersOf(c);
     const decoded = decodeEvent(headers, await c.req.text());
     const event: UnknownEvent = { ...decoded, traceparent: traceparentOf(decoded) };
     const signal = AbortSignal.any([c.req.raw.signal, deps.abort]);

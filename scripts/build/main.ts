@@ -1,11 +1,12 @@
 // Bundles every function, and the console's page, into dist/ and reports the sizes.
-import { build, stop, type BuildOptions, type BuildResult, type Plugin } from 'esbuild';
+import { build, stop, type BuildOptions, type BuildResult } from 'esbuild';
 import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { slimming } from './slimming.ts';
 
-const root = new URL('..', import.meta.url).pathname;
+const root = new URL('../..', import.meta.url).pathname;
 /** Processes of the local runtime that are no functions; bundled, they start in half the time. */
 const LOCAL: Readonly<Record<string, { entry: string; out: string }>> = {
   'local-broker': { entry: 'scripts/local/broker/main.ts', out: 'dist/local-broker' },
@@ -36,79 +37,6 @@ const shared: BuildOptions = {
 };
 
 /**
- * Functions speak to the API server as to any HTTP server; of client-node they need `KubeConfig`, which
- * finds address and credentials. Its package index, and the generated index that KubeConfig imports for
- * two helpers, would bring 16 MB of generated clients along: most of the build time and of a cold start.
- * The agents of `undici` are for those clients alone: our requests go over `node:http`.
- */
-const slimKubernetesClient: Plugin = {
-  name: 'slim-kubernetes-client',
-  setup(builder) {
-    // As esbuild names it, where node_modules is a link.
-    const dist = realpathSync(join(root, 'node_modules/@kubernetes/client-node/dist'));
-    builder.onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({
-      path: join(dist, 'config.js'),
-    }));
-    builder.onResolve({ filter: /\/gen\/index\.js$/ }, ({ resolveDir }) =>
-      resolveDir === dist ? { path: 'helpers', namespace: 'kubernetes-client' } : undefined,
-    );
-    builder.onLoad({ filter: /.*/, namespace: 'kubernetes-client' }, () => ({
-      contents: `export { createConfiguration } from './gen/configuration.js';
-                 export { ServerConfiguration } from './gen/servers.js';`,
-      resolveDir: dist,
-    }));
-    builder.onResolve({ filter: /^undici$/ }, ({ importer }) =>
-      importer.startsWith(dist) ? { path: 'undici', namespace: 'kubernetes-agents' } : undefined,
-    );
-    builder.onLoad({ filter: /.*/, namespace: 'kubernetes-agents' }, () => ({
-      contents: `class Unused { constructor() { throw new Error('bundled without the fetch clients of client-node'); } }
-                 export { Unused as Agent, Unused as ProxyAgent, Unused as fetch };`,
-    }));
-  },
-};
-
-/** Of `undici` its connection pool is used; its index would load fetch, caches and mocks as well. */
-const slimUndici: Plugin = {
-  name: 'slim-undici',
-  setup(builder) {
-    const dist = realpathSync(join(root, 'node_modules/undici'));
-    builder.onLoad({ filter: /\/undici\/index\.js$/ }, () => ({
-      contents: `import Dispatcher from './lib/dispatcher/dispatcher.js';
-                 import api from './lib/api/index.js';
-                 Object.assign(Dispatcher.prototype, api);
-                 export { default as Pool } from './lib/dispatcher/pool.js';`,
-      resolveDir: dist,
-    }));
-  },
-};
-
-/**
- * An `import` of `node:http` reads each of its exports, `WebSocket` among them: with that Node loads its
- * fetch, 14 MB, used or not. `require` reads what is asked for.
- */
-const httpWithoutFetch: Plugin = {
-  name: 'http-without-fetch',
-  setup(builder) {
-    builder.onResolve({ filter: /^(node:)?http$/ }, ({ kind }) =>
-      kind === 'import-statement' ? { path: 'node:http', namespace: 'by-require' } : undefined,
-    );
-    builder.onLoad({ filter: /.*/, namespace: 'by-require' }, ({ path }) => ({
-      contents: `module.exports = require('${path}');`,
-    }));
-  },
-};
-
-/** zod brings its messages in fifty languages; the English ones are used. */
-const oneLanguage: Plugin = {
-  name: 'one-language',
-  setup(builder) {
-    builder.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
-      contents: `export { default as en } from './en.js';`,
-    }));
-  },
-};
-
-/**
  * One build for all functions: what several use is read, linked and minified once, as a shared chunk.
  * Modules that only a switched-on feature loads (`import()`) are chunks of their own.
  */
@@ -123,7 +51,7 @@ const functionOptions = (names: readonly string[]): BuildOptions => ({
   target: 'node24',
   outExtension: { '.js': '.mjs' },
   legalComments: 'none',
-  plugins: [slimKubernetesClient, slimUndici, httpWithoutFetch, oneLanguage],
+  ...slimming,
   // `cloudevents` and others are CommonJS: inside an ESM bundle they still call require().
   banner: {
     js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);",
