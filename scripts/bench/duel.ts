@@ -13,7 +13,7 @@ import {
   usage,
 } from '../replay/arguments.ts';
 import { readTrace } from '../replay/trace.ts';
-import { DEMO_POD, type Sample } from './live.ts';
+import { SLO_RATE_PER_POD, type Sample } from './live.ts';
 import {
   defaultSeconds,
   fightsOf,
@@ -42,8 +42,6 @@ const OPTIONS = {
 /** Start of a loop, its first pod, and its end. */
 const AROUND_SECONDS = 20;
 const SAY_EVERY_SECONDS = 15;
-/** Requests/s of one pod of the demo up to which the SLO holds. */
-const PER_POD = DEMO_POD.capacityPerSecond * DEMO_POD.knee;
 const INTERRUPTED = 130;
 
 interface Settings extends LoadSettings {
@@ -113,7 +111,7 @@ function write(settings: Settings, scores: readonly Score[]): void {
   mkdirSync(out, { recursive: true });
   const report = { name, durationSeconds, peakPerSecond, medians: mediansOf(scores), runs: scores };
   writeFileSync(join(out, 'duel.json'), `${JSON.stringify(report, null, 1)}\n`);
-  writeFileSync(join(out, 'duel.html'), pageOf(title, scores, PER_POD));
+  writeFileSync(join(out, 'duel.html'), pageOf(title, scores, SLO_RATE_PER_POD));
   console.error(`written: ${join(out, 'duel.{json,html}')}`);
 }
 

@@ -5,6 +5,8 @@ import { liveSupervisor, readRunState } from '../local/run-state.ts';
 
 /** A pod of the demo, as knative/60-consumer-workload.yaml has it; the SLO of 500 ms holds up to its knee. */
 export const DEMO_POD = { capacityPerSecond: 50, knee: 0.816, startupSeconds: 8 };
+/** Requests/s that one of them takes within the SLO. */
+export const SLO_RATE_PER_POD = DEMO_POD.capacityPerSecond * DEMO_POD.knee;
 
 const SAMPLE_MS = 500;
 const TARGET = '/apis/apps/v1/namespaces/nimbusguard/deployments/consumer-workload';

@@ -1,7 +1,7 @@
 // Live, on the running local loop: a spike from 40 to 600 requests/s, under NimbusGuard and under fixed
 // fleets, beside the clairvoyant plan. `node scripts/bench/spike.ts [--fixed 1,8,16] [--seeds 1]`
 import { parseArgs } from 'node:util';
-import { DEMO_POD, LiveLoop, type Outcome } from './live.ts';
+import { DEMO_POD, LiveLoop, SLO_RATE_PER_POD, type Outcome } from './live.ts';
 
 const BASE = 40;
 
@@ -29,7 +29,7 @@ const spike = (seed: number) => ({
 /** Least pod-seconds with every second's demand below the knee, pods started just early enough. */
 function clairvoyant({ report }: Outcome): number {
   const need = report.seconds.map(({ offered }) =>
-    Math.max(1, Math.ceil(offered / (DEMO_POD.capacityPerSecond * DEMO_POD.knee))),
+    Math.max(1, Math.ceil(offered / SLO_RATE_PER_POD)),
   );
   return need.reduce(
     (sum, _now, second) =>

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
 import { Ping } from '../events/index.ts';
 import { on } from './function.ts';
@@ -46,6 +48,24 @@ test('stopping refuses new connections, finishes what runs, closes the function 
   expect((await inFlight).status).toBe(204);
   await stopped;
   expect(order).toEqual(['handled', 'closed']);
+});
+
+test.each([
+  ['stated', { 'content-length': 1_048_577 }],
+  ['not stated', {}],
+])('a body over 1 MiB is refused, its length %s', async (_how, length) => {
+  const running = await listenTo(
+    { name: 'small', accepts: [on(Ping, () => Promise.resolve(undefined))] },
+    options,
+  );
+  const sent = request({ port: running.port, method: 'POST', headers: { ...BINARY, ...length } });
+  sent.write(' '.repeat(524_288));
+  sent.end(' '.repeat(524_289));
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+
+  expect(answer.statusCode).toBe(413);
+  expect(Buffer.concat(await answer.toArray()).toString()).toContain('1048576');
+  await running.stop();
 });
 
 test('what does not finish within the grace period is aborted and cut off', async () => {

@@ -20,7 +20,7 @@ export interface Ahead {
 }
 
 export interface AheadOptions {
-  /** Requests/s of one pod at the use that counts as needing one more. */
+  /** Requests/s of one pod beyond which one more is needed. */
   readonly perPod: number;
   readonly startupSeconds: number;
   /** Growth before this second is not counted. */

@@ -4,15 +4,9 @@ import { digits, table } from '../../replay/markdown.ts';
 import { quantile } from '../../replay/numbers.ts';
 import { timelinePicture } from '../../replay/picture.ts';
 import type { Timeline } from '../../replay/tally.ts';
-import { DEMO_POD, podSecondsOf, type Outcome, type Sample } from '../live.ts';
+import { DEMO_POD, podSecondsOf, SLO_RATE_PER_POD, type Outcome, type Sample } from '../live.ts';
 import { aheadOf, type Ahead } from './ahead.ts';
-import {
-  CONTENDERS,
-  HPA_TARGET_PERCENT,
-  LEAD_SECONDS,
-  type Contender,
-  type Fight,
-} from './plan.ts';
+import { CONTENDERS, LEAD_SECONDS, type Contender, type Fight } from './plan.ts';
 
 /** One run, its lead left out. */
 export interface Score extends Fight {
@@ -63,7 +57,7 @@ export function scoreOf(fight: Fight, { report, samples }: Outcome, aheadFromSec
     ahead: aheadOf(
       { demand, wanted },
       {
-        perPod: (DEMO_POD.capacityPerSecond * HPA_TARGET_PERCENT) / 100,
+        perPod: SLO_RATE_PER_POD,
         startupSeconds: DEMO_POD.startupSeconds,
         fromSecond: aheadFromSecond,
       },
@@ -169,7 +163,7 @@ export function markdownOf(title: string, scores: readonly Score[]): string {
     title,
     table(HEAD, [...middle, ...rows]),
     verdictOf(medians),
-    'HPA-70 is the HorizontalPodAutoscaler at 70 % CPU with default behaviour; floor is the same one with its minReplicas moved by NimbusGuard; act has none. An added pod is in time when it was asked for at most two start-up times before the demand needed it at 70 % use; in the daily pattern from the second day on. A second violates when more than 1 % of its requests took over 500 ms from their intended send time, or failed.',
+    'HPA-70 is the HorizontalPodAutoscaler at 70 % CPU with default behaviour; floor is the same one with its minReplicas moved by NimbusGuard; act has none. An added pod is in time when it was asked for at most two start-up times before the demand was more than the others take within the SLO; in the daily pattern from the second day on. A second violates when more than 1 % of its requests took over 500 ms from their intended send time, or failed.',
   ].join('\n\n');
 }
 
