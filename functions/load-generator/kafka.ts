@@ -1,4 +1,4 @@
-import kafkajs, { type Producer } from 'kafkajs';
+import type { Producer } from 'kafkajs';
 import { NimbusError } from '#shared/errors.ts';
 import type { Sender } from './sender.ts';
 import type { Answer } from './recorder.ts';
@@ -10,14 +10,14 @@ interface Message {
 
 /**
  * Messages to a topic, acknowledged by all replicas. What is due at the same moment goes as one batch;
- * a message is answered when the broker has stored it.
+ * a message is answered when the broker has stored it. The client is loaded with the first run.
  */
 export async function kafkaSender(options: {
   readonly brokers: readonly string[];
   readonly topic: string;
   readonly timeoutMs: number;
 }): Promise<Sender> {
-  const { Kafka, logLevel } = kafkajs; // CommonJS: names only there
+  const { Kafka, logLevel } = (await import('kafkajs')).default; // CommonJS: names only there
   const kafka = new Kafka({
     clientId: 'load-generator',
     brokers: [...options.brokers],

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { Pool, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Answer } from './recorder.ts';
 import type { Target } from './target.ts';
 
@@ -22,9 +22,10 @@ const hex = (value: number, digits: number): string => value.toString(16).padSta
 
 /**
  * GETs on a pool of connections, one request per connection at a time. No redirects are followed: an
- * answer that is not 2xx has failed. `runId` (16 hex digits) starts the trace id of each request.
+ * answer that is not 2xx has failed. `runId` (16 hex digits) starts the trace id of each request. The client
+ * is loaded with the first run.
  */
-export function httpSender(
+export async function httpSender(
   target: Extract<Target, { kind: 'http' }>,
   options: {
     readonly connections: number;
@@ -32,7 +33,8 @@ export function httpSender(
     readonly timeoutMs: number;
     readonly runId: string;
   },
-): Sender {
+): Promise<Sender> {
+  const { Pool } = await import('undici');
   const { url, address } = target;
   const family = isIP(address);
   const pool = new Pool(url.origin, {

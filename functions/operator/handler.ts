@@ -1,8 +1,9 @@
 import { compress } from 'hono/compress';
 import { z } from 'zod';
 import type { UnknownEvent } from '#shared/events/index.ts';
-import { decodeEvent, headersOf } from '#shared/runtime/envelope.ts';
+import { decodeEvent } from '#shared/runtime/envelope.ts';
 import type { FunctionSpec } from '#shared/runtime/function.ts';
+import { headersOf } from '#shared/runtime/request.ts';
 import type { BrokerReader } from './broker-reader.ts';
 import { controlEndpoints, type Controls } from './control-api.ts';
 import { endpoint, openApi, type Endpoint } from './endpoint.ts';

@@ -13,7 +13,7 @@ import {
   usage,
 } from '../replay/arguments.ts';
 import { readTrace } from '../replay/trace.ts';
-import { SLO_RATE_PER_POD, type Sample } from './live.ts';
+import type { Sample } from './live.ts';
 import {
   defaultSeconds,
   fightsOf,
@@ -111,7 +111,7 @@ function write(settings: Settings, scores: readonly Score[]): void {
   mkdirSync(out, { recursive: true });
   const report = { name, durationSeconds, peakPerSecond, medians: mediansOf(scores), runs: scores };
   writeFileSync(join(out, 'duel.json'), `${JSON.stringify(report, null, 1)}\n`);
-  writeFileSync(join(out, 'duel.html'), pageOf(title, scores, SLO_RATE_PER_POD));
+  writeFileSync(join(out, 'duel.html'), pageOf(title, scores));
   console.error(`written: ${join(out, 'duel.{json,html}')}`);
 }
 

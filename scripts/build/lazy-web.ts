@@ -15,8 +15,9 @@ function lazily(name: 'Headers' | 'Request' | 'Response'): Constructor {
     return native;
   };
   function Lazy(this: unknown, ...args: unknown[]): object {
-    const target = (new.target as unknown) === Lazy ? load() : new.target;
-    return Reflect.construct(load(), args, target) as object;
+    const made = load();
+    const target = (new.target as unknown) === Lazy ? made : new.target;
+    return Reflect.construct(made, args, target) as object;
   }
   const ordinary = Function.prototype[Symbol.hasInstance];
   Object.defineProperties(Lazy, {

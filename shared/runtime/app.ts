@@ -1,5 +1,4 @@
-import { Hono, type MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import { Hono } from 'hono';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { NimbusError } from '../errors.ts';
@@ -8,8 +7,7 @@ import type { FunctionSpec } from './function.ts';
 import { silentLogger } from './logger.ts';
 import { functionMetrics } from './metrics.ts';
 import { DELIVERY_ANSWER_MAX_BYTES, logFailure, problemResponse } from './problem.ts';
-
-const MAX_BODY_BYTES = 1_048_576; // the broker refuses more as well
+import { limitBody } from './request.ts';
 
 export interface AppDeps {
   readonly log?: Logger;
@@ -33,25 +31,6 @@ const healthRoutes = (app: Hono, spec: FunctionSpec, stopping: AbortSignal): voi
     return c.json({ status: 'ready', function: spec.name });
   });
 };
-
-const refuseBody = (): never => {
-  throw new NimbusError('body.oversized', `body: at most ${MAX_BODY_BYTES} bytes`);
-};
-
-/**
- * Hono's `bodyLimit` asks for the body as a web stream, and with that Node builds a whole `Request`.
- * A length that is stated needs none of it: Node's parser holds a sender to what it stated.
- */
-function limitBody(): MiddlewareHandler {
-  const byReading = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseBody });
-  return async function limitBody(c, next) {
-    const length = c.req.header('content-length');
-    const stated = length !== undefined && c.req.header('transfer-encoding') === undefined;
-    if (stated && Number(length) > MAX_BODY_BYTES) refuseBody();
-    const bodiless = c.req.method === 'GET' || c.req.method === 'HEAD';
-    return stated || bodiless ? next() : byReading(c, next);
-  };
-}
 
 /**
  * The HTTP application of a function, for a server or for `app.request` in a test:

@@ -3,11 +3,12 @@ import type { Context as HonoContext } from 'hono';
 import type { Logger } from 'pino';
 import { NimbusError } from '../errors.ts';
 import type { UnknownEvent } from '../events/index.ts';
-import { decodeEvent, encodeEvent, headersOf } from './envelope.ts';
+import { decodeEvent, encodeEvent, type HeaderMap } from './envelope.ts';
 import type { Accept, FunctionSpec } from './function.ts';
 import type { functionMetrics } from './metrics.ts';
 import { problemOf } from './problem.ts';
 import { createReplies } from './replies.ts';
+import { headersOf } from './request.ts';
 import { traceIdOf, traceparentOf } from './trace.ts';
 
 const REMEMBERED_REPLIES = 512; // a decision is about 10 KB: 5 MB at most
@@ -90,7 +91,7 @@ export function deliverTo(spec: FunctionSpec, deps: Deps) {
 
   const handle = async (
     event: UnknownEvent,
-    headers: Readonly<Record<string, string>>,
+    headers: HeaderMap,
     signal: AbortSignal,
   ): Promise<UnknownEvent | undefined> => {
     const accept = acceptOf(spec, event.type);

@@ -1,21 +1,10 @@
-import type { HttpBindings } from '@hono/node-server';
 import { CloudEvent, HTTP } from 'cloudevents';
-import type { Context } from 'hono';
 import { z } from 'zod';
 import { NimbusError } from '../errors.ts';
 import { parseOrThrow, type UnknownEvent } from '../events/index.ts';
 import { parseJson } from './json.ts';
 
-type HeaderMap = Readonly<Record<string, string>>;
-
-/**
- * All headers of a request, names in lower case: as Node has parsed them, where a server did. Hono's own
- * list of them is made through the web's `Headers`, for which Node loads its fetch.
- */
-export function headersOf(c: Context): HeaderMap {
-  const { incoming } = (c.env ?? {}) as Partial<HttpBindings>;
-  return (incoming?.headers as HeaderMap | undefined) ?? c.req.header();
-}
+export type HeaderMap = Readonly<Record<string, string>>;
 
 /** Required attributes and the ones of ours with a format; any other extension is a plain value. */
 const Attributes = z

@@ -111,7 +111,13 @@ test.each<
   ['a wrong field', 422, 'data.n: Too big', BINARY, '{"n":11}'],
   ['a missing field', 422, 'data.n', BINARY, '{}'],
   ['a body over 1 MiB', 413, '1048576', BINARY, JSON.stringify({ n: 1, x: 'x'.repeat(1_048_577) })],
-  ['a stated 1 MiB', 413, '1048576', { ...BINARY, 'content-length': '1048577' }, '{"n":1}'],
+  [
+    'a stated length over 1 MiB',
+    413,
+    '1048576',
+    { ...BINARY, 'content-length': '1048577' },
+    '{"n":1}',
+  ],
 ])('%s is refused with %i', async (_what, status, says, headers, body) => {
   const response = await post(headers, body);
 

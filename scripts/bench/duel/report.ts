@@ -168,14 +168,14 @@ export function markdownOf(title: string, scores: readonly Score[]): string {
 }
 
 /** One picture per seed, and the tables. */
-export function pageOf(title: string, scores: readonly Score[], perPod: number): string {
+export function pageOf(title: string, scores: readonly Score[]): string {
   const seeds = [...new Set(scores.map(({ seed }) => seed))];
   const pictures = seeds.map((seed) => {
     const courses = fought(scores).flatMap((contender) => {
       const found = scores.find((score) => score.contender === contender && score.seed === seed);
       return found === undefined ? [] : [{ name: contender, timeline: found.timeline }];
     });
-    return timelinePicture(`seed ${seed}`, courses, perPod, 'seconds');
+    return timelinePicture(`seed ${seed}`, courses, SLO_RATE_PER_POD, 'seconds');
   });
   return page('Live duel', markdownOf(title, scores), pictures);
 }
