@@ -264,8 +264,8 @@ const NO_POLICY = {
 type Inputs = NonNullable<DecisionRecord['inputs']>;
 
 const workloadOf = (inputs: Inputs): TargetView['workload'] => {
-  const { capacityPerPod, knee, startupSeconds, controlDelay } = inputs;
-  return { capacityPerPod, knee, startupSeconds, controlDelay };
+  const { capacityPerPod, knee, backgroundLateRatio, startupSeconds, controlDelay } = inputs;
+  return { capacityPerPod, knee, backgroundLateRatio, startupSeconds, controlDelay };
 };
 
 const isBefore = (a: DecisionRecord, b: DecisionRecord): boolean =>

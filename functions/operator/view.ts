@@ -73,6 +73,7 @@ export const TargetView = z.object({
     .object({
       capacityPerPod: Inputs.shape.capacityPerPod,
       knee: Inputs.shape.knee,
+      backgroundLateRatio: Inputs.shape.backgroundLateRatio,
       startupSeconds: Inputs.shape.startupSeconds,
       controlDelay: Inputs.shape.controlDelay,
     })

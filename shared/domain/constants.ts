@@ -92,6 +92,10 @@ export const LATE_SLOPE_PRIOR = 25;
 export const LATE_MINUTE = 0.01;
 /** Lateness of one block that makes its minute violating: the other blocks are not all as full. */
 export const LATE_BLOCK = 0.014;
+/** Bins of use from 0 to 1 in which late requests are counted: lateness doubles or triples over one. */
+export const USE_BINS = 25;
+/** Use at which lateness is centred: where knees usually are. */
+export const USE_CENTRE = 0.8;
 /** Memory of capacity and latency model, seconds: a few hours, so that a release is noticed. */
 export const WORKLOAD_MEMORY_SECONDS = 6 * 3600;
 

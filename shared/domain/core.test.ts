@@ -279,13 +279,19 @@ test.each<[what: string, document: unknown, message: RegExp]>([
   expect(() => parseModel(document, aPolicy())).toThrow(message);
 });
 
-test('a model of the schema before goes on where it was', () => {
+test('a model of an older schema goes on where it was', () => {
   const run = live(() => 300, 300);
   const { spent, ...price } = run.model.price;
-  const older = { ...run.model, schema: 1, price };
+  const { byUse, ...workload } = run.model.workload;
   expect(spent[0]).toBeGreaterThan(0);
+  const older = { ...run.model, schema: 1, price, workload };
   const read = parseModel(JSON.stringify(older), aPolicy());
-  expect(read).toEqual({ ...run.model, price: { ...price, spent: [0, 0] } });
+  const forgotten = { spent: [0, 0], byUse: byUse.map(() => 0) };
+  expect(read).toEqual({
+    ...run.model,
+    price: { ...price, spent: forgotten.spent },
+    workload: { ...workload, byUse: forgotten.byUse },
+  });
 });
 
 test('learning the same score twice changes nothing', () => {

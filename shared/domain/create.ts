@@ -42,7 +42,7 @@ export interface ModelOptions {
   readonly told?: Told;
 }
 
-const SCHEMA = 2;
+const SCHEMA = 3;
 /** How a document of an older schema becomes one of the next. */
 const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) => object>> = {
   // 2 counts what was spent beside an HPA.
@@ -50,6 +50,12 @@ const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) =>
     ...document,
     schema: 2,
     price: { ...(document['price'] as object | undefined), spent: zeros(2) },
+  }),
+  // 3 tells late requests of a queue from those there are at any use.
+  2: (document) => ({
+    ...document,
+    schema: 3,
+    workload: { ...(document['workload'] as object | undefined), byUse: newWorkload().byUse },
   }),
 };
 /** Variance of the log demand over the control delay before anything was seen: 12 %. */

@@ -90,6 +90,8 @@ export interface Workload {
   late: number[];
   information: number[];
   lateSamples: number;
+  /** Requests, requests × use and late requests in each bin of use, in turn. */
+  byUse: number[];
   /** The block being summed: seconds, use × seconds, requests, late requests. */
   block: number[];
   /** Start-up time: mean and variance of its logarithm. */
@@ -119,7 +121,7 @@ export interface PeerStates {
 }
 
 export interface Model {
-  schema: 2;
+  schema: 3;
   /** Absent: learned. */
   told?: Told;
   version: string;

@@ -3,46 +3,36 @@ import {
   CAPACITY_PRIOR,
   LATE_BLOCK,
   LATE_MINUTE,
-  LATE_SLOPE_PRIOR,
   STARTUP_PRIOR_SECONDS,
   STARTUP_SPREAD,
   WORKLOAD_MEMORY_SECONDS,
   Z90,
 } from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
+import {
+  estimateKnee,
+  isBacklog,
+  KNEE_HIGH,
+  KNEE_LOW,
+  learnLateness,
+  newLateness,
+  type KneeEstimate,
+} from './lateness.ts';
 import { at, clamp } from './maths.ts';
 import type { Model, Workload } from './model.ts';
 import { HPA_TOLERANCE } from './peers/hpa.ts';
 import type { Sample } from './types.ts';
 
-/** Utilisation at which the latency model is centred. */
-const CENTRE = 0.8;
-/** No queue breaks an SLO below half use, and none can be trusted beyond this. */
-const KNEE_LOW = 0.5;
-const KNEE_HIGH = 0.95;
-/** Prior deviations of log lateness at the centre and of its slope. */
-const LATE_SPREAD = 1.6;
-const SLOPE_SPREAD = 7;
-/** Late requests come in bursts: each tells as much as this share of an independent one. */
-const LATE_INDEPENDENCE = 0.3;
-/** More late requests than this are a backlog, which says nothing about the utilisation now. */
-const BACKLOG_LATE = 0.3;
-/** Use beyond which a queue grows without end. */
-const USE_FULL = 0.94;
 /** An overload is forgotten after so many blocks. */
 const RECOVERY_BLOCKS = 2;
 /** Busy pod-seconds after which capacity is taken as known. */
 const CAPACITY_KNOWN = 20;
 
-const PRIOR_INFORMATION = [1 / LATE_SPREAD ** 2, 0, 1 / SLOPE_SPREAD ** 2];
-
 export const newWorkload = (): Workload => ({
   demand: 0,
   busy: 0,
   samples: 0,
-  late: [Math.log(LATE_MINUTE), LATE_SLOPE_PRIOR],
-  information: [...PRIOR_INFORMATION],
-  lateSamples: 0,
+  ...newLateness(),
   block: [0, 0, 0, 0],
   startupMean: Math.log(STARTUP_PRIOR_SECONDS),
   startupVariance: STARTUP_SPREAD ** 2,
@@ -63,21 +53,9 @@ export function capacityOf(model: Model): number {
 const capacityKnown = (model: Model): boolean =>
   model.demandUnit === 'pods' || model.workload.busy > CAPACITY_KNOWN;
 
-/** Inverse of the symmetric 2 × 2 information matrix [a, b; b, c]. */
-function invert(information: readonly number[]): [number, number, number] {
-  const [a, b, c] = [at(information, 0), at(information, 1), at(information, 2)];
-  const determinant = a * c - b * b;
-  return [c / determinant, -b / determinant, a / determinant];
-}
-
-export interface Knee {
-  /** Utilisation beyond which more than 1 % is late, as estimated. */
-  value: number;
-  deviation: number;
+export interface Knee extends KneeEstimate {
   /** What the planner fills pods to: LATE_BLOCK late, one deviation below the estimate. */
   used: number;
-  /** Increase of log lateness per unit of utilisation. */
-  slope: number;
 }
 
 /** Fill at which a block makes its minute violating. */
@@ -99,16 +77,11 @@ export function kneeOf(model: Model, spec: PolicySpec): Knee {
     const { knee, slope } = model.told;
     return { value: knee, deviation: 0, used: blockKnee(knee, slope), slope };
   }
-  const { late, information } = model.workload;
-  const slope = Math.max(3, at(late, 1));
-  const distance = (Math.log(LATE_MINUTE) - at(late, 0)) / slope;
-  const value = clamp(CENTRE + distance, KNEE_LOW, KNEE_HIGH);
-  const x = value - CENTRE;
-  const [v00, v01, v11] = invert(information);
-  const deviation = Math.sqrt(Math.max(0, v00 + 2 * x * v01 + x * x * v11)) / slope;
-  const learned = clamp(blockKnee(value, slope) - deviation, KNEE_LOW, KNEE_HIGH);
+  const estimate = estimateKnee(model.workload);
+  const filled = blockKnee(estimate.value, estimate.slope) - estimate.deviation;
+  const learned = clamp(filled, KNEE_LOW, KNEE_HIGH);
   const used = model.workload.lateSamples === 0 ? kneeUnknown(model, spec) : learned;
-  return { value, deviation, used, slope };
+  return { ...estimate, used };
 }
 
 /** Log units: a start three times as slow as usual. */
@@ -158,10 +131,8 @@ export function learnWorkload(model: Model, sample: Sample, seconds: number): vo
   if (capacityKnown(model)) gather(model, sample, seconds);
 }
 
-function overloaded(model: Model, sample: Sample): boolean {
-  const use = utilisation(model, sample);
-  return (use !== null && use > USE_FULL) || (sample.lateRatio ?? 0) > BACKLOG_LATE;
-}
+const overloaded = (model: Model, sample: Sample): boolean =>
+  isBacklog(utilisation(model, sample), sample.lateRatio ?? 0);
 
 function learnCapacity(workload: Workload, sample: Sample, seconds: number): void {
   const { cpuUtilization: cpu, requestsPerSecond: rate } = sample;
@@ -196,33 +167,9 @@ function gather(model: Model, sample: Sample, seconds: number): void {
   const block = workload.block.map((value, i) => value + at(sums, i));
   const full = at(block, 0) >= series.blockSeconds * 0.99;
   workload.block = full ? [0, 0, 0, 0] : block;
-  if (full) learnLateness(workload, block);
-}
-
-/** Poisson regression of late requests on utilisation, one information-filter step. */
-function learnLateness(workload: Workload, block: readonly number[]): void {
-  const seconds = at(block, 0);
-  const use = at(block, 1) / seconds;
-  const requests = at(block, 2);
-  const observed = at(block, 3);
-  if (use < 0.3 || use > USE_FULL || requests < 1 || observed > BACKLOG_LATE * requests) return;
-  const x = use - CENTRE;
-  const { late, information } = workload;
-  const keep = Math.exp(-seconds / WORKLOAD_MEMORY_SECONDS);
-  const expected = Math.min(0.3, Math.exp(at(late, 0) + at(late, 1) * x)) * requests;
-  const weight = expected * LATE_INDEPENDENCE;
-  for (let i = 0; i < 3; i++) {
-    const power = i === 0 ? 1 : i === 1 ? x : x * x;
-    const old = at(information, i);
-    information[i] = old * keep + (1 - keep) * at(PRIOR_INFORMATION, i) + weight * power;
-  }
-  const surprise = 5 * Math.sqrt(expected + 1);
-  const error = clamp(observed - expected, -surprise, surprise);
-  const [v00, v01, v11] = invert(information);
-  const step = error * LATE_INDEPENDENCE;
-  late[0] = clamp(at(late, 0) + (v00 + v01 * x) * step, -12, 0);
-  late[1] = clamp(at(late, 1) + (v01 + v11 * x) * step, 5, 80);
-  workload.lateSamples++;
+  if (!full) return;
+  const [total, uses, all, late] = [at(block, 0), at(block, 1), at(block, 2), at(block, 3)];
+  learnLateness(workload, { seconds: total, use: uses / total, requests: all, late });
 }
 
 /** Demand over what the ready pods can do; null where either is unknown. */

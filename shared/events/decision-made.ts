@@ -39,6 +39,8 @@ export const Inputs = z.object({
   /** Requests/s one pod carries at full use, and the utilisation beyond which the SLO breaks. */
   capacityPerPod: Estimate,
   knee: Estimate,
+  /** Share of requests that are late at whatever use, which no pod more would help. */
+  backgroundLateRatio: z.number().min(0).max(1).optional(),
   startupSeconds: Estimate,
   /** Parts of the control delay, seconds; their sum is the forecast horizon. */
   controlDelay: z.object({

@@ -47,6 +47,7 @@ const inputsOf = (record: DecisionRecord): HTMLElement => {
     ],
     ['A pod carries', interval(inputs.capacityPerPod, rate)],
     ['up to', interval(inputs.knee, percent)],
+    ['Late at any use', percent(inputs.backgroundLateRatio ?? null)],
     ['A pod starts in', interval(inputs.startupSeconds, seconds)],
     [
       'Control delay',

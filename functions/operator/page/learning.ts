@@ -6,6 +6,8 @@ import type { Store } from './store.ts';
 type Learning = NonNullable<TargetView['learning']>;
 type Estimate = NonNullable<TargetView['workload']>['knee'];
 
+/** A background of less than this leaves a budget of late requests as good as whole. */
+const BACKGROUND_SHOWN = 0.0005;
 const BAR_WIDTH = 14;
 const BARS_HEIGHT = 110;
 
@@ -128,6 +130,16 @@ function estimate(name: string, learned: Estimate, show: (n: number) => string):
   );
 }
 
+/** Late requests that no fleet helps, where there are any worth a word. */
+const backgroundOf = (late: number): HTMLElement | null =>
+  late < BACKGROUND_SHOWN
+    ? null
+    : h(
+        'p',
+        { class: 'remedy' },
+        `${percent(late)} of the requests are late at any use: no pod more helps them.`,
+      );
+
 const workloadOf = ({ workload }: TargetView): HTMLElement =>
   h(
     'figure',
@@ -142,6 +154,7 @@ const workloadOf = ({ workload }: TargetView): HTMLElement =>
           estimate('Knee: SLO breaks beyond', workload.knee, percent),
           estimate('A pod starts in', workload.startupSeconds, seconds),
         ),
+    backgroundOf(workload?.backgroundLateRatio ?? 0),
   );
 
 function budget({ price, slo }: TargetView): HTMLElement {
