@@ -26,11 +26,22 @@ interface Run {
 function live(
   rateAt: (second: number) => number,
   seconds: number,
-  setting: { record?: boolean; restartAt?: number; policy?: PolicySpec; off?: Part[] } = {},
+  setting: {
+    record?: boolean;
+    restartAt?: number;
+    policy?: PolicySpec;
+    off?: Part[];
+    /** Requests/s that a pod carries at second t; POD unless given. */
+    podAt?: (second: number) => number;
+    /** Seconds in which a pod is three times slower and burns its CPU. */
+    warmUp?: number;
+  } = {},
 ): Run {
   const spec = setting.policy ?? aPolicy();
   const random = randomOf(7);
   let model = createModel(spec, { prior: shippedPrior, off: setting.off ?? [] });
+  const warmUp = setting.warmUp ?? 0;
+  let warming: number[] = [];
   let ready = 2;
   let starting: number[] = [];
   let desired = ready;
@@ -39,11 +50,14 @@ function live(
   const run: Run = { verdicts: [], violatingSeconds: 0, podSeconds: 0, model };
   for (let t = 0; t < seconds; t++) {
     const due = starting.filter((at) => at <= t).length;
+    warming = [...warming.filter((at) => at > t), ...new Array<number>(due).fill(t + warmUp)];
     ready += due;
     startups.push(...Array.from({ length: due }, () => STARTUP));
     starting = starting.filter((at) => at > t);
     const rate = rateAt(t) * (1 + 0.06 * (random() - 0.5));
-    const late = rate * Math.min(1, 0.01 * Math.exp(25 * (rate / (ready * POD) - KNEE)));
+    const carrying = ready - (warming.length * 2) / 3;
+    const use = rate / (carrying * (setting.podAt?.(t) ?? POD));
+    const late = rate * Math.min(1, 0.01 * Math.exp(25 * (use - KNEE)));
     if (late > 0.01 * rate) run.violatingSeconds++;
     run.podSeconds += ready + starting.length;
     seen = { arrivals: seen.arrivals + rate, late: seen.late + late };
@@ -51,6 +65,7 @@ function live(
     const sample = sampleAt(t + 1, seen.arrivals / BEAT, ready, {
       requests: seen.arrivals,
       lateRatio: seen.late / seen.arrivals,
+      cpuUtilization: (Math.min(1, use) * (ready - warming.length) + warming.length) / ready,
       replicas: { desired, ready, starting: starting.length, draining: 0 },
       startups,
     });
@@ -90,6 +105,34 @@ test('a steady load is carried near the knee once it is known, without changes',
   expect(Math.min(...last)).toBeGreaterThanOrEqual(10);
   expect(new Set(last).size).toBeLessThanOrEqual(3);
   expect(run.violatingSeconds).toBeLessThanOrEqual(20);
+});
+
+test.each([
+  ['halves', 25, 16],
+  ['cuts to a fifth', 10, 46],
+  ['doubles', 100, 4],
+])('a release that %s what a pod carries is noticed within three minutes', (_how, pod, most) => {
+  const policy = aPolicy({ maxReplicas: 50 });
+  const podAt = (t: number): number => (t < 1200 ? POD : pod);
+  const load = (seconds: number) => live(() => 250, seconds, { policy, podAt });
+  const [before, after] = [load(1200 + 180), load(2400)];
+  expect(after.violatingSeconds - before.violatingSeconds).toBeLessThanOrEqual(5);
+  expect(after.verdicts.at(-1)?.to).toBeLessThanOrEqual(most);
+});
+
+test('pods that burn their CPU while they warm up ask for no more of them', () => {
+  const bursts = (t: number): number => 150 + (t % 97 < 25 ? 250 : 0) + 60 * Math.sin(t / 7);
+  const policy = aPolicy({ maxReplicas: 50 });
+  const [plain, burning] = [0, 30].map((warmUp) => live(bursts, 5400, { policy, warmUp }));
+  expect(burning!.podSeconds).toBeLessThan(1.25 * plain!.podSeconds);
+});
+
+test.each([5, 500])('a first guess of 50 requests/s is mended where a pod carries %d', (pod) => {
+  const policy = aPolicy({ maxReplicas: 50 });
+  const load = (seconds: number) => live(() => 4 * pod, seconds, { policy, podAt: () => pod });
+  const [before, after] = [load(120), load(1200)];
+  expect(after.violatingSeconds - before.violatingSeconds).toBeLessThanOrEqual(5);
+  expect(after.verdicts.at(-1)?.to).toBeLessThanOrEqual(8);
 });
 
 test('a season is learned: scale-ups of later days stand before the demand', () => {
@@ -281,16 +324,18 @@ test.each<[what: string, document: unknown, message: RegExp]>([
 
 test('a model of an older schema goes on where it was', () => {
   const run = live(() => 300, 300);
-  const { spent, ...price } = run.model.price;
-  const { byUse, ...workload } = run.model.workload;
-  expect(spent[0]).toBeGreaterThan(0);
-  const older = { ...run.model, schema: 1, price, workload };
-  const read = parseModel(JSON.stringify(older), aPolicy());
-  const forgotten = { spent: [0, 0], byUse: byUse.map(() => 0) };
-  expect(read).toEqual({
+  const { price, workload } = createModel(aPolicy());
+  const added = { byUse: workload.byUse, recent: workload.recent, bound: workload.bound, young: 0 };
+  const older = {
     ...run.model,
-    price: { ...price, spent: forgotten.spent },
-    workload: { ...workload, byUse: forgotten.byUse },
+    schema: 1,
+    price: { ...run.model.price, spent: undefined },
+    workload: { ...run.model.workload, byUse: undefined, recent: undefined, bound: undefined },
+  };
+  expect(parseModel(JSON.stringify(older), aPolicy())).toEqual({
+    ...run.model,
+    price: { ...run.model.price, spent: price.spent },
+    workload: { ...run.model.workload, ...added },
   });
 });
 

@@ -51,12 +51,18 @@ const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) =>
     schema: 2,
     price: { ...(document['price'] as object | undefined), spent: zeros(2) },
   }),
-  // 3 tells late requests of a queue from those there are at any use.
-  2: (document) => ({
-    ...document,
-    schema: 3,
-    workload: { ...(document['workload'] as object | undefined), byUse: newWorkload().byUse },
-  }),
+  // 3 tells late requests of a queue from those there are at any use, and notices a release.
+  2: (document) => {
+    const { byUse, recent, bound, young } = newWorkload();
+    const workload = {
+      ...(document['workload'] as object | undefined),
+      byUse,
+      recent,
+      bound,
+      young,
+    };
+    return { ...document, schema: 3, workload };
+  },
 };
 /** Variance of the log demand over the control delay before anything was seen: 12 %. */
 const FIRST_VARIANCE = 0.12 ** 2;

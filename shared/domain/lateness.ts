@@ -16,8 +16,8 @@ const PRIOR_PRECISION = [1 / 1.6 ** 2, 1 / 7 ** 2] as const;
 /** Log lateness at the centre and its slope stay within these. */
 const LATE_RANGE = [-12, 12] as const;
 const SLOPE_RANGE = [5, 80] as const;
-/** No knee is believed below or beyond these. */
-export const KNEE_LOW = 0.2;
+/** No knee lies below or beyond these. */
+const KNEE_LOW = 0.2;
 export const KNEE_HIGH = 0.95;
 
 /** Late requests come in bursts: each tells as much as this share of an independent one. */
@@ -25,13 +25,15 @@ const LATE_INDEPENDENCE = 0.3;
 /** Deviations by which the late requests of one block may exceed what was expected. */
 const SURPRISE = 5;
 /** More late requests than this are a backlog, which says nothing about the utilisation now. */
-const BACKLOG_LATE = 0.3;
+export const BACKLOG_LATE = 0.3;
 /** Use beyond which a queue grows without end. */
 const USE_FULL = 0.94;
 
-/** Requests that tell a share of late ones, and the use below which no queue is looked for. */
-const BACKGROUND_KNOWN = 10_000;
-const BACKGROUND_USE = 0.5;
+/** The lowest and the highest use are those of so much of the requests, and of so many at least. */
+const END_SHARE = 0.2;
+const END_REQUESTS = 10_000;
+/** Use must differ by this much before a background can be told from a queue, which grows 40-fold over it. */
+const SPREAD = 0.15;
 /** Of the late requests that a minute may have, the queue keeps at least this share for itself. */
 const QUEUE_SHARE = 0.3;
 
@@ -52,23 +54,32 @@ export const newLateness = (): Lateness => ({
 export const isBacklog = (use: number | null, lateRatio: number): boolean =>
   (use ?? 0) > USE_FULL || lateRatio > BACKLOG_LATE;
 
+/** Mean use and lateness of the lowest (`direction` 1) or highest (−1) END_SHARE of the requests. */
+function endOf(
+  { byUse }: Lateness,
+  requests: number,
+  direction: 1 | -1,
+): { use: number; late: number } {
+  const sums = [0, 0, 0];
+  for (let i = 0; i < USE_BINS && at(sums, 0) < requests; i++) {
+    const bin = direction === 1 ? i : USE_BINS - 1 - i;
+    for (let part = 0; part < 3; part++) sums[part] = at(sums, part) + at(byUse, 3 * bin + part);
+  }
+  return { use: at(sums, 1) / at(sums, 0), late: at(sums, 2) / at(sums, 0) };
+}
+
 /**
  * Share of requests that are late at whatever use: a slow endpoint, a noisy machine. More pods do
- * not help them, so they say nothing about the knee. Read at the lowest use there was, if that is
- * below one half; 0 where nothing was seen at a higher use, as one level cannot tell the two apart.
+ * not help them, so they say nothing about the knee. It is the lateness at the lowest use; 0 until
+ * use has varied, as one level cannot tell a background from a queue.
  */
-export function backgroundOf({ byUse }: Lateness): number {
-  let requests = 0;
-  let late = 0;
-  let bin = 0;
-  for (; bin < USE_BINS && requests < BACKGROUND_KNOWN; bin++) {
-    requests += at(byUse, 3 * bin);
-    late += at(byUse, 3 * bin + 2);
-  }
-  if (bin > BACKGROUND_USE * USE_BINS) return 0;
-  let above = 0;
-  for (; bin < USE_BINS; bin++) above += at(byUse, 3 * bin);
-  return above < BACKGROUND_KNOWN ? 0 : late / requests;
+export function backgroundOf(lateness: Lateness): number {
+  let all = 0;
+  for (let place = 0; place < lateness.byUse.length; place += 3) all += at(lateness.byUse, place);
+  const requests = END_SHARE * all;
+  if (requests < END_REQUESTS) return 0;
+  const lowest = endOf(lateness, requests, 1);
+  return endOf(lateness, requests, -1).use - lowest.use < SPREAD ? 0 : lowest.late;
 }
 
 /** Inverse of the symmetric 2 × 2 information matrix [a, b; b, c]. */

@@ -86,6 +86,12 @@ export interface Workload {
   demand: number;
   busy: number;
   samples: number;
+  /** The same sums over the last minutes, to notice a release. */
+  recent: number[];
+  /** While the CPU is full or idle: demand that was accepted, busy pod-seconds, seconds, ready pods. */
+  bound: number[];
+  /** Pods that warm up, decayed. */
+  young: number;
   /** log late ratio = a + slope·(ρ − 0.8): mean, information matrix and its weight. */
   late: number[];
   information: number[];

@@ -8,7 +8,8 @@ import { countOutcome } from './price.ts';
 import { addToSeason, seasonBins } from './season.ts';
 import { addToSeries, blockSeconds, newSeries } from './series.ts';
 import { MEASURES, type Sample } from './types.ts';
-import { capacityOf, learnStartups, learnWorkload, startupSeconds } from './workload.ts';
+import { capacityOf } from './capacity.ts';
+import { learnStartups, learnWorkload, startupSeconds } from './workload.ts';
 
 /** Clocks of source and observer may differ by this much before the age is not believed. */
 const SKEW_MS = 5_000;

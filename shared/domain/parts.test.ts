@@ -8,7 +8,8 @@ import { score } from './reward.ts';
 import { blockSeconds } from './series.ts';
 import { addToShape, quantile, survivalAt, tailOf } from './shape.ts';
 import { basePrice } from './price.ts';
-import { capacityOf, kneeOf } from './workload.ts';
+import { capacityOf } from './capacity.ts';
+import { kneeOf } from './workload.ts';
 import { zeros } from './maths.ts';
 
 const spec = PolicySpec.parse({

@@ -12,7 +12,8 @@ import { priceOf } from './price.ts';
 import { chooseAction, MULTIPLIERS } from './q-learning.ts';
 import { quantile } from './shape.ts';
 import type { DecideOptions, Sample } from './types.ts';
-import { capacityOf, kneeOf, startupSeconds, type Knee } from './workload.ts';
+import { capacityOf } from './capacity.ts';
+import { kneeOf, startupSeconds, type Knee } from './workload.ts';
 
 /** Everything a decision was made from; the record is built of it. */
 export interface Plans {

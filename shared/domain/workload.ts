@@ -1,19 +1,24 @@
 // What one pod can do, learned from rate, CPU, latency and ready times.
 import {
-  CAPACITY_PRIOR,
   LATE_BLOCK,
   LATE_MINUTE,
   STARTUP_PRIOR_SECONDS,
   STARTUP_SPREAD,
-  WORKLOAD_MEMORY_SECONDS,
   Z90,
 } from './constants.ts';
+import {
+  capacityKnown,
+  capacityOf,
+  countYoung,
+  learnBound,
+  learnCapacity,
+  newCapacity,
+} from './capacity.ts';
 import type { PolicySpec } from '../events/index.ts';
 import {
   estimateKnee,
   isBacklog,
   KNEE_HIGH,
-  KNEE_LOW,
   learnLateness,
   newLateness,
   type KneeEstimate,
@@ -25,13 +30,11 @@ import type { Sample } from './types.ts';
 
 /** An overload is forgotten after so many blocks. */
 const RECOVERY_BLOCKS = 2;
-/** Busy pod-seconds after which capacity is taken as known. */
-const CAPACITY_KNOWN = 20;
+/** Pods are filled to this share of the user's CPU target at least: latency alone never makes more of them. */
+const KNEE_LEAST = 0.5;
 
 export const newWorkload = (): Workload => ({
-  demand: 0,
-  busy: 0,
-  samples: 0,
+  ...newCapacity(),
   ...newLateness(),
   block: [0, 0, 0, 0],
   startupMean: Math.log(STARTUP_PRIOR_SECONDS),
@@ -40,18 +43,6 @@ export const newWorkload = (): Workload => ({
   ready: 0,
   steadySinceMs: 0,
 });
-
-/** Demand per second that one pod carries at full use. */
-export function capacityOf(model: Model): number {
-  if (model.demandUnit === 'pods') return 1;
-  if (model.told !== undefined) return model.told.capacity;
-  const { demand, busy } = model.workload;
-  const known = busy / (busy + 1);
-  return busy > 0 ? known * (demand / busy) + (1 - known) * CAPACITY_PRIOR : CAPACITY_PRIOR;
-}
-
-const capacityKnown = (model: Model): boolean =>
-  model.demandUnit === 'pods' || model.workload.busy > CAPACITY_KNOWN;
 
 export interface Knee extends KneeEstimate {
   /** What the planner fills pods to: LATE_BLOCK late, one deviation below the estimate. */
@@ -79,7 +70,8 @@ export function kneeOf(model: Model, spec: PolicySpec): Knee {
   }
   const estimate = estimateKnee(model.workload);
   const filled = blockKnee(estimate.value, estimate.slope) - estimate.deviation;
-  const learned = clamp(filled, KNEE_LOW, KNEE_HIGH);
+  const least = KNEE_LEAST * (spec.targetCPUUtilizationPercentage / 100);
+  const learned = clamp(filled, least, KNEE_HIGH);
   const used = model.workload.lateSamples === 0 ? kneeUnknown(model, spec) : learned;
   return { ...estimate, used };
 }
@@ -118,6 +110,8 @@ export function learnWorkload(model: Model, sample: Sample, seconds: number): vo
     workload.ready = ready;
     workload.steadySinceMs = sample.atMs;
   }
+  countYoung(model, sample, seconds);
+  if (model.demandUnit === 'requests') learnBound(model, sample, seconds);
   const windowMs = sample.windowMs ?? seconds * 1000;
   // The backlog of an overload makes requests late long after use is back to normal.
   if (overloaded(model, sample)) {
@@ -127,22 +121,12 @@ export function learnWorkload(model: Model, sample: Sample, seconds: number): vo
     workload.block = [0, 0, 0, 0];
     return;
   }
-  learnCapacity(workload, sample, seconds);
+  learnCapacity(model, sample, seconds);
   if (capacityKnown(model)) gather(model, sample, seconds);
 }
 
 const overloaded = (model: Model, sample: Sample): boolean =>
   isBacklog(utilisation(model, sample), sample.lateRatio ?? 0);
-
-function learnCapacity(workload: Workload, sample: Sample, seconds: number): void {
-  const { cpuUtilization: cpu, requestsPerSecond: rate } = sample;
-  if (cpu === null || rate === null || cpu < 0.05 || cpu > 0.9 || rate <= 0) return;
-  if ((sample.failedRatio ?? 0) > 0.02) return;
-  const keep = Math.exp(-seconds / WORKLOAD_MEMORY_SECONDS);
-  workload.demand = workload.demand * keep + rate * seconds;
-  workload.busy = workload.busy * keep + cpu * sample.replicas.ready * seconds;
-  workload.samples++;
-}
 
 /** True where demand moved by more than noise and a fifth: its mean then hides its peak. */
 function moving({ series, demandUnit }: Model): boolean {

@@ -1,8 +1,7 @@
-// What the knee is learned from: late requests of the queue, not those there are at any use.
+// What is learned of a pod: the knee from late requests of the queue, not from those there are at any use.
 import { expect, test } from 'vitest';
-import type { Sample } from './types.ts';
 import { createModel, type Model } from './index.ts';
-import { aPolicy, KNEE, POD, randomOf, T0 } from './testing.ts';
+import { aPolicy, aSample, KNEE, POD, randomOf, T0 } from './testing.ts';
 import { backgroundOf } from './lateness.ts';
 import { kneeOf, learnWorkload } from './workload.ts';
 
@@ -31,7 +30,7 @@ function learned(uses: readonly number[], { queue, background = () => 0 }: Servi
   uses.forEach((use, i) => {
     const rate = use * READY * POD;
     const atMs = T0 + (i + 1) * BLOCK * 1000;
-    const sample = {
+    const sample = aSample({
       atMs,
       measuredAtMs: atMs,
       windowMs: BLOCK * 1000,
@@ -39,10 +38,9 @@ function learned(uses: readonly number[], { queue, background = () => 0 }: Servi
       requests: rate * BLOCK,
       cpuUtilization: use,
       lateRatio: queue(use) + background(),
-      failedRatio: 0,
       replicas: { desired: READY, ready: READY, starting: 0, draining: 0 },
-    };
-    learnWorkload(model, sample as Sample, BLOCK);
+    });
+    learnWorkload(model, sample, BLOCK);
   });
   return model;
 }
