@@ -1,6 +1,6 @@
-// What one pod carries, learned from rate and CPU: a long memory, a short one that notices a release,
-// and bounds where the CPU is full or idle.
-import { CAPACITY_PRIOR, WORKLOAD_MEMORY_SECONDS } from './constants.ts';
+// What one pod carries, learned from rate and CPU of a warm fleet, and from bounds where the CPU is full
+// or idle.
+import { CAPACITY_PRIOR } from './constants.ts';
 import { BACKLOG_LATE, newLateness } from './lateness.ts';
 import { at } from './maths.ts';
 import type { Model, Workload } from './model.ts';
@@ -21,12 +21,12 @@ const FAILED_MAX = 0.02;
 const WARM_SECONDS = 30;
 const YOUNG_MAX = 0.05;
 
-/** Memory that notices a release, seconds, and the requests that it must have seen. */
-const RELEASE_SECONDS = 300;
-const RELEASE_REQUESTS = 400;
-/** Capacity that is off by this much (log units, a quarter) has changed and is not noise. */
-const RELEASE_CHANGE = 0.25;
+/** Memory of capacity in samples of a warm fleet, seconds and requests: short enough to follow a release. */
+const MEMORY_SECONDS = 300;
+const MEMORY_REQUESTS = 4000;
 
+/** A bound is heeded where what was thought lies beyond it by this much (log units, a quarter). */
+const BOUND_CHANGE = 0.25;
 /** A bound needs so many blocks, longer than a backlog lasts, and requests, of a fleet that stays. */
 const BOUND_BLOCKS = 4;
 const BOUND_REQUESTS = 100;
@@ -34,7 +34,7 @@ const FLEET_CHANGE = 0.1;
 /** While a backlog grows the bound is known to be too high, nobody knows by how much. */
 const BACKLOG_STEP = 0.6;
 
-type Capacity = Pick<Workload, 'demand' | 'busy' | 'samples' | 'recent' | 'bound' | 'young'>;
+type Capacity = Pick<Workload, 'demand' | 'busy' | 'samples' | 'bound' | 'young'>;
 
 const NO_BOUND = [0, 0, 0, 0];
 
@@ -42,7 +42,6 @@ export const newCapacity = (): Capacity => ({
   demand: 0,
   busy: 0,
   samples: 0,
-  recent: [0, 0],
   bound: [...NO_BOUND],
   young: 0,
 });
@@ -75,28 +74,13 @@ export function learnCapacity(model: Model, sample: Sample, seconds: number): vo
   if (!cpu || !rate || isBound(cpu) || (sample.failedRatio ?? 0) > FAILED_MAX) return;
   if (!trusted(model, sample)) return;
   const [demand, busy] = [rate * seconds, cpu * sample.replicas.ready * seconds];
-  const keep = Math.exp(-seconds / WORKLOAD_MEMORY_SECONDS);
+  const keep = Math.exp(-Math.min(seconds / MEMORY_SECONDS, demand / MEMORY_REQUESTS));
   workload.demand = workload.demand * keep + demand;
   workload.busy = workload.busy * keep + busy;
   workload.samples++;
-  const keepRecent = Math.exp(-seconds / RELEASE_SECONDS);
-  workload.recent = [
-    at(workload.recent, 0) * keepRecent + demand,
-    at(workload.recent, 1) * keepRecent + busy,
-  ];
-  noticeRelease(model);
 }
 
 const isBound = (cpu: number): boolean => cpu < CPU_IDLE || cpu > CPU_FULL;
-
-/** Takes the last minutes for the truth where they differ from the long memory by more than noise. */
-function noticeRelease(model: Model): void {
-  const { workload } = model;
-  const [demand, busy] = [at(workload.recent, 0), at(workload.recent, 1)];
-  if (demand < RELEASE_REQUESTS || busy < KNOWN) return;
-  const change = Math.log(demand / busy / (workload.demand / workload.busy));
-  if (Math.abs(change) > RELEASE_CHANGE) adopt(model, demand, busy);
-}
 
 /**
  * What a CPU tells that is full or idle is a bound only: full, it serves less than is asked, so a pod
@@ -113,12 +97,13 @@ export function learnBound(model: Model, sample: Sample, seconds: number): void 
   if (bound !== null) heed(model, bound, cpu > CPU_FULL ? 'most' : 'least', sample.lateRatio ?? 0);
 }
 
-/** Adopts a bound that what was thought lies far beyond. */
+/** Starts again from a bound that what was thought lies far beyond. */
 function heed(model: Model, bound: number, kind: 'most' | 'least', lateRatio: number): void {
   const change = Math.log(bound / capacityOf(model));
-  if ((kind === 'most' ? -change : change) < RELEASE_CHANGE) return;
+  if ((kind === 'most' ? -change : change) < BOUND_CHANGE) return;
   const step = kind === 'most' && lateRatio > BACKLOG_LATE ? BACKLOG_STEP : 1;
-  adopt(model, bound * step * BOUND_WEIGHT, BOUND_WEIGHT);
+  const adopted = { demand: bound * step * BOUND_WEIGHT, busy: BOUND_WEIGHT };
+  Object.assign(model.workload, adopted, newLateness()); // another release, with another knee
 }
 
 /** Requests per busy pod-second while the CPU stays full or idle; null until it did for long. */
@@ -141,11 +126,4 @@ function boundOf(
   const enough = length >= BOUND_BLOCKS * series.blockSeconds && demand >= BOUND_REQUESTS;
   workload.bound = enough ? [...NO_BOUND] : [demand, busy, length, base];
   return enough ? demand / busy : null;
-}
-
-/** Starts again from what was seen last: another release, with another capacity and knee. */
-function adopt(model: Model, demand: number, busy: number): void {
-  const before = capacityOf(model);
-  Object.assign(model.workload, { demand, busy, recent: [0, 0], ...newLateness() });
-  model.plan.need *= before / capacityOf(model);
 }

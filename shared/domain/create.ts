@@ -11,7 +11,7 @@ import { NimbusError } from '../errors.ts';
 import type { PolicySpec } from '../events/index.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
 import { zeros } from './maths.ts';
-import type { Forecaster, Model, Part, Told } from './model.ts';
+import type { Forecaster, Model, Part, Told, Workload } from './model.ts';
 import { basePrice } from './price.ts';
 import { newSeries } from './series.ts';
 import { newWorkload } from './workload.ts';
@@ -51,17 +51,20 @@ const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) =>
     schema: 2,
     price: { ...(document['price'] as object | undefined), spent: zeros(2) },
   }),
-  // 3 tells late requests of a queue from those there are at any use, and notices a release.
+  // 3 tells late requests of a queue from those there are at any use, bounds capacity by a full CPU,
+  // and keeps the usual need in units of demand: a release changes pods, not demand.
   2: (document) => {
-    const { byUse, recent, bound, young } = newWorkload();
-    const workload = {
-      ...(document['workload'] as object | undefined),
-      byUse,
-      recent,
-      bound,
-      young,
+    const { byUse, bound, young } = newWorkload();
+    const workload = { ...(document['workload'] as Partial<Workload>), byUse, bound, young };
+    const plan = { ...(document['plan'] as Partial<Model['plan']>) };
+    const { demand = 0, busy = 0 } = workload;
+    const capacity = document['demandUnit'] === 'pods' || busy === 0 ? 1 : demand / busy;
+    return {
+      ...document,
+      schema: 3,
+      workload,
+      plan: { ...plan, need: (plan.need ?? 0) * capacity },
     };
-    return { ...document, schema: 3, workload };
   },
 };
 /** Variance of the log demand over the control delay before anything was seen: 12 %. */

@@ -86,8 +86,6 @@ export interface Workload {
   demand: number;
   busy: number;
   samples: number;
-  /** The same sums over the last minutes, to notice a release. */
-  recent: number[];
   /** While the CPU is full or idle: demand that was accepted, busy pod-seconds, seconds, ready pods. */
   bound: number[];
   /** Pods that warm up, decayed. */
@@ -155,6 +153,7 @@ export interface Model {
   /** Seconds: decayed means and variances of telemetry age, chain and sync. */
   delay: { age: number[]; chain: number[]; apply: number[] };
   plan: {
+    /** Decayed sum of demand and of its weights, over a week of seasons. */
     need: number;
     needWeight: number;
     /** Answers of UP in the last seconds: times and pods. */

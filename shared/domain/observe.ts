@@ -8,7 +8,6 @@ import { countOutcome } from './price.ts';
 import { addToSeason, seasonBins } from './season.ts';
 import { addToSeries, blockSeconds, newSeries } from './series.ts';
 import { MEASURES, type Sample } from './types.ts';
-import { capacityOf } from './capacity.ts';
 import { learnStartups, learnWorkload, startupSeconds } from './workload.ts';
 
 /** Clocks of source and observer may differ by this much before the age is not believed. */
@@ -190,14 +189,14 @@ function takeIn(
   learnWorkload(model, sample, elapsed);
   countOutcome(model, sample, elapsed, spec);
   noteDelay(model.delay.age, seen.ageSeconds);
-  noteNeed(model, demand / capacityOf(model), elapsed);
+  noteNeed(model, demand, elapsed);
   model.lastMeasuredMs = measured;
 }
 
-/** Running mean of busy pods over a week of seasons. */
-function noteNeed(model: Model, busyPods: number, elapsed: number): void {
+/** Running mean of demand over a week of seasons. */
+function noteNeed(model: Model, demand: number, elapsed: number): void {
   const { plan } = model;
   const keep = Math.exp(-elapsed / (7 * model.seasonSeconds));
-  plan.need = plan.need * keep + busyPods * (1 - keep);
+  plan.need = plan.need * keep + demand * (1 - keep);
   plan.needWeight = plan.needWeight * keep + (1 - keep);
 }

@@ -48,13 +48,15 @@ function delayParts(model: Model, sample: Sample, ageSeconds: number) {
 
 function situation(model: Model, spec: PolicySpec, knee: number, k: number): Situation {
   const { need, needWeight } = model.plan;
+  const capacity = capacityOf(model);
+  const usual = need / Math.max(1e-9, needWeight) / (capacity * knee);
   return {
     series: model.series,
     forecaster: model.up,
     tail: tailOfForecaster(model.up, model.off.includes('shape')),
-    capacity: capacityOf(model),
+    capacity,
     knee,
-    mean: Math.max(0.5, spec.minReplicas, need / Math.max(1e-9, needWeight) / knee),
+    mean: Math.max(0.5, spec.minReplicas, usual),
     k,
     podPrice: model.off.includes('churn') ? 1 : START_PRICE,
   };
