@@ -36,13 +36,11 @@ const BACKLOG_STEP = 0.6;
 
 type Capacity = Pick<Workload, 'demand' | 'busy' | 'samples' | 'bound' | 'young'>;
 
-const NO_BOUND = [0, 0, 0, 0];
-
 export const newCapacity = (): Capacity => ({
   demand: 0,
   busy: 0,
   samples: 0,
-  bound: [...NO_BOUND],
+  bound: [0, 0, 0, 0],
   young: 0,
 });
 
@@ -90,7 +88,7 @@ const isBound = (cpu: number): boolean => cpu < CPU_IDLE || cpu > CPU_FULL;
 export function learnBound(model: Model, sample: Sample, seconds: number): void {
   const { cpuUtilization: cpu, requestsPerSecond: rate } = sample;
   if (!cpu || !rate || !isBound(cpu) || !trusted(model, sample)) {
-    model.workload.bound = [...NO_BOUND];
+    model.workload.bound.fill(0);
     return;
   }
   const bound = boundOf(model, sample, { cpu, rate, seconds });
@@ -124,6 +122,6 @@ function boundOf(
   const demand = at(workload.bound, 0) + accepted * counted;
   const busy = at(workload.bound, 1) + cpu * ready * counted;
   const enough = length >= BOUND_BLOCKS * series.blockSeconds && demand >= BOUND_REQUESTS;
-  workload.bound = enough ? [...NO_BOUND] : [demand, busy, length, base];
+  workload.bound = enough ? [0, 0, 0, 0] : [demand, busy, length, base];
   return enough ? demand / busy : null;
 }

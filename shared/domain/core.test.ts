@@ -329,7 +329,7 @@ test('a model of an older schema goes on where it was', () => {
     ...model,
     schema: 1,
     price: { ...model.price, spent: undefined },
-    workload: { ...model.workload, byUse: undefined, bound: undefined },
+    workload: { ...model.workload, byUse: undefined, background: undefined, bound: undefined },
     plan: { ...model.plan, need: (model.plan.need * model.workload.busy) / model.workload.demand },
   };
   const read = parseModel(JSON.stringify(older), aPolicy());
@@ -337,7 +337,13 @@ test('a model of an older schema goes on where it was', () => {
   expect(read).toEqual({
     ...model,
     price: { ...model.price, spent: price.spent },
-    workload: { ...model.workload, byUse: workload.byUse, bound: workload.bound, young: 0 },
+    workload: {
+      ...model.workload,
+      byUse: workload.byUse,
+      background: 0,
+      bound: workload.bound,
+      young: 0,
+    },
     plan: { ...model.plan, need: read.plan.need },
   });
 });

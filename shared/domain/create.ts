@@ -54,8 +54,9 @@ const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) =>
   // 3 tells late requests of a queue from those there are at any use, bounds capacity by a full CPU,
   // and keeps the usual need in units of demand: a release changes pods, not demand.
   2: (document) => {
-    const { byUse, bound, young } = newWorkload();
-    const workload = { ...(document['workload'] as Partial<Workload>), byUse, bound, young };
+    const { byUse, background, bound, young } = newWorkload();
+    const added = { byUse, background, bound, young };
+    const workload = { ...(document['workload'] as Partial<Workload>), ...added };
     const plan = { ...(document['plan'] as Partial<Model['plan']>) };
     const { demand = 0, busy = 0 } = workload;
     const capacity = document['demandUnit'] === 'pods' || busy === 0 ? 1 : demand / busy;

@@ -37,15 +37,15 @@ const SPREAD = 0.15;
 /** Of the late requests that a minute may have, the queue keeps at least this share for itself. */
 const QUEUE_SHARE = 0.3;
 
-/** Scoring steps per block, and how far one may move log lateness at any use that was seen. */
-const SCORING_STEPS = 3;
-const SCORING_REACH = 1;
+/** How far one step of the fit may move log lateness at any use that was seen. */
+const SCORING_REACH = 2;
 
-type Lateness = Pick<Workload, 'late' | 'information' | 'lateSamples' | 'byUse'>;
+type Lateness = Pick<Workload, 'late' | 'information' | 'background' | 'lateSamples' | 'byUse'>;
 
 export const newLateness = (): Lateness => ({
   late: [...PRIOR],
   information: [PRIOR_PRECISION[0], 0, PRIOR_PRECISION[1]],
+  background: 0,
   lateSamples: 0,
   byUse: zeros(3 * USE_BINS),
 });
@@ -56,7 +56,7 @@ export const isBacklog = (use: number | null, lateRatio: number): boolean =>
 
 /** Mean use and lateness of the lowest (`direction` 1) or highest (−1) END_SHARE of the requests. */
 function endOf(
-  { byUse }: Lateness,
+  byUse: readonly number[],
   requests: number,
   direction: 1 | -1,
 ): { use: number; late: number } {
@@ -73,13 +73,13 @@ function endOf(
  * not help them, so they say nothing about the knee. It is the lateness at the lowest use; 0 until
  * use has varied, as one level cannot tell a background from a queue.
  */
-export function backgroundOf(lateness: Lateness): number {
+function backgroundOf({ byUse }: Lateness): number {
   let all = 0;
-  for (let place = 0; place < lateness.byUse.length; place += 3) all += at(lateness.byUse, place);
+  for (let place = 0; place < byUse.length; place += 3) all += at(byUse, place);
   const requests = END_SHARE * all;
   if (requests < END_REQUESTS) return 0;
-  const lowest = endOf(lateness, requests, 1);
-  return endOf(lateness, requests, -1).use - lowest.use < SPREAD ? 0 : lowest.late;
+  const lowest = endOf(byUse, requests, 1);
+  return endOf(byUse, requests, -1).use - lowest.use < SPREAD ? 0 : lowest.late;
 }
 
 /** Inverse of the symmetric 2 × 2 information matrix [a, b; b, c]. */
@@ -100,7 +100,7 @@ export interface KneeEstimate {
 /** The use at which queue and background together make a minute violating. */
 export function estimateKnee(lateness: Lateness): KneeEstimate {
   const slope = at(lateness.late, 1);
-  const left = Math.max(QUEUE_SHARE * LATE_MINUTE, LATE_MINUTE - backgroundOf(lateness));
+  const left = Math.max(QUEUE_SHARE * LATE_MINUTE, LATE_MINUTE - lateness.background);
   const distance = (Math.log(left) - at(lateness.late, 0)) / slope;
   const value = clamp(USE_CENTRE + distance, KNEE_LOW, KNEE_HIGH);
   const x = value - USE_CENTRE;
@@ -123,13 +123,14 @@ export function learnLateness(
   const keep = Math.exp(-seconds / WORKLOAD_MEMORY_SECONDS);
   for (let i = 0; i < byUse.length; i++) byUse[i] = at(byUse, i) * keep;
   // A surprise counts in part at first, and whole once it has come often: one bad block is no knee.
-  const expected = requests * Math.min(1, backgroundOf(lateness) + queueLateness(lateness, use));
+  const expected = requests * Math.min(1, lateness.background + queueLateness(lateness, use));
   const believed = Math.min(late, expected + SURPRISE * Math.sqrt(expected + 1));
   const place = 3 * Math.floor(use * USE_BINS);
   [requests, use * requests, believed].forEach((value, i) => {
     byUse[place + i] = at(byUse, place + i) + value;
   });
-  for (let step = 0; step < SCORING_STEPS; step++) fit(lateness);
+  lateness.background = backgroundOf(lateness);
+  fit(lateness); // one step a block: the fit of the block before is close
   lateness.lateSamples++;
 }
 
@@ -138,8 +139,7 @@ export function learnLateness(
  * E[late] = requests · (background + e^(a + b·x)) and x is use from the centre.
  */
 function fit(lateness: Lateness): void {
-  const { byUse, late } = lateness;
-  const background = backgroundOf(lateness);
+  const { byUse, late, background } = lateness;
   const [a, b] = [at(late, 0), at(late, 1)];
   let pullA = PRIOR_PRECISION[0] * (PRIOR[0] - a);
   let pullB = PRIOR_PRECISION[1] * (PRIOR[1] - b);

@@ -93,6 +93,8 @@ export interface Workload {
   /** log late ratio = a + slope·(ρ − 0.8): mean, information matrix and its weight. */
   late: number[];
   information: number[];
+  /** Share of requests that are late at whatever use. */
+  background: number;
   lateSamples: number;
   /** Requests, requests × use and late requests in each bin of use, in turn. */
   byUse: number[];

@@ -13,7 +13,6 @@ import { riskOf, type Situation } from './plan.ts';
 import { budgetBurn } from './price.ts';
 import { quantile } from './shape.ts';
 import type { DecisionRecord, Verdict } from './types.ts';
-import { backgroundOf } from './lateness.ts';
 import { startupSeconds } from './workload.ts';
 
 /** Numbers of pods shown on either side of the plan. */
@@ -132,7 +131,7 @@ function inputsOf(model: Model, plans: Plans): NonNullable<Decision['inputs']> {
       high: knee.value + 1.2816 * knee.deviation,
       samples: workload.lateSamples,
     },
-    backgroundLateRatio: backgroundOf(workload),
+    backgroundLateRatio: workload.background,
     startupSeconds: {
       value: startupSeconds(model, 0),
       low: startupSeconds(model, -1.2816),

@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest';
 import { createModel, type Model } from './index.ts';
 import { aPolicy, aSample, KNEE, POD, randomOf, T0 } from './testing.ts';
-import { backgroundOf } from './lateness.ts';
 import { kneeOf, learnWorkload } from './workload.ts';
 
 const spec = aPolicy();
@@ -52,14 +51,14 @@ const between = (low: number, high: number, blocks = 400): number[] =>
 test.each([0.7, 0.76, KNEE, 0.86])('a queue that breaks the SLO at %d is found', (knee) => {
   const model = learned(between(0.35, knee + 0.02), { queue: queueAt(knee) });
   expect(kneeOf(model, spec).value).toBeCloseTo(knee, 1);
-  expect(backgroundOf(model.workload)).toBeLessThan(1e-4);
+  expect(model.workload.background).toBeLessThan(1e-4);
 });
 
 test.each([0.001, 0.005, 0.02])(
   'requests that are late at any use, a share of %d of them, move the knee little',
   (share) => {
     const model = learned(between(0.25, 0.8), { queue: queueAt(KNEE), background: () => share });
-    expect(backgroundOf(model.workload) / share).toBeCloseTo(1, 1);
+    expect(model.workload.background / share).toBeCloseTo(1, 1);
     expect(kneeOf(model, spec).value).toBeGreaterThan(0.74);
     expect(kneeOf(model, spec).value).toBeLessThan(0.86);
   },
@@ -87,12 +86,12 @@ test.each([0.3, 0.45])(
   'a queue that breaks the SLO at %d of the CPU is one all the same',
   (knee) => {
     const model = learned(between(0.1, knee + 0.02), { queue: queueAt(knee) });
-    expect(backgroundOf(model.workload)).toBeLessThan(0.001);
+    expect(model.workload.background).toBeLessThan(0.001);
     expect(kneeOf(model, spec).value).toBeCloseTo(knee, 1);
   },
 );
 
 test('one level of use alone cannot tell a background from a queue', () => {
   const model = learned(new Array<number>(100).fill(0.45), { queue: () => 0.02 });
-  expect(backgroundOf(model.workload)).toBe(0);
+  expect(model.workload.background).toBe(0);
 });
