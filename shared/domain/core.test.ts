@@ -127,6 +127,23 @@ test('pods that burn their CPU while they warm up ask for no more of them', () =
   expect(burning!.podSeconds).toBeLessThan(1.25 * plain!.podSeconds);
 });
 
+test.each([
+  ['busier than the requests explain, nothing is taken away', 0.76, 8, 8],
+  ['as busy as expected, spare pods go', 0.375, 3, 7],
+])('after a rollout, with a CPU %s', (_what, cpuUtilization, least, most) => {
+  const { model } = live(() => 150, 900);
+  const pods = 8;
+  const startups = new Array<number>(pods).fill(STARTUP);
+  const replicas = { desired: pods, ready: pods, starting: 0, draining: 0 };
+  const last = Array.from({ length: 12 }, (_, beat) => {
+    const told = { cpuUtilization, replicas, startups: beat === 0 ? startups : [] };
+    const sample = sampleAt(900 + (beat + 1) * BEAT, 150, pods, { ...told, lateRatio: 0 });
+    return decide(model, sample, aPolicy(), options()).to;
+  });
+  expect(Math.min(...last)).toBeGreaterThanOrEqual(least);
+  expect(Math.min(...last)).toBeLessThanOrEqual(most);
+});
+
 test.each([5, 500])('a first guess of 50 requests/s is mended where a pod carries %d', (pod) => {
   const policy = aPolicy({ maxReplicas: 50 });
   const load = (seconds: number) => live(() => 4 * pod, seconds, { policy, podAt: () => pod });

@@ -1,5 +1,6 @@
 // The shield: what stands between a plan and a change. Up at once; down only when it is proven.
-import { RECENT_UP_BLOCKS, REFERENCE_MEAN, WARMUP_SEASONS } from './constants.ts';
+import { capacityKnown } from './capacity.ts';
+import { FRESH_MEAN, RECENT_UP_BLOCKS, REFERENCE_MEAN, WARMUP_SEASONS } from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
 import type { Plans } from './propose.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
@@ -15,6 +16,8 @@ const DIP_FAILURES = 0.05;
 const DIP_DEMAND = 0.8;
 /** A pod that has not become ready in this many start-up times is not coming. */
 const LATE_STARTS = 2;
+/** CPU this many times above the expected is not explained by the demand. */
+const UNEXPLAINED = 1.4;
 /** Outcomes after which coverage is judged, and how far it may be off at 90 %. */
 const COVERAGE_OUTCOMES = 60;
 const COVERAGE_TOLERANCE = 0.05;
@@ -86,6 +89,17 @@ function plainHpa(plans: Plans, spec: PolicySpec): number {
   return Math.ceil((cpuUtilization * replicas.ready * 100) / spec.targetCPUUtilizationPercentage);
 }
 
+/**
+ * CPU far above what the demand of the last block should need: a release or pods that warm up. The
+ * demand alone is then no reason to take pods away.
+ */
+function unexplained(model: Model, plans: Plans): boolean {
+  const { cpuUtilization: cpu, replicas } = plans.seen.sample;
+  if (cpu === null || model.demandUnit === 'pods' || !capacityKnown(model)) return false;
+  const expected = meanOf(model.series, FRESH_MEAN + 1) / (replicas.ready * plans.capacity);
+  return cpu > 0.5 && cpu > UNEXPLAINED * expected;
+}
+
 /** What forbids every scale-down on this beat, first reason first. */
 function forbidden(model: Model, plans: Plans, spec: PolicySpec, options: DecideOptions): Stop[] {
   const { seen } = plans;
@@ -98,6 +112,7 @@ function forbidden(model: Model, plans: Plans, spec: PolicySpec, options: Decide
     [seen.suspect, 'data-missing', 'a number of the telemetry cannot be true'],
     [!seen.fresh, 'data-stale', 'no new telemetry since the last decision'],
     [dipping(model, plans), 'outage-dip', 'failures rose while demand fell: not less demand'],
+    [unexplained(model, plans), 'censored-demand', 'CPU is busier than these requests explain'],
     [plans.guard.censoredPods > 0, 'censored-demand', 'CPU is full: demand is at least this'],
     [nowMs < warm, 'warm-up', 'installed a moment ago: nothing is taken away yet'],
     [nowMs < held, 'held-by-advice', 'an adviser asked to hold'],
