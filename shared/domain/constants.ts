@@ -7,6 +7,8 @@ export const MEANS_IN_BLOCKS = [0.27, 0.55, 1, 2, 4, 8, 20, 60, 240] as const;
 export const REFERENCE_MEAN = 4;
 /** The fresh mean: jumps and the guardrail look at it. */
 export const FRESH_MEAN = 1;
+/** The mean over one block. */
+export const BLOCK_MEAN = 2;
 /** Block = half a start-up time, at most this: a violating minute is decided in a quarter of one. */
 export const BLOCK_SECONDS_MAX = 15;
 /** Blocks are taken from this ladder, so that a drifting start-up time does not move them. */
@@ -92,11 +94,7 @@ export const LATE_SLOPE_PRIOR = 25;
 export const LATE_MINUTE = 0.01;
 /** Lateness of one block that makes its minute violating: the other blocks are not all as full. */
 export const LATE_BLOCK = 0.014;
-/** Bins of use from 0 to 1 in which late requests are counted: lateness doubles or triples over one. */
-export const USE_BINS = 25;
-/** Use at which lateness is centred: where knees usually are. */
-export const USE_CENTRE = 0.8;
-/** Memory of capacity and latency model, seconds: a few hours, so that a release is noticed. */
+/** Memory of the latency model, seconds: a few hours, so that a release is noticed. */
 export const WORKLOAD_MEMORY_SECONDS = 6 * 3600;
 
 /** Start-up before the first pod was seen to start, seconds, and its spread (log units). */

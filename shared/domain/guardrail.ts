@@ -1,5 +1,5 @@
 // The reactive guardrail: what the freshest demand certainly needs, whatever the forecast says.
-import { CERTAIN_DEVIATIONS, MEANS_IN_BLOCKS } from './constants.ts';
+import { BLOCK_MEAN, CERTAIN_DEVIATIONS, MEANS_IN_BLOCKS } from './constants.ts';
 import { fromLog } from './features.ts';
 import { at } from './maths.ts';
 import type { Model } from './model.ts';
@@ -44,9 +44,9 @@ function sampleSlope(model: Model): number {
 function meanSlope(model: Model): number {
   const { series } = model;
   const fresh = at(MEANS_IN_BLOCKS, 0) * series.blockSeconds;
-  const slow = at(MEANS_IN_BLOCKS, 2) * series.blockSeconds;
+  const slow = at(MEANS_IN_BLOCKS, BLOCK_MEAN) * series.blockSeconds;
   const noise = model.demandUnit === 'pods' ? 0 : Math.sqrt(meanOf(series, 0) / (2 * fresh));
-  const rise = meanOf(series, 0) - meanOf(series, 2) - CERTAIN_DEVIATIONS * noise;
+  const rise = meanOf(series, 0) - meanOf(series, BLOCK_MEAN) - CERTAIN_DEVIATIONS * noise;
   return Math.max(0, rise) / (slow - fresh);
 }
 

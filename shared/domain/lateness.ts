@@ -1,15 +1,13 @@
 // How late requests depend on use, and from it the knee: a Poisson regression on what is remembered
 // of each level of use, beside a background of requests that are late whatever the use.
-import {
-  LATE_MINUTE,
-  LATE_SLOPE_PRIOR,
-  USE_BINS,
-  USE_CENTRE,
-  WORKLOAD_MEMORY_SECONDS,
-} from './constants.ts';
+import { LATE_MINUTE, LATE_SLOPE_PRIOR, WORKLOAD_MEMORY_SECONDS } from './constants.ts';
 import { at, clamp, zeros } from './maths.ts';
 import type { Workload } from './model.ts';
 
+/** Bins of use from 0 to 1 in which late requests are counted: lateness doubles or triples over one. */
+const USE_BINS = 25;
+/** Use at which lateness is centred: where knees usually are. */
+const USE_CENTRE = 0.8;
 /** The prior: log lateness at the centre and its slope, and their deviations. */
 const PRIOR = [Math.log(LATE_MINUTE), LATE_SLOPE_PRIOR] as const;
 const PRIOR_PRECISION = [1 / 1.6 ** 2, 1 / 7 ** 2] as const;

@@ -1,6 +1,6 @@
 // The shield: what stands between a plan and a change. Up at once; down only when it is proven.
 import { capacityKnown } from './capacity.ts';
-import { FRESH_MEAN, RECENT_UP_BLOCKS, REFERENCE_MEAN, WARMUP_SEASONS } from './constants.ts';
+import { BLOCK_MEAN, RECENT_UP_BLOCKS, REFERENCE_MEAN, WARMUP_SEASONS } from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
 import type { Plans } from './propose.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
@@ -96,7 +96,7 @@ function plainHpa(plans: Plans, spec: PolicySpec): number {
 function unexplained(model: Model, plans: Plans): boolean {
   const { cpuUtilization: cpu, replicas } = plans.seen.sample;
   if (cpu === null || model.demandUnit === 'pods' || !capacityKnown(model)) return false;
-  const expected = meanOf(model.series, FRESH_MEAN + 1) / (replicas.ready * plans.capacity);
+  const expected = meanOf(model.series, BLOCK_MEAN) / (replicas.ready * plans.capacity);
   return cpu > 0.5 && cpu > UNEXPLAINED * expected;
 }
 
