@@ -40,6 +40,8 @@ export interface LoadOptions {
 const GRID_SECONDS = 5; // of the Brownian bridge
 const COARSE_SECONDS = 60; // `steps`: intervals up to this long are constant
 const VARIANCE_HALF_WINDOW = 15; // intervals on either side that tell the local roughness
+const RESCALE_ROUNDS = 30;
+const RESCALE_TOLERANCE = 1e-3; // log units: a jump smaller than this is none
 const MAX_SECONDS = 400 * 86_400;
 
 /** Pods the 99.9th percentile of a trace shall need, and at which use. */
@@ -91,43 +93,69 @@ function bridge(points: number, variance: number, random: Random): Float64Array 
   return path.map((value, i) => value - (end * i) / points);
 }
 
+/** Where the middle of grid step `j` lies between two midpoints of intervals. */
+function placeOf(j: number, trace: Trace): { left: number; share: number } {
+  const position = ((j + 0.5) * GRID_SECONDS) / trace.stepSeconds - 0.5;
+  const left = Math.min(trace.rps.length - 2, Math.max(0, Math.floor(position)));
+  return { left, share: Math.min(1, Math.max(0, position - left)) };
+}
+
+/** Linear between values at the midpoints. */
+const between = (values: Float64Array, { left, share }: { left: number; share: number }): number =>
+  at(values, left) * (1 - share) + at(values, left + 1) * share;
+
 /** log-linear between the midpoints of the intervals plus a bridge, on a grid of 5 s. */
 function roughGrid(trace: Trace, random: Random): Float64Array {
   const logs = logRates(trace);
   const roughness = localRoughness(trace, logs);
-  const step = trace.stepSeconds;
-  const perStep = Math.max(1, Math.round(step / GRID_SECONDS));
-  const grid = new Float64Array(Math.floor((logs.length * step) / GRID_SECONDS));
+  const perStep = Math.max(1, Math.round(trace.stepSeconds / GRID_SECONDS));
+  const grid = new Float64Array(Math.floor((logs.length * trace.stepSeconds) / GRID_SECONDS));
   let segment = -1;
   let noise: Float64Array = new Float64Array(2);
   for (let j = 0; j < grid.length; j += 1) {
-    const position = ((j + 0.5) * GRID_SECONDS) / step - 0.5; // in midpoints
-    const i = Math.min(logs.length - 2, Math.max(0, Math.floor(position)));
-    const share = Math.min(1, Math.max(0, position - i));
-    if (i !== segment) {
-      noise = bridge(perStep, at(roughness, i), random);
-      segment = i;
+    const place = placeOf(j, trace);
+    if (place.left !== segment) {
+      segment = place.left;
+      noise = bridge(perStep, at(roughness, segment), random);
     }
-    const rough = at(noise, Math.round(share * perStep));
-    grid[j] = Math.exp(at(logs, i) + (at(logs, i + 1) - at(logs, i)) * share + rough);
+    // Steps of the grid lie between two points of the bridge: always the one before.
+    grid[j] = Math.exp(between(logs, place) + at(noise, Math.round(place.share * perStep - 0.25)));
   }
   return grid;
 }
 
-/** Rescales the grid so that every interval of the trace keeps its true mean. */
-function keepMeans(trace: Trace, grid: Float64Array): void {
-  const sums = new Float64Array(trace.rps.length);
-  const counts = new Float64Array(trace.rps.length);
-  const intervalOf = (j: number): number =>
-    Math.min(trace.rps.length - 1, Math.floor(((j + 0.5) * GRID_SECONDS) / trace.stepSeconds));
+/** Factor by which each interval of the grid misses its mean in the trace. */
+function missing(trace: Trace, grid: Float64Array, means: Float64Array): Float64Array {
+  const sums = new Float64Array(means.length);
+  const counts = new Float64Array(means.length);
   for (let j = 0; j < grid.length; j += 1) {
-    const i = intervalOf(j);
+    const i = intervalOf(j, trace);
     sums[i] = at(sums, i) + at(grid, j);
     counts[i] = at(counts, i) + 1;
   }
+  return means.map((mean, i) => (mean * at(counts, i)) / at(sums, i));
+}
+
+const intervalOf = (j: number, { rps, stepSeconds }: Trace): number =>
+  Math.min(rps.length - 1, Math.floor(((j + 0.5) * GRID_SECONDS) / stepSeconds));
+
+/**
+ * Rescales the grid until every interval of the trace has its true mean. The factors stand at the
+ * midpoints and are interpolated, round by round: one factor for a whole interval would make the rate
+ * jump at its ends, by a third in traces of ten minutes. A last such factor takes out what is left.
+ */
+function keepMeans(trace: Trace, grid: Float64Array): void {
+  const positive = logRates(trace).map(Math.exp);
+  for (let round = 0; round < RESCALE_ROUNDS; round += 1) {
+    const factors = missing(trace, grid, positive).map(Math.log);
+    if (factors.every((factor) => Math.abs(factor) < RESCALE_TOLERANCE)) break;
+    for (let j = 0; j < grid.length; j += 1) {
+      grid[j] = at(grid, j) * Math.exp(between(factors, placeOf(j, trace)));
+    }
+  }
+  const left = missing(trace, grid, trace.rps);
   for (let j = 0; j < grid.length; j += 1) {
-    const i = intervalOf(j);
-    grid[j] = (at(grid, j) * at(trace.rps, i) * at(counts, i)) / at(sums, i);
+    grid[j] = at(grid, j) * at(left, intervalOf(j, trace));
   }
 }
 

@@ -66,6 +66,32 @@ test.each<[path: 'rough' | 'steps', stepSeconds: number]>([
   });
 });
 
+test.each([60, 300, 600])(
+  'a rough path of %i s intervals does not jump where they meet',
+  (stepSeconds) => {
+    const random = createRandom(3, 'trace');
+    let level = 0;
+    const rps = Float64Array.from({ length: 400 }, () => {
+      level = 0.9 * level + 0.2 * random.normal();
+      return 20 * Math.exp(level);
+    });
+    const { rate } = createLoad(
+      { name: 't', stepSeconds, rps, notes: [] },
+      { path: 'rough', seed: 1, scale: 2 },
+    );
+    const squares = { ends: 0, inside: 0 };
+    const counts = { ends: 0, inside: 0 };
+    for (let t = 5; t < rate.length; t += 5) {
+      const where = t % stepSeconds === 0 ? 'ends' : 'inside';
+      squares[where] += Math.log((rate[t] ?? 0) / (rate[t - 1] ?? 0)) ** 2;
+      counts[where] += 1;
+    }
+    const ratio = squares.ends / counts.ends / (squares.inside / counts.inside);
+    expect(ratio).toBeLessThan(1.5);
+    expect(ratio).toBeGreaterThan(0.6);
+  },
+);
+
 test('another seed is another path and other arrivals, the same seed is the same', () => {
   const trace = synthesize('daily', 1, 1);
   const load = (seed: number) => createLoad(trace, { path: 'rough', seed, scale: 1 });
