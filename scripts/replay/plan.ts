@@ -5,7 +5,7 @@ import type { Job } from './job.ts';
 import type { Grade } from './telemetry.ts';
 
 /** `free`: a scale-down hardly costs anything. `capped`: the default, some three times the changes of an HPA. */
-const CHURN_PRICES = { free: 0.05, capped: 0.5 } as const;
+const CHURN_PRICES = { free: 0.05, capped: 0.7 } as const;
 export type Churn = keyof typeof CHURN_PRICES;
 export const CHURNS: readonly Churn[] = ['capped', 'free'];
 

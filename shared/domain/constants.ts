@@ -77,9 +77,11 @@ export const OVERLOAD_MAX = 0.3;
  * draining before and after it serves (two thirds of a minute); one that is there would pay them again.
  */
 export const START_PRICE = 2;
-export const KEEP_PRICE = 0.4;
-/** Price of a scale-down, mean-fleet-minutes per mean pod: 30 s of one pod. */
-export const CHURN_PRICE = 0.5;
+export const KEEP_PRICE = 0.5;
+/** Price of a scale-down, mean-fleet-minutes per mean pod: 42 s of one pod. */
+export const CHURN_PRICE = 0.7;
+/** How much less than START_PRICE the further pods of one change must earn, per price of a change. */
+export const ORDER_REACH = 6;
 /** The largest answer of the last so many blocks is kept when going down. */
 export const RECENT_UP_BLOCKS = 0.67;
 

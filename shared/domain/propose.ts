@@ -1,6 +1,13 @@
 // What is proposed before anything forbids it: from forecast, price, knee and guardrail the best numbers
 // of pods.
-import { HORIZON_SECONDS_MAX, KEEP_PRICE, SAFE_OVERLOAD, START_PRICE, Z90 } from './constants.ts';
+import {
+  HORIZON_SECONDS_MAX,
+  KEEP_PRICE,
+  ORDER_REACH,
+  SAFE_OVERLOAD,
+  START_PRICE,
+  Z90,
+} from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
 import { forecastNow, rememberForecast, tailOfForecaster, type Outlook } from './forecast.ts';
 import { guardOf, surpriseLevel, type Guard } from './guardrail.ts';
@@ -35,14 +42,17 @@ export interface Plans {
 /** Mean plus 1.28 deviations: p90 of a delay, zero while unknown. */
 const p90 = (stats: readonly number[]): number => at(stats, 0) + Z90 * Math.sqrt(at(stats, 1));
 
-/** Parts of the control delay, seconds. */
+/**
+ * Parts of the control delay, seconds. Start-up by its median: a horizon to its p90 costs more for the
+ * late half of the pods than it saves.
+ */
 function delayParts(model: Model, sample: Sample, ageSeconds: number) {
   return {
     telemetrySeconds: ageSeconds,
     intervalSeconds: sample.intervalMs / 1000,
     chainSeconds: p90(model.delay.chain),
     applySeconds: p90(model.delay.apply),
-    startupSeconds: startupSeconds(model),
+    startupSeconds: startupSeconds(model, 0),
   };
 }
 
@@ -103,8 +113,8 @@ export function planAll(model: Model, seen: Seen, { spec, options }: Asked): Pla
   const knee = kneeOf(model, spec);
   const up = situation(model, spec, knee.used, base * at(MULTIPLIERS, choice.greedy));
   const keep = keeping(model, up);
-  const ahead = (seen.ageSeconds ?? 0) + horizon - delay.startupSeconds + startupSeconds(model, 0);
-  const guard = guardOf(model, sample, before, ahead + model.series.windowSeconds / 2);
+  const ahead = (seen.ageSeconds ?? 0) + horizon + model.series.windowSeconds / 2;
+  const guard = guardOf(model, sample, before, ahead);
   const most = spec.maxReplicas;
   const plans = {
     seen,
@@ -131,6 +141,18 @@ function explored(model: Model, plans: Plans, base: number, { spec, options }: A
   const safe = riskOf(plans.keep, Math.max(upPods, keepPods)) <= SAFE_OVERLOAD;
   if (options.explore === 'safe' && !safe) return { ...plans, action: plans.greedy };
   return { ...plans, upPods, keepPods };
+}
+
+/**
+ * How far up to go once the fleet goes up at all: as a change has a price of its own, the next pods go
+ * with it for less than they would have to earn alone (the order-up-to level of an (s, S) policy, Scarf
+ * 1960).
+ */
+export function orderPods(model: Model, plans: Plans, spec: PolicySpec): number {
+  if (model.off.includes('churn')) return plans.upPods;
+  const k = priceOf(model) * at(MULTIPLIERS, plans.action);
+  const podPrice = plans.up.podPrice / (1 + ORDER_REACH * model.churnPrice);
+  return Math.max(plans.upPods, podsOf(model, { ...plans.up, k, podPrice }, spec.maxReplicas));
 }
 
 function guardPods(model: Model, guard: Guard, plan: Situation): number {

@@ -2,13 +2,14 @@
 import { capacityKnown } from './capacity.ts';
 import { BLOCK_MEAN, RECENT_UP_BLOCKS, REFERENCE_MEAN, WARMUP_SEASONS } from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
-import type { Plans } from './propose.ts';
+import { orderPods, type Plans } from './propose.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
 import { at } from './maths.ts';
 import type { Model } from './model.ts';
 import { riskOf, totalOf } from './plan.ts';
 import { meanOf } from './series.ts';
 import type { Constraint, DecideOptions, Reason } from './types.ts';
+import { startupSeconds } from './workload.ts';
 
 /** Failed requests beyond this share, with falling demand, are an outage and not less demand. */
 const DIP_FAILURES = 0.05;
@@ -35,7 +36,7 @@ type Stop = Pick<Constraint, 'name' | 'detail'>;
 /** Pods that should have been ready by now and are not: they carry nothing, so more are needed. */
 function lateStarters(model: Model, plans: Plans): number {
   const { plan } = model;
-  const since = plans.seen.sample.atMs - LATE_STARTS * plans.delay.startupSeconds * 1000;
+  const since = plans.seen.sample.atMs - LATE_STARTS * startupSeconds(model) * 1000;
   while (plan.addedMs.length > 0 && at(plan.addedMs, 0) < since) {
     plan.addedMs.shift();
     plan.added.shift();
@@ -220,7 +221,11 @@ function note(model: Model, nowMs: number, from: number, to: number): void {
 /** What is wanted before anything forbids it: UP and the guardrail, or KEEP on the way down. */
 function want(model: Model, plans: Plans, spec: PolicySpec, from: number): Trail {
   const trail = new Trail(plans.upPods);
-  trail.move(Math.max(plans.upPods, plans.guardPods), {
+  if (plans.upPods > from) {
+    const detail = 'one change instead of several: a change has a price too';
+    trail.move(orderPods(model, plans, spec), { name: 'churn', detail });
+  }
+  trail.move(Math.max(trail.to, plans.guardPods), {
     name: plans.guard.censoredPods > 0 ? 'censored-demand' : 'guardrail',
     detail: `what is certain now needs ${plans.guardPods}`,
   });
