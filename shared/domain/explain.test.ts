@@ -32,6 +32,13 @@ const AHEAD = 'demand in 17 s is 80 % likely at most 45 req/s';
 test.each<[verdict: Parameters<typeof said>[0], words: string]>([
   [{ from: 0, to: 1 }, `0 pods for 40 req/s. Adding 1 now: ${AHEAD}; without it overload`],
   [{ from: 1, to: 3 }, `1 pod for 40 req/s. Adding 2 now: ${AHEAD}; without them overload`],
+  [
+    {
+      ...{ from: 1, to: 4 },
+      constraints: [{ name: 'churn', from: 2, to: 4, detail: 'a change has a price too' }],
+    },
+    '% likely. 2 of them save another change soon.',
+  ],
   [{ from: 0, to: 1, reason: 'guardrail' }, '1 is certainly needed.'],
   [{ from: 6, to: 1 }, `Removing 5: ${AHEAD}, which 1 carries; overload stays 4.0 % likely.`],
   [{ from: 2, to: 2 }, `Holding: ${AHEAD}, and the risk and the cost are least here.`],

@@ -53,6 +53,14 @@ function aheadWords({ forecast, sample }: Explained): string {
   return `demand in ${seconds} s is 80 % likely at most ${rate(forecast.q80)} ${unit}`;
 }
 
+/** Which of the added pods are there to save a change, in words; empty where none is. */
+function alongWords({ constraints, to }: Verdict): string {
+  const order = constraints.find(({ name }) => name === 'churn');
+  if (order === undefined || order.to !== to) return '';
+  const along = order.to - order.from;
+  return ` ${along} of them ${numbered(along, 'saves', 'save')} another change soon.`;
+}
+
 function changeWords(explained: Explained): string {
   const { verdict, forecast } = explained;
   const change = verdict.to - verdict.from;
@@ -63,7 +71,7 @@ function changeWords(explained: Explained): string {
   }
   if (change > 0 && forecast !== undefined) {
     const risk = percent(forecast.overloadBefore);
-    return `Adding ${change} now: ${ahead}; without ${numbered(change, 'it', 'them')} overload would be ${risk} likely.`;
+    return `Adding ${change} now: ${ahead}; without ${numbered(change, 'it', 'them')} overload would be ${risk} likely.${alongWords(verdict)}`;
   }
   if (change > 0) return `Raising ${word} to ${verdict.to}.`;
   const after =
