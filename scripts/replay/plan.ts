@@ -5,8 +5,8 @@ import type { Job } from './job.ts';
 import type { Grade } from './telemetry.ts';
 
 /** `free`: a scale-down hardly costs anything. `capped`: the default, some three times the changes of an HPA. */
-const CHURN_PRICES = { free: 0.05, capped: 0.7 } as const;
-export type Churn = keyof typeof CHURN_PRICES;
+export type Churn = 'free' | 'capped';
+const FREE: Partial<Ours> = { churnPrice: 0.05 };
 export const CHURNS: readonly Churn[] = ['capped', 'free'];
 
 /** K₀ of our curves: close together where the peers' costs lie. */
@@ -86,13 +86,15 @@ const ours = (k0: number | null, fields: Partial<Ours> = {}): Ours => ({
 });
 
 const curveOf = (churn: Churn, quick: boolean): Ours[] =>
-  (quick ? QUICK_PRICES : PRICES)[churn].map((k0) => ours(k0, { churnPrice: CHURN_PRICES[churn] }));
+  (quick ? QUICK_PRICES : PRICES)[churn].map((k0) => ours(k0, churn === 'free' ? FREE : {}));
 
 /** The curve of a scenario whose changes are priced so. */
 export const curveIn = (scenario: Scenario, churn: Churn): Ours[] =>
   scenario.contenders.filter(
     (contender): contender is Ours =>
-      contender.kind === 'ours' && contender.churnPrice === CHURN_PRICES[churn],
+      contender.kind === 'ours' &&
+      contender.k0 !== null &&
+      (contender.churnPrice === undefined) === (churn === 'capped'),
   );
 
 const over = (own: OwnAutoscaler, quick: boolean): Ours[] =>
@@ -170,9 +172,8 @@ function floors(options: BenchOptions): Scenario {
 
 /** The core without each of its parts in turn; one seed of a week tells enough. */
 function ablations(): Scenario {
-  const free = { churnPrice: CHURN_PRICES.free };
   const without = (off: readonly Part[]): Ours[] =>
-    ABLATION_PRICES.map((k0) => ours(k0, { ...free, off }));
+    ABLATION_PRICES.map((k0) => ours(k0, { ...FREE, off }));
   return {
     id: 'ablations',
     condition: { ...DEFAULT_CONDITION, days: SIDE_DAYS },
@@ -181,7 +182,7 @@ function ablations(): Scenario {
       ...['oracle', 'HPA-70', 'KPA-70', 'textbook-Q'].map(peer),
       ...without([]),
       ...PARTS.map((part) => without([part])).flat(),
-      ...ABLATION_PRICES.map((k0) => ours(k0, { ...free, prior: 'none' })),
+      ...ABLATION_PRICES.map((k0) => ours(k0, { ...FREE, prior: 'none' })),
     ],
   };
 }

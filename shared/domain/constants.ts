@@ -78,8 +78,8 @@ export const OVERLOAD_MAX = 0.3;
  */
 export const START_PRICE = 2;
 export const KEEP_PRICE = 0.5;
-/** Price of a scale-down, mean-fleet-minutes per mean pod: 42 s of one pod. */
-export const CHURN_PRICE = 0.7;
+/** Price of a scale-down at the default price, mean-fleet-minutes per mean pod: 45 s of one pod. */
+export const CHURN_PRICE = 0.75;
 /** How much less than START_PRICE the further pods of one change must earn, per price of a change. */
 export const ORDER_REACH = 6;
 /** The largest answer of the last so many blocks is kept when going down. */

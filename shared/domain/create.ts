@@ -1,18 +1,11 @@
 // Making, reading and refusing the learned document.
-import {
-  ACTIONS,
-  CHURN_PRICE,
-  FEATURES,
-  SCALE_LEVELS,
-  SCALE_START,
-  SHAPE_BINS,
-} from './constants.ts';
+import { ACTIONS, FEATURES, SCALE_LEVELS, SCALE_START, SHAPE_BINS } from './constants.ts';
 import { NimbusError } from '../errors.ts';
 import type { PolicySpec } from '../events/index.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
 import { zeros } from './maths.ts';
 import type { Forecaster, Model, Part, Told, Workload } from './model.ts';
-import { basePrice } from './price.ts';
+import { basePrice, churnPrice } from './price.ts';
 import { newSeries } from './series.ts';
 import { newWorkload } from './workload.ts';
 
@@ -34,7 +27,7 @@ export interface ModelOptions {
   readonly k0?: number;
   /** Whether λ follows the burn of the budget; true unless given. */
   readonly adaptPrice?: boolean;
-  /** Price of a scale-down; CHURN_PRICE unless given. */
+  /** Price of a scale-down; follows `k0` unless given. */
   readonly churnPrice?: number;
   /** Parts to leave out (ablations of the bench). */
   readonly off?: readonly Part[];
@@ -142,13 +135,13 @@ const learnedBefore = (
 /** A new model of one target, from the shipped prior where one is given. */
 export function createModel(spec: PolicySpec, options: ModelOptions = {}): Model {
   const { prior, ...given } = options;
-  const chosen = { k0: basePrice(spec), adaptPrice: true, churnPrice: CHURN_PRICE, ...given };
+  const k0 = given.k0 ?? basePrice(spec);
   return {
     schema: SCHEMA,
     ...learnedBefore(prior),
-    k0: chosen.k0,
-    adaptPrice: chosen.adaptPrice,
-    churnPrice: chosen.churnPrice,
+    k0,
+    adaptPrice: given.adaptPrice ?? true,
+    churnPrice: given.churnPrice ?? churnPrice(k0),
     off: [...(given.off ?? [])],
     startedAtMs: 0,
     lastAtMs: 0,

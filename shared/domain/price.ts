@@ -1,6 +1,7 @@
 // The price of a violating minute: K = K₀ · e^λ, with λ a slow integral controller on how fast the
 // error budget is burnt.
 import {
+  CHURN_PRICE,
   DEFAULT_BUDGET_PERCENT,
   LAMBDA_GAIN,
   LAMBDA_MAX,
@@ -26,6 +27,12 @@ const MINUTES_MIN = 60;
 /** K₀ of a policy: half the budget is twice the price. */
 export const basePrice = (spec: PolicySpec): number =>
   (PRICE_AT_DEFAULT * DEFAULT_BUDGET_PERCENT) / spec.slo.violatingMinutesPercent;
+
+/**
+ * Price of a scale-down: it follows the root of K₀, so that a tighter budget buys pods and not changes,
+ * of which there are then about as many at any price.
+ */
+export const churnPrice = (k0: number): number => CHURN_PRICE * Math.sqrt(k0 / PRICE_AT_DEFAULT);
 
 /** Weight of a minute of late requests against a violating minute: each in its own budget. */
 export const lateWeight = (spec: PolicySpec): number =>
