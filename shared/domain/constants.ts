@@ -80,6 +80,8 @@ export const START_PRICE = 2;
 export const KEEP_PRICE = 0.5;
 /** Price of a scale-down at the default price, mean-fleet-minutes per mean pod: 45 s of one pod. */
 export const CHURN_PRICE = 0.75;
+/** Share of it that a floor pays: the autoscaler above smooths what reaches the pods. */
+export const FLOOR_CHURN = 0.2;
 /** How much less than START_PRICE the further pods of one change must earn, per price of a change. */
 export const ORDER_REACH = 6;
 /** The largest answer of the last so many blocks is kept when going down. */

@@ -3,6 +3,7 @@
 import {
   CHURN_PRICE,
   DEFAULT_BUDGET_PERCENT,
+  FLOOR_CHURN,
   LAMBDA_GAIN,
   LAMBDA_MAX,
   LAMBDA_WORTH,
@@ -33,6 +34,10 @@ export const basePrice = (spec: PolicySpec): number =>
  * of which there are then about as many at any price.
  */
 export const churnPrice = (k0: number): number => CHURN_PRICE * Math.sqrt(k0 / PRICE_AT_DEFAULT);
+
+/** The same in the mode of the policy. */
+export const churnPriceIn = (model: Model, { mode }: PolicySpec): number =>
+  mode === 'floor' ? FLOOR_CHURN * model.churnPrice : model.churnPrice;
 
 /** Weight of a minute of late requests against a violating minute: each in its own budget. */
 export const lateWeight = (spec: PolicySpec): number =>

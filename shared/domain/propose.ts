@@ -15,7 +15,7 @@ import { at } from './maths.ts';
 import type { Model } from './model.ts';
 import type { Seen } from './observe.ts';
 import { bestPods, riskOf, type Situation } from './plan.ts';
-import { priceOf } from './price.ts';
+import { churnPriceIn, priceOf } from './price.ts';
 import { chooseAction, MULTIPLIERS } from './q-learning.ts';
 import { quantile } from './shape.ts';
 import type { DecideOptions, Sample } from './types.ts';
@@ -151,7 +151,7 @@ function explored(model: Model, plans: Plans, base: number, { spec, options }: A
 export function orderPods(model: Model, plans: Plans, spec: PolicySpec): number {
   if (model.off.includes('churn')) return plans.upPods;
   const k = priceOf(model) * at(MULTIPLIERS, plans.action);
-  const podPrice = plans.up.podPrice / (1 + ORDER_REACH * model.churnPrice);
+  const podPrice = plans.up.podPrice / (1 + ORDER_REACH * churnPriceIn(model, spec));
   return Math.max(plans.upPods, podsOf(model, { ...plans.up, k, podPrice }, spec.maxReplicas));
 }
 

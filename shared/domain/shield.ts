@@ -7,6 +7,7 @@ import { COVERAGE_LEVELS } from './forecast.ts';
 import { at } from './maths.ts';
 import type { Model } from './model.ts';
 import { riskOf, totalOf } from './plan.ts';
+import { churnPriceIn } from './price.ts';
 import { meanOf } from './series.ts';
 import type { Constraint, DecideOptions, Reason } from './types.ts';
 import { startupSeconds } from './workload.ts';
@@ -138,13 +139,18 @@ function provenPods(model: Model, plans: Plans, from: number, wanted: number): n
  * What keeping spare pods has cost against what a change costs: ski rental, at most twice the best
  * (Karlin et al. 1988).
  */
-function worthDropping(model: Model, plans: Plans, from: number, to: number): boolean {
+function worthDropping(
+  model: Model,
+  plans: Plans,
+  { spec, from }: { spec: PolicySpec; from: number },
+  to: number,
+): boolean {
   if (model.off.includes('churn')) return true;
   const { keep } = plans;
   const gain = Math.max(0, totalOf(keep, from) - totalOf(keep, to));
   const minutes = Math.max(plans.seen.elapsedSeconds, plans.delay.intervalSeconds) / 60;
   model.plan.regret += gain * minutes;
-  return model.plan.regret >= model.churnPrice / keep.mean;
+  return model.plan.regret >= churnPriceIn(model, spec) / keep.mean;
 }
 
 const currentOf = (model: Model, plans: Plans, spec: PolicySpec): number =>
@@ -184,7 +190,7 @@ function lower(
     const detail = `${seconds} s of ${spec.cooldownSeconds} s since the last change, and not proven safe`;
     trail.move(proven, { name: 'cooldown', detail });
   }
-  if (trail.to < from && !worthDropping(model, plans, from, trail.to)) {
+  if (trail.to < from && !worthDropping(model, plans, context, trail.to)) {
     trail.move(from, { name: 'churn', detail: 'the saving does not pay for the change yet' });
   }
 }
