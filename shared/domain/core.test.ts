@@ -31,6 +31,7 @@ function live(
     restartAt?: number;
     policy?: PolicySpec;
     off?: Part[];
+    churnPrice?: number;
     /** Requests/s that a pod carries at second t; POD unless given. */
     podAt?: (second: number) => number;
     /** Seconds in which a pod is three times slower and burns its CPU. */
@@ -39,7 +40,12 @@ function live(
 ): Run {
   const spec = setting.policy ?? aPolicy();
   const random = randomOf(7);
-  let model = createModel(spec, { prior: shippedPrior, off: setting.off ?? [] });
+  const { off = [], churnPrice } = setting;
+  let model = createModel(spec, {
+    prior: shippedPrior,
+    off,
+    ...(churnPrice === undefined ? {} : { churnPrice }),
+  });
   const warmUp = setting.warmUp ?? 0;
   let warming: number[] = [];
   let ready = 2;
@@ -118,6 +124,31 @@ test.each([
   const [before, after] = [load(1200 + 180), load(2400)];
   expect(after.violatingSeconds - before.violatingSeconds).toBeLessThanOrEqual(5);
   expect(after.verdicts.at(-1)?.to).toBeLessThanOrEqual(most);
+});
+
+test('a price on changes makes fewer of them, in larger steps up, and lets no more requests be late', () => {
+  const random = randomOf(3);
+  let level = 0;
+  const demand = Array.from({ length: 3600 }, () => {
+    level = 0.99 * level + 0.04 * (random() - 0.5);
+    return 300 * Math.exp(level);
+  });
+  const runs = [0, undefined].map((churnPrice) =>
+    live((t) => demand[t] ?? 0, demand.length, churnPrice === undefined ? {} : { churnPrice }),
+  );
+  const [free, priced] = runs.map(({ verdicts, violatingSeconds }) => {
+    const steps = verdicts.map(({ from, to }) => to - from).filter((step) => step !== 0);
+    const up = steps.filter((step) => step > 0);
+    return {
+      changes: steps.length,
+      stepUp: up.reduce((sum, step) => sum + step, 0) / up.length,
+      violatingSeconds,
+    };
+  });
+  if (free === undefined || priced === undefined) throw new Error('two runs were asked for');
+  expect(priced.changes).toBeLessThan(0.7 * free.changes);
+  expect(priced.stepUp).toBeGreaterThan(1.2 * free.stepUp);
+  expect(priced.violatingSeconds).toBeLessThanOrEqual(free.violatingSeconds);
 });
 
 test('pods that burn their CPU while they warm up ask for no more of them', () => {

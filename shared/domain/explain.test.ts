@@ -39,6 +39,13 @@ test.each<[verdict: Parameters<typeof said>[0], words: string]>([
     },
     '% likely. 2 of them save another change soon.',
   ],
+  [
+    {
+      ...{ from: 3, to: 5 },
+      constraints: [{ name: 'not-ready', from: 3, to: 5, detail: '2 should be ready by now' }],
+    },
+    'Adding 2 now: 2 should be ready by now.',
+  ],
   [{ from: 0, to: 1, reason: 'guardrail' }, '1 is certainly needed.'],
   [{ from: 6, to: 1 }, `Removing 5: ${AHEAD}, which 1 carries; overload stays 4.0 % likely.`],
   [{ from: 2, to: 2 }, `Holding: ${AHEAD}, and the risk and the cost are least here.`],

@@ -61,26 +61,37 @@ function alongWords({ constraints, to }: Verdict): string {
   return ` ${along} of them ${numbered(along, 'saves', 'save')} another change soon.`;
 }
 
+function addingWords(explained: Explained, change: number): string {
+  const { verdict, forecast } = explained;
+  const adding = `Adding ${change} now`;
+  if (verdict.reason === 'guardrail') {
+    return `${adding}: demand rises faster than the forecast, ${verdict.to} ${numbered(verdict.to, 'is', 'are')} certainly needed.`;
+  }
+  const stuck = verdict.constraints.find(({ name }) => name === 'not-ready');
+  if (stuck !== undefined && stuck.from <= verdict.from) return `${adding}: ${stuck.detail}.`;
+  if (forecast === undefined) {
+    return `Raising ${explained.mode === 'floor' ? 'the floor' : 'it'} to ${verdict.to}.`;
+  }
+  const risk = percent(forecast.overloadBefore);
+  return `${adding}: ${aheadWords(explained)}; without ${numbered(change, 'it', 'them')} overload would be ${risk} likely.${alongWords(verdict)}`;
+}
+
 function changeWords(explained: Explained): string {
   const { verdict, forecast } = explained;
   const change = verdict.to - verdict.from;
-  const ahead = aheadWords(explained);
-  const word = explained.mode === 'floor' ? 'the floor' : 'it';
-  if (change > 0 && verdict.reason === 'guardrail') {
-    return `Adding ${change} now: demand rises faster than the forecast, ${verdict.to} ${numbered(verdict.to, 'is', 'are')} certainly needed.`;
-  }
-  if (change > 0 && forecast !== undefined) {
-    const risk = percent(forecast.overloadBefore);
-    return `Adding ${change} now: ${ahead}; without ${numbered(change, 'it', 'them')} overload would be ${risk} likely.${alongWords(verdict)}`;
-  }
-  if (change > 0) return `Raising ${word} to ${verdict.to}.`;
+  if (change > 0) return addingWords(explained, change);
   const after =
     forecast === undefined ? '' : `; overload stays ${percent(forecast.overloadAfter)} likely`;
-  return `Removing ${-change}: ${ahead}, which ${verdict.to} ${numbered(verdict.to, 'carries', 'carry')}${after}.`;
+  return `Removing ${-change}: ${aheadWords(explained)}, which ${verdict.to} ${numbered(verdict.to, 'carries', 'carry')}${after}.`;
 }
 
 /** What kept pods that were to go: saying that their number is best would not be true. */
-const KEPT: ReadonlySet<string> = new Set(['churn', 'outage-dip', 'censored-demand']);
+const KEPT: ReadonlySet<string> = new Set([
+  'churn',
+  'outage-dip',
+  'censored-demand',
+  'unexplained-cpu',
+]);
 
 function holdWords(explained: Explained): string {
   const { verdict } = explained;

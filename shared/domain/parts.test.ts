@@ -7,7 +7,7 @@ import { correct, dot, gainOf } from './regression.ts';
 import { score } from './reward.ts';
 import { blockSeconds } from './series.ts';
 import { addToShape, quantile, survivalAt, tailOf } from './shape.ts';
-import { basePrice } from './price.ts';
+import { basePrice, churnPriceIn } from './price.ts';
 import { capacityOf } from './capacity.ts';
 import { kneeOf } from './workload.ts';
 import { zeros } from './maths.ts';
@@ -97,6 +97,13 @@ test('a pod that is there is kept where it would not be started', () => {
 test('half the budget is twice the price', () => {
   const strict = { ...spec, slo: { ...spec.slo, violatingMinutesPercent: 0.15 } };
   expect(basePrice(strict)).toBeCloseTo(2 * basePrice(spec), 9);
+});
+
+test('the price of a change follows the root of the price, and a floor pays a fifth of it', () => {
+  const model = createModel(spec, { k0: 13 });
+  expect(createModel(spec, { k0: 52 }).churnPrice / model.churnPrice).toBeCloseTo(2);
+  expect(churnPriceIn(model, { ...spec, mode: 'act' })).toBe(model.churnPrice);
+  expect(churnPriceIn(model, { ...spec, mode: 'floor' })).toBeCloseTo(model.churnPrice / 5);
 });
 
 test('before latency has spoken the planner fills pods to the CPU target and doubts its knee', () => {

@@ -114,7 +114,7 @@ function forbidden(model: Model, plans: Plans, spec: PolicySpec, options: Decide
     [seen.suspect, 'data-missing', 'a number of the telemetry cannot be true'],
     [!seen.fresh, 'data-stale', 'no new telemetry since the last decision'],
     [dipping(model, plans), 'outage-dip', 'failures rose while demand fell: not less demand'],
-    [unexplained(model, plans), 'censored-demand', 'CPU is busier than these requests explain'],
+    [unexplained(model, plans), 'unexplained-cpu', 'CPU is busier than these requests explain'],
     [plans.guard.censoredPods > 0, 'censored-demand', 'CPU is full: demand is at least this'],
     [nowMs < warm, 'warm-up', 'installed a moment ago: nothing is taken away yet'],
     [nowMs < held, 'held-by-advice', 'an adviser asked to hold'],
@@ -236,7 +236,8 @@ function want(model: Model, plans: Plans, spec: PolicySpec, from: number): Trail
     detail: `what is certain now needs ${plans.guardPods}`,
   });
   const late = spec.mode === 'act' ? lateStarters(model, plans) : 0;
-  trail.to += late;
+  const detail = `${late} of the starting pods should be ready by now, or somebody else started them`;
+  trail.move(trail.to + late, { name: 'not-ready', detail });
   const kept = recentUp(model, trail.to, plans.seen.sample.atMs);
   if (trail.to < from) {
     const keepPods = model.off.includes('keep') ? 0 : plans.keepPods + late;

@@ -117,6 +117,8 @@ export const Constraint = z.object({
     'outage-dip',
     'guardrail',
     'censored-demand',
+    'unexplained-cpu',
+    'not-ready',
     'warm-up',
     'overload-floor',
     'churn',
