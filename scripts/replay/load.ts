@@ -124,6 +124,9 @@ function roughGrid(trace: Trace, random: Random): Float64Array {
   return grid;
 }
 
+const intervalOf = (j: number, { rps, stepSeconds }: Trace): number =>
+  Math.min(rps.length - 1, Math.floor(((j + 0.5) * GRID_SECONDS) / stepSeconds));
+
 /** Factor by which each interval of the grid misses its mean in the trace. */
 function missing(trace: Trace, grid: Float64Array, means: Float64Array): Float64Array {
   const sums = new Float64Array(means.length);
@@ -135,9 +138,6 @@ function missing(trace: Trace, grid: Float64Array, means: Float64Array): Float64
   }
   return means.map((mean, i) => (mean * at(counts, i)) / at(sums, i));
 }
-
-const intervalOf = (j: number, { rps, stepSeconds }: Trace): number =>
-  Math.min(rps.length - 1, Math.floor(((j + 0.5) * GRID_SECONDS) / stepSeconds));
 
 /**
  * Rescales the grid until every interval of the trace has its true mean. The factors stand at the

@@ -133,8 +133,8 @@ test('a price on changes makes fewer of them, in larger steps up, and lets no mo
     level = 0.99 * level + 0.04 * (random() - 0.5);
     return 300 * Math.exp(level);
   });
-  const runs = [0, undefined].map((churnPrice) =>
-    live((t) => demand[t] ?? 0, demand.length, churnPrice === undefined ? {} : { churnPrice }),
+  const runs = [{ churnPrice: 0 }, {}].map((setting) =>
+    live((t) => demand[t] ?? 0, demand.length, setting),
   );
   const [free, priced] = runs.map(({ verdicts, violatingSeconds }) => {
     const steps = verdicts.map(({ from, to }) => to - from).filter((step) => step !== 0);

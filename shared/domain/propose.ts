@@ -91,6 +91,10 @@ function podsOf(model: Model, plan: Situation, most: number): number {
   return Math.ceil(demand / (plan.capacity * plan.knee));
 }
 
+/** Price of a violating minute under an action. */
+const priceUnder = (model: Model, action: number): number =>
+  priceOf(model) * at(MULTIPLIERS, action);
+
 /** What one decision is asked under. */
 export interface Asked {
   spec: PolicySpec;
@@ -109,9 +113,8 @@ export function planAll(model: Model, seen: Seen, { spec, options }: Asked): Pla
   const outlook = forecastNow(model, sample.atMs, horizon);
   if (seen.fresh) rememberForecast(model, sample.atMs, outlook);
   const choice = chooseAction(model, spec, options.explore ?? 'none', options.random);
-  const base = priceOf(model);
   const knee = kneeOf(model, spec);
-  const up = situation(model, spec, knee.used, base * at(MULTIPLIERS, choice.greedy));
+  const up = situation(model, spec, knee.used, priceUnder(model, choice.greedy));
   const keep = keeping(model, up);
   const ahead = (seen.ageSeconds ?? 0) + horizon + model.series.windowSeconds / 2;
   const guard = guardOf(model, sample, before, ahead);
@@ -130,12 +133,12 @@ export function planAll(model: Model, seen: Seen, { spec, options }: Asked): Pla
     keepPods: podsOf(model, keep, most),
     ...choice,
   };
-  return choice.action === choice.greedy ? plans : explored(model, plans, base, { spec, options });
+  return choice.action === choice.greedy ? plans : explored(model, plans, { spec, options });
 }
 
 /** Tries another price; live only where overload stays unlikely. */
-function explored(model: Model, plans: Plans, base: number, { spec, options }: Asked): Plans {
-  const k = base * at(MULTIPLIERS, plans.action);
+function explored(model: Model, plans: Plans, { spec, options }: Asked): Plans {
+  const k = priceUnder(model, plans.action);
   const upPods = podsOf(model, { ...plans.up, k }, spec.maxReplicas);
   const keepPods = podsOf(model, { ...plans.keep, k }, spec.maxReplicas);
   const safe = riskOf(plans.keep, Math.max(upPods, keepPods)) <= SAFE_OVERLOAD;
@@ -150,7 +153,7 @@ function explored(model: Model, plans: Plans, base: number, { spec, options }: A
  */
 export function orderPods(model: Model, plans: Plans, spec: PolicySpec): number {
   if (model.off.includes('churn')) return plans.upPods;
-  const k = priceOf(model) * at(MULTIPLIERS, plans.action);
+  const k = priceUnder(model, plans.action);
   const podPrice = plans.up.podPrice / (1 + ORDER_REACH * churnPriceIn(model, spec));
   return Math.max(plans.upPods, podsOf(model, { ...plans.up, k, podPrice }, spec.maxReplicas));
 }
