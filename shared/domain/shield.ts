@@ -12,6 +12,10 @@ import { meanOf } from './series.ts';
 import type { Constraint, DecideOptions, Reason } from './types.ts';
 import { startupSeconds } from './workload.ts';
 
+/** Names under which the guardrail stands in the record. */
+const GUARD = 'guardrail';
+const CENSORED = 'censored-demand';
+
 /** Failed requests beyond this share, with falling demand, are an outage and not less demand. */
 const DIP_FAILURES = 0.05;
 /** Demand below this share of the mean over an hour's quarter (60 blocks) is falling. */
@@ -115,7 +119,7 @@ function forbidden(model: Model, plans: Plans, spec: PolicySpec, options: Decide
     [!seen.fresh, 'data-stale', 'no new telemetry since the last decision'],
     [dipping(model, plans), 'outage-dip', 'failures rose while demand fell: not less demand'],
     [unexplained(model, plans), 'unexplained-cpu', 'CPU is busier than these requests explain'],
-    [plans.guard.censoredPods > 0, 'censored-demand', 'CPU is full: demand is at least this'],
+    [plans.guard.censoredPods > 0, CENSORED, 'CPU is full: demand is at least this'],
     [nowMs < warm, 'warm-up', 'installed a moment ago: nothing is taken away yet'],
     [nowMs < held, 'held-by-advice', 'an adviser asked to hold'],
   ];
@@ -210,7 +214,8 @@ function reasonOf(plans: Plans, from: number, trail: Trail, spec: PolicySpec): R
   if (to < from) return from > spec.maxReplicas ? 'bounds' : 'spare';
   if (to === from) return HOLD_REASONS[trail.constraints.at(-1)?.name ?? 'churn'] ?? 'at-target';
   if (to === spec.minReplicas && plans.upPods < to) return 'bounds';
-  return plans.guardPods > plans.upPods ? 'guardrail' : 'demand';
+  const guarded = trail.constraints.some(({ name }) => name === GUARD || name === CENSORED);
+  return guarded ? 'guardrail' : 'demand';
 }
 
 function note(model: Model, nowMs: number, from: number, to: number): void {
@@ -232,7 +237,7 @@ function want(model: Model, plans: Plans, spec: PolicySpec, from: number): Trail
     trail.move(orderPods(model, plans, spec), { name: 'churn', detail });
   }
   trail.move(Math.max(trail.to, plans.guardPods), {
-    name: plans.guard.censoredPods > 0 ? 'censored-demand' : 'guardrail',
+    name: plans.guard.censoredPods > 0 ? CENSORED : GUARD,
     detail: `what is certain now needs ${plans.guardPods}`,
   });
   const late = spec.mode === 'act' ? lateStarters(model, plans) : 0;
