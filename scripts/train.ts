@@ -49,7 +49,7 @@ function quickLoad(seed: number): Load {
 
 /** The core on a beat of 5 s with windows of 5 s, as `make local` has it. */
 function quickController(spec: PolicySpec, prior: Prior | undefined) {
-  const model = createModel(spec, { adaptPrice: false, ...(prior ? { prior } : {}) });
+  const model = createModel({ adaptPrice: false, ...(prior ? { prior } : {}) });
   const controller: Controller = {
     name: 'quick',
     intervalSeconds: 5,

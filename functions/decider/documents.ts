@@ -81,13 +81,13 @@ export async function readModel(
   options: { readonly log: Logger; readonly prior: ModelOptions },
 ): Promise<StoredModel> {
   const key = modelKey(owner.policyUid);
-  const fresh = () => createModel(owner.spec, options.prior);
+  const fresh = () => createModel(options.prior);
   const stored = await store.load(key);
   if (stored === undefined) return { model: fresh(), n: 0, version: null };
   try {
     const document = ModelDocument.parse(JSON.parse(stored.value));
     const same = document.targetUid === targetUid;
-    const model = same ? parseModel(document.model, owner.spec) : fresh();
+    const model = same ? parseModel(document.model) : fresh();
     return { model, n: document.n, version: stored.version };
   } catch (why) {
     await setAside(store, key, stored.value, { log: options.log, why });

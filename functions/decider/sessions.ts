@@ -127,7 +127,7 @@ export function createSessions(store: ModelStore, core: CoreOptions) {
       if (uid !== undefined && session.ledger.targetUid !== uid) {
         const { sequence, n, inputs } = session.ledger;
         session.ledger = { ...newLedger(uid, owner.generation), sequence, n, inputs };
-        session.model = createModel(owner.spec, core.prior);
+        session.model = createModel(core.prior);
         await storeModel(session);
       }
       return session;

@@ -118,8 +118,11 @@ function truthOf(condition: Condition) {
 function modelOptions(contender: Ours, { condition, prior }: RunContext): ModelOptions {
   return {
     ...(contender.told ? { told: truthOf(condition) } : {}),
-    ...(contender.k0 === null ? {} : { k0: contender.k0, adaptPrice: false }),
-    ...(contender.churnPrice === undefined ? {} : { churnPrice: contender.churnPrice }),
+    ...(contender.k0 === null ? {} : { adaptPrice: false }),
+    fixed: {
+      ...(contender.k0 === null ? {} : { k0: contender.k0 }),
+      ...(contender.churnPrice === undefined ? {} : { churn: contender.churnPrice }),
+    },
     ...(contender.off === undefined ? {} : { off: contender.off }),
     ...(contender.prior === 'shipped' && prior !== undefined ? { prior } : {}),
   };

@@ -41,10 +41,10 @@ function live(
   const spec = setting.policy ?? aPolicy();
   const random = randomOf(7);
   const { off = [], churnPrice } = setting;
-  let model = createModel(spec, {
+  let model = createModel({
     prior: shippedPrior,
     off,
-    ...(churnPrice === undefined ? {} : { churnPrice }),
+    ...(churnPrice === undefined ? {} : { fixed: { churn: churnPrice } }),
   });
   const warmUp = setting.warmUp ?? 0;
   let warming: number[] = [];
@@ -75,7 +75,7 @@ function live(
       replicas: { desired, ready, starting: starting.length, draining: 0 },
       startups,
     });
-    if (t + 1 === setting.restartAt) model = parseModel(JSON.stringify(model), spec);
+    if (t + 1 === setting.restartAt) model = parseModel(JSON.stringify(model));
     const record = setting.record ?? false;
     const verdict = decide(model, sample, spec, { random, record, explore: 'safe' });
     learn(
@@ -254,7 +254,7 @@ test('the record fits the vocabulary, and the document stays below 32 KiB', () =
 /** A model that has seen an hour of 400 req/s and has pods to spare. */
 const SETTLED = JSON.stringify(live(() => 400, 3600).model);
 const settled = (): { model: Model; spec: PolicySpec; atMs: number } => ({
-  model: parseModel(SETTLED, aPolicy()),
+  model: parseModel(SETTLED),
   spec: aPolicy(),
   atMs: T0 + 3600 * 1000,
 });
@@ -277,13 +277,13 @@ test('falling demand gives pods back within two minutes', () => {
 
 test('telemetry that is always late is no reason to hold; later than usual is', () => {
   const spec = aPolicy();
-  const model = createModel(spec, { prior: shippedPrior });
+  const model = createModel({ prior: shippedPrior });
   const rests = (beat: number, rate: number, ageMs: number): Verdict => {
     const { atMs, ...sample } = sampleAt(beat * BEAT, rate, 12);
     return decide(model, { ...sample, atMs, measuredAtMs: atMs - ageMs }, spec, options());
   };
   for (let beat = 1; beat <= 720; beat++) rests(beat, 400, 60_000);
-  const atFall = parseModel(JSON.stringify(model), spec);
+  const atFall = parseModel(JSON.stringify(model));
   const usual = Array.from({ length: 48 }, (_, i) => rests(721 + i, 100, 60_000));
   expect(usual.some(({ to, from }) => to < from)).toBe(true);
   Object.assign(model, atFall);
@@ -324,7 +324,7 @@ test('no fuzzed stream scales down on bad data', () => {
 
 test('CPU alone: demand is use × pods, and full CPU doubles the fleet', () => {
   const spec = aPolicy();
-  const model = createModel(spec, { prior: shippedPrior });
+  const model = createModel({ prior: shippedPrior });
   const blind = { requestsPerSecond: null, requests: null, lateRatio: null };
   const at = (beat: number, cpuUtilization: number, ready: number): Sample => ({
     ...sampleAt(beat * BEAT, 100, ready, { ...blind, cpuUtilization }),
@@ -338,7 +338,7 @@ test('CPU alone: demand is use × pods, and full CPU doubles the fleet', () => {
 
 test('a rate that comes up while the model is young becomes the demand; later the unit stays', () => {
   const spec = aPolicy({ seasonSeconds: 86_400 });
-  const model = createModel(spec, { prior: shippedPrior });
+  const model = createModel({ prior: shippedPrior });
   const cpuOnly = { requestsPerSecond: null, requests: null };
   const rest = (beat: number, fields: Partial<Sample> = {}): Verdict =>
     decide(model, sampleAt(beat * BEAT, 200, 6, fields), spec, { ...options(), record: true });
@@ -347,7 +347,7 @@ test('a rate that comes up while the model is young becomes the demand; later th
   const verdict = rest(2);
   expect(model.demandUnit).toBe('requests');
   expect(verdict.record?.forecast?.up.q50).toBeCloseTo(200, -1);
-  const old = createModel(spec, { prior: shippedPrior });
+  const old = createModel({ prior: shippedPrior });
   for (const second of [0, 1900]) {
     decide(old, sampleAt(second, 200, 6, cpuOnly), spec, options());
   }
@@ -364,23 +364,25 @@ test.each<[what: string, document: unknown, message: RegExp]>([
   ['not JSON', '{', /not JSON/],
   ['no object', '3', /expected a JSON object/],
   ['another schema', { schema: 9 }, /schema 9 cannot be read/],
-  ['a missing part', { ...createModel(aPolicy()), up: undefined }, /up/],
-  ['a damaged number', { ...createModel(aPolicy()), k0: Number.NaN }, /k0: not a finite number/],
+  ['a missing part', { ...createModel(), up: undefined }, /up/],
+  ['a damaged number', { ...createModel(), decisions: Number.NaN }, /decisions: not a finite/],
 ])('a stored model that has %s is refused with the reason', (_what, document, message) => {
-  expect(() => parseModel(document, aPolicy())).toThrow(message);
+  expect(() => parseModel(document)).toThrow(message);
 });
 
 test('a model of an older schema goes on where it was', () => {
   const { model } = live(() => 300, 300);
-  const { price, workload } = createModel(aPolicy());
+  const { price, workload } = createModel();
   const older = {
     ...model,
     schema: 1,
+    k0: 13,
+    churnPrice: 0.75,
     price: { ...model.price, spent: undefined },
     workload: { ...model.workload, byUse: undefined, background: undefined, bound: undefined },
     plan: { ...model.plan, need: (model.plan.need * model.workload.busy) / model.workload.demand },
   };
-  const read = parseModel(JSON.stringify(older), aPolicy());
+  const read = parseModel(JSON.stringify(older));
   expect(read.plan.need).toBeCloseTo(model.plan.need, 6);
   expect(read).toEqual({
     ...model,
@@ -394,6 +396,23 @@ test('a model of an older schema goes on where it was', () => {
     },
     plan: { ...model.plan, need: read.plan.need },
   });
+});
+
+test('an edited budget and an edited season count from the next decision on', () => {
+  const decideUnder = (fields: object): { model: Model; record: Verdict['record'] } => {
+    const { model, atMs } = settled();
+    const sample = sampleAt(3600 + BEAT, 400, 12, { atMs: atMs + BEAT * 1000 });
+    const asked = { ...options(), record: true };
+    return { model, record: decide(model, sample, aPolicy(fields), asked).record };
+  };
+  const before = decideUnder({});
+  const strict = decideUnder({ slo: { violatingMinutesPercent: 0.1 } });
+  expect(strict.record!.price!.k0 / before.record!.price!.k0).toBeCloseTo(3);
+  expect(strict.record!.price!.lambda).toBe(before.record!.price!.lambda);
+  const longer = decideUnder({ seasonSeconds: 1200 });
+  expect(longer.model.season.bins.length).toBe(2 * before.model.season.bins.length);
+  expect(Math.max(...longer.model.season.visits)).toBe(0);
+  expect(Math.max(...before.model.season.visits)).toBeGreaterThan(0);
 });
 
 test('learning the same score twice changes nothing', () => {
@@ -410,7 +429,7 @@ test('learning the same score twice changes nothing', () => {
 test('one dip of the measured rate, as when counters of pods vanish, makes no jump', () => {
   const spec = aPolicy();
   for (const seed of [1, 2, 3]) {
-    const model = createModel(spec, { prior: shippedPrior });
+    const model = createModel({ prior: shippedPrior });
     const random = randomOf(seed);
     let fleet = 4;
     for (const [beat, rate] of [...Array<number>(30).fill(100), 50, 100, 100].entries()) {

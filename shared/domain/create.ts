@@ -1,11 +1,9 @@
 // Making, reading and refusing the learned document.
 import { ACTIONS, FEATURES, SCALE_LEVELS, SCALE_START, SHAPE_BINS } from './constants.ts';
 import { NimbusError } from '../errors.ts';
-import type { PolicySpec } from '../events/index.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
 import { zeros } from './maths.ts';
-import type { Forecaster, Model, Part, Told, Workload } from './model.ts';
-import { basePrice, churnPrice } from './price.ts';
+import type { FixedPrices, Forecaster, Model, Part, Told, Workload } from './model.ts';
 import { newSeries } from './series.ts';
 import { newWorkload } from './workload.ts';
 
@@ -23,19 +21,17 @@ type PriorForecaster = Pick<Forecaster, 'theta' | 'slow' | 'shape'>;
 
 export interface ModelOptions {
   readonly prior?: Prior;
-  /** Price of a violating minute in mean-fleet-minutes; from the policy's budget unless given. */
-  readonly k0?: number;
   /** Whether λ follows the burn of the budget; true unless given. */
   readonly adaptPrice?: boolean;
-  /** Price of a scale-down; follows `k0` unless given. */
-  readonly churnPrice?: number;
+  /** Prices that do not follow the policy (curves of the bench). */
+  readonly fixed?: FixedPrices;
   /** Parts to leave out (ablations of the bench). */
   readonly off?: readonly Part[];
   /** The truth about a pod instead of what is learned (the bench's measure of learning). */
   readonly told?: Told;
 }
 
-const SCHEMA = 3;
+const SCHEMA = 4;
 /** How a document of an older schema becomes one of the next. */
 const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) => object>> = {
   // 2 counts what was spent beside an HPA.
@@ -60,6 +56,8 @@ const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) =>
       plan: { ...plan, need: (plan.need ?? 0) * capacity },
     };
   },
+  // 4 asks the policy for prices at every decision: an edited budget counts from the next one on.
+  3: ({ k0: _k0, churnPrice: _churnPrice, ...document }) => ({ ...document, schema: 4 }),
 };
 /** Variance of the log demand over the control delay before anything was seen: 12 %. */
 const FIRST_VARIANCE = 0.12 ** 2;
@@ -133,15 +131,13 @@ const learnedBefore = (
 });
 
 /** A new model of one target, from the shipped prior where one is given. */
-export function createModel(spec: PolicySpec, options: ModelOptions = {}): Model {
+export function createModel(options: ModelOptions = {}): Model {
   const { prior, ...given } = options;
-  const k0 = given.k0 ?? basePrice(spec);
   return {
     schema: SCHEMA,
     ...learnedBefore(prior),
-    k0,
+    ...(given.fixed === undefined ? {} : { fixed: given.fixed }),
     adaptPrice: given.adaptPrice ?? true,
-    churnPrice: given.churnPrice ?? churnPrice(k0),
     off: [...(given.off ?? [])],
     startedAtMs: 0,
     lastAtMs: 0,
@@ -214,9 +210,9 @@ function listDifference(document: unknown, length: number, path: string): string
  * @throws NimbusError `input.invalid` when it is not one, of another schema, or damaged; the
  * caller sets the document aside and starts fresh.
  */
-export function parseModel(json: unknown, spec: PolicySpec): Model {
+export function parseModel(json: unknown): Model {
   const document = migrated(typeof json === 'string' ? parseJson(json) : json);
-  const difference = firstDifference(document, createModel(spec, { off: [] }), '');
+  const difference = firstDifference(document, createModel({ off: [] }), '');
   if (difference !== null) return refuse(difference);
   const bad = firstBad(document, '');
   if (bad !== null) return refuse(`${bad}: not a finite number`);

@@ -19,7 +19,7 @@ import type { DecideOptions, Sample, Verdict } from './types.ts';
 function register(model: Model, plans: Plans, shielded: Shielded, { spec, options }: Asked): void {
   const { sample } = plans.seen;
   if (!outcomeDue(model, sample.atMs)) return;
-  const base = priceOf(model);
+  const base = priceOf(model, spec);
   const prices = MULTIPLIERS.map((multiplier) => base * multiplier);
   const added = bestPodsFor(plans.up, prices, spec.maxReplicas);
   const kept = bestPodsFor(plans.keep, prices, spec.maxReplicas);

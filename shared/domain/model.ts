@@ -126,15 +126,22 @@ export interface PeerStates {
   kpaAnswer: number;
 }
 
+/** Prices that do not follow the policy: the bench alone, to draw curves over them. */
+export interface FixedPrices {
+  /** Price of a violating minute in mean-fleet-minutes, before λ. */
+  k0?: number;
+  /** Price of a scale-down, see `churnPrice`. */
+  churn?: number;
+}
+
 export interface Model {
-  schema: 3;
+  schema: 4;
   /** Absent: learned. */
   told?: Told;
   version: string;
-  k0: number;
+  /** Absent: prices follow the policy. */
+  fixed?: FixedPrices;
   adaptPrice: boolean;
-  /** Price of a scale-down in mean-fleet-minutes per mean pod. */
-  churnPrice: number;
   off: Part[];
   startedAtMs: number;
   lastAtMs: number;

@@ -80,14 +80,18 @@ function demandOf(model: Model, sample: Sample): number | null {
   return cpuUtilization * replicas.ready;
 }
 
+/** An empty profile: nothing of another season, or of another unit, fits its parts. */
+function beginSeason(model: Model, sample: Sample, spec: PolicySpec): void {
+  const parts = seasonBins(spec.seasonSeconds, sample.intervalMs / 1000);
+  model.seasonSeconds = spec.seasonSeconds;
+  model.season = { bins: zeros(parts), visits: zeros(parts), bin: -1, sum: 0, weight: 0 };
+}
+
 /** Sets up what depends on the first sample: block, season and the unit of demand. */
 function begin(model: Model, sample: Sample, spec: PolicySpec): void {
   model.startedAtMs = sample.atMs;
-  model.seasonSeconds = spec.seasonSeconds;
+  beginSeason(model, sample, spec);
   adjustBlock(model, sample);
-  const bins = seasonBins(spec.seasonSeconds, sample.intervalMs / 1000);
-  model.season.bins = zeros(bins);
-  model.season.visits = zeros(bins);
   model.series.offset = OFFSET_IN_PODS * firstCapacity(model, sample);
 }
 
@@ -177,6 +181,7 @@ function takeIn(
     model.pendingDecisions = [];
   }
   adjustBlock(model, sample);
+  if (model.seasonSeconds !== spec.seasonSeconds) beginSeason(model, sample, spec);
   if (model.series.times.length === 0) {
     model.series.times.push(measured - elapsed * 1000);
     model.series.counts.push(0);

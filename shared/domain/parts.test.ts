@@ -7,7 +7,7 @@ import { correct, dot, gainOf } from './regression.ts';
 import { score } from './reward.ts';
 import { blockSeconds } from './series.ts';
 import { addToShape, quantile, survivalAt, tailOf } from './shape.ts';
-import { basePrice, churnPriceIn } from './price.ts';
+import { basePrice, churnPrice } from './price.ts';
 import { capacityOf } from './capacity.ts';
 import { kneeOf } from './workload.ts';
 import { zeros } from './maths.ts';
@@ -56,7 +56,7 @@ test('recursive least squares finds the weights of a linear rule', () => {
 });
 
 const situation = (k: number, mu = Math.log(400), sigma = 0.1) => {
-  const model = createModel(spec);
+  const model = createModel();
   model.up.mu = mu;
   model.up.sigma = sigma;
   return {
@@ -96,21 +96,23 @@ test('a pod that is there is kept where it would not be started', () => {
 
 test('half the budget is twice the price', () => {
   const strict = { ...spec, slo: { ...spec.slo, violatingMinutesPercent: 0.15 } };
-  expect(basePrice(strict)).toBeCloseTo(2 * basePrice(spec), 9);
+  const model = createModel();
+  expect(basePrice(model, strict)).toBeCloseTo(2 * basePrice(model, spec), 9);
 });
 
 test('the price of a change follows the root of the price, and a floor pays a fifth of it', () => {
-  const model = createModel(spec, { k0: 13 });
-  expect(createModel(spec, { k0: 52 }).churnPrice / model.churnPrice).toBeCloseTo(2);
-  expect(churnPriceIn(model, { ...spec, mode: 'act' })).toBe(model.churnPrice);
-  expect(churnPriceIn(model, { ...spec, mode: 'floor' })).toBeCloseTo(model.churnPrice / 5);
+  const at13 = createModel({ fixed: { k0: 13 } });
+  const at52 = createModel({ fixed: { k0: 52 } });
+  const act = churnPrice(at13, { ...spec, mode: 'act' });
+  expect(churnPrice(at52, { ...spec, mode: 'act' })).toBeCloseTo(2 * act);
+  expect(churnPrice(at13, { ...spec, mode: 'floor' })).toBeCloseTo(act / 5);
 });
 
 test('before latency has spoken the planner fills pods to the CPU target and doubts its knee', () => {
-  const knee = kneeOf(createModel(spec), spec);
+  const knee = kneeOf(createModel(), spec);
   expect(knee.used).toBe(0.7);
   expect(knee.deviation).toBeGreaterThan(0.04);
-  expect(kneeOf(createModel(spec), { ...spec, targetCPUUtilizationPercentage: 40 }).used).toBe(0.4);
+  expect(kneeOf(createModel(), { ...spec, targetCPUUtilizationPercentage: 40 }).used).toBe(0.4);
 });
 
 test.each([
@@ -120,7 +122,7 @@ test.each([
 ])(
   'with CPU alone and a target of %i %% pods are filled to %d, as the HPA tolerates',
   (target, fill) => {
-    const model = createModel(spec);
+    const model = createModel();
     model.demandUnit = 'pods';
     const policy = { ...spec, targetCPUUtilizationPercentage: target };
     expect(kneeOf(model, policy).used).toBeCloseTo(fill, 9);
@@ -166,7 +168,7 @@ test('a reward is the negative sum of its parts, and overload is never cheap', (
 });
 
 test('Q-learning moves to a higher price where the planner thinks the workload better than it is', () => {
-  const model = createModel(spec);
+  const model = createModel();
   expect(greedyAction(model)).toBe(10);
   // Demand needs 11 pods; the neutral action asks for 10 and pays for it.
   for (let i = 1; i <= 3000; i++) {
@@ -179,9 +181,9 @@ test('Q-learning moves to a higher price where the planner thinks the workload b
 });
 
 test('a model that is told what a pod can do uses that from the first sample on', () => {
-  const told = createModel(spec, { told: { capacity: 80, knee: 0.76, slope: 20 } });
+  const told = createModel({ told: { capacity: 80, knee: 0.76, slope: 20 } });
   expect(capacityOf(told)).toBe(80);
   expect(kneeOf(told, spec)).toMatchObject({ value: 0.76, deviation: 0, slope: 20 });
   expect(kneeOf(told, spec).used).toBeGreaterThan(0.76);
-  expect(kneeOf(createModel(spec), spec).used).toBe(0.7); // nobody told: unknown
+  expect(kneeOf(createModel(), spec).used).toBe(0.7); // nobody told: unknown
 });

@@ -26,24 +26,27 @@ const ROOM_MIN = 0.2;
 const MINUTES_MIN = 60;
 
 /** K₀ of a policy: half the budget is twice the price. */
-export const basePrice = (spec: PolicySpec): number =>
-  (PRICE_AT_DEFAULT * DEFAULT_BUDGET_PERCENT) / spec.slo.violatingMinutesPercent;
+export const basePrice = ({ fixed }: Model, { slo }: PolicySpec): number =>
+  fixed?.k0 ?? (PRICE_AT_DEFAULT * DEFAULT_BUDGET_PERCENT) / slo.violatingMinutesPercent;
 
 /**
- * Price of a scale-down: it follows the root of K₀, so that a tighter budget buys pods and not changes,
- * of which there are then about as many at any price.
+ * Price of a scale-down, mean-fleet-minutes per mean pod: it follows the root of K₀,
+ * so that a tighter budget buys pods and not changes, of which there are then about as many at any
+ * price.
  */
-export const churnPrice = (k0: number): number => CHURN_PRICE * Math.sqrt(k0 / PRICE_AT_DEFAULT);
-
-/** The same in the mode of the policy. */
-export const churnPriceIn = (model: Model, { mode }: PolicySpec): number =>
-  mode === 'floor' ? FLOOR_CHURN * model.churnPrice : model.churnPrice;
+export function churnPrice(model: Model, spec: PolicySpec): number {
+  const rooted = CHURN_PRICE * Math.sqrt(basePrice(model, spec) / PRICE_AT_DEFAULT);
+  const price = model.fixed?.churn ?? rooted;
+  return spec.mode === 'floor' ? FLOOR_CHURN * price : price;
+}
 
 /** Weight of a minute of late requests against a violating minute: each in its own budget. */
 export const lateWeight = (spec: PolicySpec): number =>
   spec.slo.violatingMinutesPercent / spec.slo.lateRequestsPercent;
 
-export const priceOf = (model: Model): number => model.k0 * Math.exp(model.price.lambda);
+/** K of a policy as burnt budgets have moved it. */
+export const priceOf = (model: Model, spec: PolicySpec): number =>
+  basePrice(model, spec) * Math.exp(model.price.lambda);
 
 /** Share of the budget that is burnt, the larger of minutes and requests; null until known. */
 export function budgetBurn(model: Model, spec: PolicySpec): number | null {

@@ -15,7 +15,7 @@ import { at } from './maths.ts';
 import type { Model } from './model.ts';
 import type { Seen } from './observe.ts';
 import { bestPods, riskOf, type Situation } from './plan.ts';
-import { churnPriceIn, priceOf } from './price.ts';
+import { churnPrice, priceOf } from './price.ts';
 import { chooseAction, MULTIPLIERS } from './q-learning.ts';
 import { quantile } from './shape.ts';
 import type { DecideOptions, Sample } from './types.ts';
@@ -92,8 +92,8 @@ function podsOf(model: Model, plan: Situation, most: number): number {
 }
 
 /** Price of a violating minute under an action. */
-const priceUnder = (model: Model, action: number): number =>
-  priceOf(model) * at(MULTIPLIERS, action);
+const priceUnder = (model: Model, spec: PolicySpec, action: number): number =>
+  priceOf(model, spec) * at(MULTIPLIERS, action);
 
 /** What one decision is asked under. */
 export interface Asked {
@@ -114,7 +114,7 @@ export function planAll(model: Model, seen: Seen, { spec, options }: Asked): Pla
   if (seen.fresh) rememberForecast(model, sample.atMs, outlook);
   const choice = chooseAction(model, spec, options.explore ?? 'none', options.random);
   const knee = kneeOf(model, spec);
-  const up = situation(model, spec, knee.used, priceUnder(model, choice.greedy));
+  const up = situation(model, spec, knee.used, priceUnder(model, spec, choice.greedy));
   const keep = keeping(model, up);
   const ahead = (seen.ageSeconds ?? 0) + horizon + model.series.windowSeconds / 2;
   const guard = guardOf(model, sample, before, ahead);
@@ -138,7 +138,7 @@ export function planAll(model: Model, seen: Seen, { spec, options }: Asked): Pla
 
 /** Tries another price; live only where overload stays unlikely. */
 function explored(model: Model, plans: Plans, { spec, options }: Asked): Plans {
-  const k = priceUnder(model, plans.action);
+  const k = priceUnder(model, spec, plans.action);
   const upPods = podsOf(model, { ...plans.up, k }, spec.maxReplicas);
   const keepPods = podsOf(model, { ...plans.keep, k }, spec.maxReplicas);
   const safe = riskOf(plans.keep, Math.max(upPods, keepPods)) <= SAFE_OVERLOAD;
@@ -153,8 +153,8 @@ function explored(model: Model, plans: Plans, { spec, options }: Asked): Plans {
  */
 export function orderPods(model: Model, plans: Plans, spec: PolicySpec): number {
   if (model.off.includes('churn')) return plans.upPods;
-  const k = priceUnder(model, plans.action);
-  const podPrice = plans.up.podPrice / (1 + ORDER_REACH * churnPriceIn(model, spec));
+  const k = priceUnder(model, spec, plans.action);
+  const podPrice = plans.up.podPrice / (1 + ORDER_REACH * churnPrice(model, spec));
   return Math.max(plans.upPods, podsOf(model, { ...plans.up, k, podPrice }, spec.maxReplicas));
 }
 

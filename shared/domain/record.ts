@@ -10,7 +10,7 @@ import { at, clamp } from './maths.ts';
 import type { Forecaster, Model } from './model.ts';
 import type { Seen } from './observe.ts';
 import { riskOf, type Situation } from './plan.ts';
-import { budgetBurn } from './price.ts';
+import { basePrice, budgetBurn } from './price.ts';
 import { quantile } from './shape.ts';
 import type { DecisionRecord, Verdict } from './types.ts';
 import { startupSeconds } from './workload.ts';
@@ -178,7 +178,7 @@ export function recordOf(
     },
     price: {
       k: plans.up.k,
-      k0: model.k0,
+      k0: basePrice(model, spec),
       lambda: model.price.lambda,
       budgetBurn: budgetBurn(model, spec),
       sloReachable: model.price.reachable,

@@ -7,7 +7,7 @@ import { COVERAGE_LEVELS } from './forecast.ts';
 import { at } from './maths.ts';
 import type { Model } from './model.ts';
 import { riskOf, totalOf } from './plan.ts';
-import { churnPriceIn } from './price.ts';
+import { churnPrice } from './price.ts';
 import { meanOf } from './series.ts';
 import type { Constraint, DecideOptions, Reason } from './types.ts';
 import { startupSeconds } from './workload.ts';
@@ -154,7 +154,7 @@ function worthDropping(
   const gain = Math.max(0, totalOf(keep, from) - totalOf(keep, to));
   const minutes = Math.max(plans.seen.elapsedSeconds, plans.delay.intervalSeconds) / 60;
   model.plan.regret += gain * minutes;
-  return model.plan.regret >= churnPriceIn(model, spec) / keep.mean;
+  return model.plan.regret >= churnPrice(model, spec) / keep.mean;
 }
 
 const currentOf = (model: Model, plans: Plans, spec: PolicySpec): number =>

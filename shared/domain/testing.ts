@@ -106,7 +106,7 @@ export function fuzzTelemetry(
   const spec = aPolicy();
   const found = { bad: 0, scaledDown: [] as string[] };
   for (let stream = 0; stream < streams; stream++) {
-    const model = createModel(spec, { prior: shippedPrior });
+    const model = createModel({ prior: shippedPrior });
     for (let beat = 1; beat <= BEATS_PER_STREAM; beat++) {
       const ready = 1 + Math.floor(random() * 19);
       const sample = sampleAt(beat * BEAT, random() * 800, ready);

@@ -22,7 +22,7 @@ const queueAt =
 
 /** Shows the model blocks of 15 s of a steady fleet at these uses. */
 function learned(uses: readonly number[], { queue, background = () => 0 }: Service): Model {
-  const model = createModel(spec);
+  const model = createModel();
   model.series.blockSeconds = BLOCK;
   model.series.windowSeconds = BLOCK;
   model.workload.ready = READY;

@@ -25,7 +25,7 @@ export interface Thought {
 
 /** The real decision core behind a memory of its own, fed with one observation after the other. */
 export function createCore(spec: PolicySpec, random: () => number) {
-  const model = createModel(spec);
+  const model = createModel();
   const hpa = createHpa({ targetUtilization: 0.7, minReplicas: 1, maxReplicas: spec.maxReplicas });
   let counters: Counters | null = null;
   let sequence = 0;

@@ -80,7 +80,7 @@ export function nimbusguard(settings: OurSettings): OurController {
   const { spec, grade } = settings;
   const random = createRandom(settings.seed, `exploration ${settings.name}`);
   const intervalSeconds = beatOf(grade);
-  let model = createModel(spec, settings.model);
+  let model = createModel(settings.model);
   const options = {
     random: () => random.next(),
     record: settings.record ?? false,
@@ -104,9 +104,7 @@ export function nimbusguard(settings: OurSettings): OurController {
     },
     restart(kept) {
       // A kept state went through JSON, as it does live.
-      model = kept
-        ? (JSON.parse(JSON.stringify(model)) as Model)
-        : createModel(spec, settings.model);
+      model = kept ? (JSON.parse(JSON.stringify(model)) as Model) : createModel(settings.model);
     },
   };
 }
