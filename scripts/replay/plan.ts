@@ -6,7 +6,7 @@ import type { Grade } from './telemetry.ts';
 
 /** `free`: a scale-down hardly costs anything. `capped`: the default, some three times the changes of an HPA. */
 export type Churn = 'free' | 'capped';
-const FREE: Partial<Ours> = { churnPrice: 0.05 };
+const FREE: Partial<Ours> = { churnPrice: 0.02 };
 export const CHURNS: readonly Churn[] = ['capped', 'free'];
 
 /** K₀ of our curves: close together where the peers' costs lie. */

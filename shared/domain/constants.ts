@@ -78,12 +78,15 @@ export const OVERLOAD_MAX = 0.3;
  */
 export const START_PRICE = 2;
 export const KEEP_PRICE = 0.5;
-/** Price of a scale-down at the default price, mean-fleet-minutes per mean pod: 45 s of one pod. */
-export const CHURN_PRICE = 0.75;
+/**
+ * Price of a scale-down at the default price: 19 s of a pod times the root of the mean fleet. In pods it
+ * would weigh on small fleets, in shares of the fleet it would hardly hold them.
+ */
+export const CHURN_PRICE = 0.31;
 /** Share of it that a floor pays: the autoscaler above smooths what reaches the pods. */
 export const FLOOR_CHURN = 0.2;
 /** How much less than START_PRICE the further pods of one change must earn, per price of a change. */
-export const ORDER_REACH = 6;
+export const ORDER_REACH = 15;
 /** The largest answer of the last so many blocks is kept when going down. */
 export const RECENT_UP_BLOCKS = 0.67;
 

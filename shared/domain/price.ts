@@ -30,7 +30,7 @@ export const basePrice = ({ fixed }: Model, { slo }: PolicySpec): number =>
   fixed?.k0 ?? (PRICE_AT_DEFAULT * DEFAULT_BUDGET_PERCENT) / slo.violatingMinutesPercent;
 
 /**
- * Price of a scale-down, mean-fleet-minutes per mean pod: it follows the root of K₀,
+ * Price of a scale-down, pod-minutes of a fleet that is one pod in the mean: it follows the root of K₀,
  * so that a tighter budget buys pods and not changes, of which there are then about as many at any
  * price.
  */

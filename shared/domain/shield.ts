@@ -154,7 +154,7 @@ function worthDropping(
   const gain = Math.max(0, totalOf(keep, from) - totalOf(keep, to));
   const minutes = Math.max(plans.seen.elapsedSeconds, plans.delay.intervalSeconds) / 60;
   model.plan.regret += gain * minutes;
-  return model.plan.regret >= churnPrice(model, spec) / keep.mean;
+  return model.plan.regret >= churnPrice(model, spec) / Math.sqrt(keep.mean);
 }
 
 const currentOf = (model: Model, plans: Plans, spec: PolicySpec): number =>
