@@ -57,7 +57,7 @@ const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) =>
     };
   },
   // 4 asks the policy for prices at every decision: an edited budget counts from the next one on.
-  3: ({ k0: _k0, churnPrice: _churnPrice, ...document }) => ({ ...document, schema: 4 }),
+  3: (document) => ({ ...document, schema: 4, k0: undefined, churnPrice: undefined }),
 };
 /** Variance of the log demand over the control delay before anything was seen: 12 %. */
 const FIRST_VARIANCE = 0.12 ** 2;
