@@ -175,6 +175,23 @@ test.each([
   expect(Math.min(...last)).toBeLessThanOrEqual(most);
 });
 
+test.each([
+  ['beside those that serve are not missing', { ready: 12, starting: 3 }, 0],
+  ['in the place of those that serve are', { ready: 9, starting: 6 }, 3],
+])('pods that a rollout starts %s', (_what, pods, missing) => {
+  const next = (counts: { ready: number; starting: number }): Verdict => {
+    const { model, spec, atMs } = settled();
+    const replicas = { desired: 12, draining: 0, ...counts };
+    const sample = sampleAt(3600 + BEAT, 440, 12, { atMs: atMs + BEAT * 1000, replicas });
+    return decide(model, sample, spec, options());
+  };
+  const usual = next({ ready: 12, starting: 0 });
+  const rollout = next(pods);
+  expect(usual.to).toBeGreaterThanOrEqual(12);
+  expect(rollout.to - usual.to).toBe(missing);
+  expect(rollout.constraints.some(({ name }) => name === 'not-ready')).toBe(missing > 0);
+});
+
 test.each([5, 500])('a first guess of 50 requests/s is mended where a pod carries %d', (pod) => {
   const policy = aPolicy({ maxReplicas: 50 });
   const load = (seconds: number) => live(() => 4 * pod, seconds, { policy, podAt: () => pod });

@@ -38,7 +38,10 @@ export interface Shielded {
 
 type Stop = Pick<Constraint, 'name' | 'detail'>;
 
-/** Pods that should have been ready by now and are not: they carry nothing, so more are needed. */
+/**
+ * Pods that should have been ready by now and are not: they carry nothing, so more are needed. The pods
+ * that a rollout starts beside those that serve are none of them.
+ */
 function lateStarters(model: Model, plans: Plans): number {
   const { plan } = model;
   const since = plans.seen.sample.atMs - LATE_STARTS * startupSeconds(model) * 1000;
@@ -48,7 +51,8 @@ function lateStarters(model: Model, plans: Plans): number {
   }
   let recent = 0;
   for (const added of plan.added) recent += added;
-  return Math.max(0, plans.seen.sample.replicas.starting - recent);
+  const { desired, ready, starting } = plans.seen.sample.replicas;
+  return Math.max(0, Math.min(starting - recent, desired - ready));
 }
 
 /** Largest answer of UP in the last two thirds of a block. */
@@ -241,7 +245,7 @@ function want(model: Model, plans: Plans, spec: PolicySpec, from: number): Trail
     detail: `what is certain now needs ${plans.guardPods}`,
   });
   const late = spec.mode === 'act' ? lateStarters(model, plans) : 0;
-  const detail = `${late} of the starting pods should be ready by now, or somebody else started them`;
+  const detail = `${late} of the pods asked for should be ready by now`;
   trail.move(trail.to + late, { name: 'not-ready', detail });
   const kept = recentUp(model, trail.to, plans.seen.sample.atMs);
   if (trail.to < from) {
