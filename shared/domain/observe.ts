@@ -37,15 +37,36 @@ const count = (value: number): number => Math.floor(sane(value) ?? 0);
 
 /** The sample with every number that cannot be true turned into null. */
 function cleaned(sample: Sample): Sample {
-  const clean: Sample = { ...sample, replicas: { ...sample.replicas } };
-  for (const name of MEASURES) clean[name] = sane(sample[name]);
-  clean.replicas.desired = count(sample.replicas.desired);
-  clean.replicas.ready = count(sample.replicas.ready);
-  clean.replicas.starting = count(sample.replicas.starting);
-  clean.replicas.draining = count(sample.replicas.draining);
-  clean.intervalMs = Math.max(100, sane(sample.intervalMs) ?? 5_000);
-  if ((clean.requestsPerSecond ?? 0) > DEMAND_MAX) clean.requestsPerSecond = null;
-  return clean;
+  const { desired, ready, starting, draining } = sample.replicas;
+  const rate = sane(sample.requestsPerSecond);
+  return {
+    atMs: sample.atMs,
+    measuredAtMs: sane(sample.measuredAtMs),
+    windowMs: sane(sample.windowMs),
+    requestsPerSecond: rate !== null && rate > DEMAND_MAX ? null : rate,
+    requests: sane(sample.requests),
+    lateRatio: sane(sample.lateRatio),
+    failedRatio: sane(sample.failedRatio),
+    latencyP95Ms: sane(sample.latencyP95Ms),
+    cpuUtilization: sane(sample.cpuUtilization),
+    memoryUtilization: sane(sample.memoryUtilization),
+    inFlight: sane(sample.inFlight),
+    lagMessages: sane(sample.lagMessages),
+    replicas: {
+      desired: count(desired),
+      ready: count(ready),
+      starting: count(starting),
+      draining: count(draining),
+    },
+    startups: sample.startups,
+    intervalMs: Math.max(100, sane(sample.intervalMs) ?? 5_000),
+  };
+}
+
+/** Whether a number was there that cannot be true. */
+function isSuspect(raw: Sample, clean: Sample): boolean {
+  for (const name of MEASURES) if (raw[name] !== null && clean[name] === null) return true;
+  return false;
 }
 
 /**
@@ -134,7 +155,7 @@ function staleAfterMs(model: Model, sample: Sample): number {
 /** Believes what can be believed of a sample and takes it into the model. */
 export function observe(model: Model, raw: Sample, spec: PolicySpec): Seen {
   const sample = cleaned(raw);
-  const suspect = MEASURES.some((name) => raw[name] !== null && sample[name] === null);
+  const suspect = isSuspect(raw, sample);
   learnStartups(model, sample.startups);
   if (rateCameUp(model, sample)) beginAgain(model);
   const demand = demandOf(model, sample);

@@ -1,9 +1,8 @@
 // The newsvendor: the number of pods whose cost and risk together are least.
-import { OVERLOAD_MAX } from './constants.ts';
 import { fromLog, toLog } from './features.ts';
 import { at } from './maths.ts';
 import type { Forecaster, Series } from './model.ts';
-import { quantile, survivalAt, type Tail } from './shape.ts';
+import { survivalAt, type Tail } from './shape.ts';
 
 /** Fleets beyond this many candidates are searched in steps. */
 const CANDIDATES_MAX = 48;
@@ -34,9 +33,8 @@ export function riskOf(situation: Situation, pods: number): number {
 
 /** Least pods that are not a plan for overload. */
 function leastPods(situation: Situation): number {
-  const { forecaster, series } = situation;
-  const z = quantile(situation.tail, OVERLOAD_MAX);
-  const demand = fromLog(series, forecaster.mu + forecaster.sigma * z);
+  const { forecaster, series, tail } = situation;
+  const demand = fromLog(series, forecaster.mu + forecaster.sigma * tail.overloadZ);
   return Math.max(0, Math.ceil(demand / (situation.capacity * situation.knee) - 1e-9));
 }
 

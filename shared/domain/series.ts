@@ -27,11 +27,23 @@ export function blockSeconds(intervalSeconds: number, startupSeconds: number): n
   return step ?? Math.ceil(wanted);
 }
 
+let kept = { elapsed: 0, block: 0, shares: zeros(MEANS_IN_BLOCKS.length) };
+
+/** What each mean keeps after `elapsed` seconds. Beats are even: the last answer mostly fits. */
+function sharesKept(elapsed: number, block: number): readonly number[] {
+  if (elapsed !== kept.elapsed || block !== kept.block) {
+    const shares = MEANS_IN_BLOCKS.map((blocks) => Math.exp(-elapsed / (blocks * block)));
+    kept = { elapsed, block, shares };
+  }
+  return kept.shares;
+}
+
 /** Adds the mean demand `rate` over (previous time, nowMs] with `elapsed` seconds in between. */
 export function addToSeries(series: Series, rate: number, nowMs: number, elapsed: number): void {
-  const { sums, weights, blockSeconds: block } = series;
+  const { sums, weights } = series;
+  const shares = sharesKept(elapsed, series.blockSeconds);
   for (let i = 0; i < MEANS_IN_BLOCKS.length; i++) {
-    const keep = Math.exp(-elapsed / (at(MEANS_IN_BLOCKS, i) * block));
+    const keep = at(shares, i);
     sums[i] = at(sums, i) * keep + rate * (1 - keep);
     weights[i] = at(weights, i) * keep + (1 - keep);
   }

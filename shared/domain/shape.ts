@@ -1,6 +1,12 @@
 // The shape of standardised errors: a decaying histogram over a Student-t(4) prior, as survival
 // function S(z) = P(error > z·σ). Bins are even in asinh(z): fine in the middle, wide in the tails.
-import { SHAPE_BINS, SHAPE_PRIOR_WEIGHT, SHAPE_U_LOW, SHAPE_U_STEP } from './constants.ts';
+import {
+  OVERLOAD_MAX,
+  SHAPE_BINS,
+  SHAPE_PRIOR_WEIGHT,
+  SHAPE_U_LOW,
+  SHAPE_U_STEP,
+} from './constants.ts';
 import { at, clamp } from './maths.ts';
 
 /** P(T > x) of a Student t with four degrees of freedom, scaled to variance one. */
@@ -19,6 +25,8 @@ const EDGES = Array.from({ length: SHAPE_BINS + 1 }, (_, i) => edge(i));
 export interface Tail {
   /** S at each bin edge. */
   survival: number[];
+  /** The z with S(z) = OVERLOAD_MAX: no plan goes below it. */
+  overloadZ: number;
 }
 
 /** Decays the histogram and counts one more standardised error. */
@@ -40,7 +48,7 @@ export function tailOf(shape: readonly number[]): Tail {
     above += at(shape, i);
     survival[i] = (above + SHAPE_PRIOR_WEIGHT * at(PRIOR, i)) / total;
   }
-  return { survival };
+  return { survival, overloadZ: quantileOf(survival, OVERLOAD_MAX) };
 }
 
 /** P(standardised error > z). Between edges linear, beyond the last it falls like z⁻⁴. */
@@ -56,8 +64,9 @@ export function survivalAt(tail: Tail, z: number): number {
 }
 
 /** The z with S(z) = level; clipped to the histogram's range. */
-export function quantile(tail: Tail, level: number): number {
-  const { survival } = tail;
+export const quantile = (tail: Tail, level: number): number => quantileOf(tail.survival, level);
+
+function quantileOf(survival: readonly number[], level: number): number {
   let i = 0;
   while (i < SHAPE_BINS - 1 && at(survival, i + 1) > level) i++;
   const high = at(survival, i);

@@ -36,7 +36,11 @@ export interface Shielded {
   constraints: Constraint[];
 }
 
-type Stop = Pick<Constraint, 'name' | 'detail'>;
+/** What may stand against a move; the detail is only written where it does. */
+interface Stop {
+  name: Constraint['name'];
+  detail: () => string;
+}
 
 /**
  * Pods that should have been ready by now and are not: they carry nothing, so more are needed. The pods
@@ -114,20 +118,29 @@ function unexplained(model: Model, plans: Plans): boolean {
 function forbidden(model: Model, plans: Plans, spec: PolicySpec, options: DecideOptions): Stop[] {
   const { seen } = plans;
   const nowMs = seen.sample.atMs;
-  const age = Math.round(seen.ageSeconds ?? 0);
   const warm = model.startedAtMs + WARMUP_SEASONS * spec.seasonSeconds * 1000;
   const held = options.holdUntilMs ?? 0;
-  const rules: [boolean, Constraint['name'], string][] = [
-    [seen.stale, 'data-stale', `telemetry is ${age} s old`],
-    [seen.suspect, 'data-missing', 'a number of the telemetry cannot be true'],
-    [!seen.fresh, 'data-stale', 'no new telemetry since the last decision'],
-    [dipping(model, plans), 'outage-dip', 'failures rose while demand fell: not less demand'],
-    [unexplained(model, plans), 'unexplained-cpu', 'CPU is busier than these requests explain'],
-    [plans.guard.censoredPods > 0, CENSORED, 'CPU is full: demand is at least this'],
-    [nowMs < warm, 'warm-up', 'installed a moment ago: nothing is taken away yet'],
-    [nowMs < held, 'held-by-advice', 'an adviser asked to hold'],
-  ];
-  return rules.filter(([applies]) => applies).map(([, name, detail]) => ({ name, detail }));
+  const stops: Stop[] = [];
+  const when = (applies: boolean, name: Constraint['name'], detail: () => string): void => {
+    if (applies) stops.push({ name, detail });
+  };
+  when(seen.stale, 'data-stale', () => `telemetry is ${Math.round(seen.ageSeconds ?? 0)} s old`);
+  when(seen.suspect, 'data-missing', () => 'a number of the telemetry cannot be true');
+  when(!seen.fresh, 'data-stale', () => 'no new telemetry since the last decision');
+  when(
+    dipping(model, plans),
+    'outage-dip',
+    () => 'failures rose while demand fell: not less demand',
+  );
+  when(
+    unexplained(model, plans),
+    'unexplained-cpu',
+    () => 'CPU is busier than these requests explain',
+  );
+  when(plans.guard.censoredPods > 0, CENSORED, () => 'CPU is full: demand is at least this');
+  when(nowMs < warm, 'warm-up', () => 'installed a moment ago: nothing is taken away yet');
+  when(nowMs < held, 'held-by-advice', () => 'an adviser asked to hold');
+  return stops;
 }
 
 /**
@@ -171,9 +184,9 @@ class Trail {
   constructor(to: number) {
     this.to = to;
   }
-  move(to: number, stop: Stop): void {
+  move(to: number, { name, detail }: Stop): void {
     if (to === this.to) return;
-    this.constraints.push({ ...stop, from: this.to, to });
+    this.constraints.push({ name, detail: detail(), from: this.to, to });
     this.to = to;
   }
 }
@@ -195,11 +208,14 @@ function lower(
   if (!rested) {
     const proven = provenPods(model, plans, from, trail.to);
     const seconds = Math.round((nowMs - model.plan.changedAtMs) / 1000);
-    const detail = `${seconds} s of ${spec.cooldownSeconds} s since the last change, and not proven safe`;
-    trail.move(proven, { name: 'cooldown', detail });
+    trail.move(proven, {
+      name: 'cooldown',
+      detail: () =>
+        `${seconds} s of ${spec.cooldownSeconds} s since the last change, and not proven safe`,
+    });
   }
   if (trail.to < from && !worthDropping(model, plans, context, trail.to)) {
-    trail.move(from, { name: 'churn', detail: 'the saving does not pay for the change yet' });
+    trail.move(from, { name: 'churn', detail: () => 'the saving does not pay for the change yet' });
   }
 }
 
@@ -237,16 +253,20 @@ function note(model: Model, nowMs: number, from: number, to: number): void {
 function want(model: Model, plans: Plans, spec: PolicySpec, from: number): Trail {
   const trail = new Trail(plans.upPods);
   if (plans.upPods > from) {
-    const detail = 'one change instead of several: a change has a price too';
-    trail.move(orderPods(model, plans, spec), { name: 'churn', detail });
+    trail.move(orderPods(model, plans, spec), {
+      name: 'churn',
+      detail: () => 'one change instead of several: a change has a price too',
+    });
   }
   trail.move(Math.max(trail.to, plans.guardPods), {
     name: plans.guard.censoredPods > 0 ? CENSORED : GUARD,
-    detail: `what is certain now needs ${plans.guardPods}`,
+    detail: () => `what is certain now needs ${plans.guardPods}`,
   });
   const late = spec.mode === 'act' ? lateStarters(model, plans) : 0;
-  const detail = `${late} of the pods asked for should be ready by now`;
-  trail.move(trail.to + late, { name: 'not-ready', detail });
+  trail.move(trail.to + late, {
+    name: 'not-ready',
+    detail: () => `${late} of the pods asked for should be ready by now`,
+  });
   const kept = recentUp(model, trail.to, plans.seen.sample.atMs);
   if (trail.to < from) {
     const keepPods = model.off.includes('keep') ? 0 : plans.keepPods + late;
@@ -277,10 +297,10 @@ export function shield(
 function bound(trail: Trail, spec: PolicySpec): void {
   trail.move(Math.max(trail.to, spec.minReplicas), {
     name: 'min-replicas',
-    detail: `the policy asks for at least ${spec.minReplicas}`,
+    detail: () => `the policy asks for at least ${spec.minReplicas}`,
   });
   trail.move(Math.min(trail.to, spec.maxReplicas), {
     name: 'max-replicas',
-    detail: `the policy allows at most ${spec.maxReplicas}`,
+    detail: () => `the policy allows at most ${spec.maxReplicas}`,
   });
 }
