@@ -31,7 +31,8 @@ type Values = typeof State.State;
 /** Two beats closer than this are one that was fired twice (a PingSource's failover). */
 const SAME_BEAT_MS = 500;
 
-const isLate = ({ ledger }: Session, state: ObservedState): boolean =>
+const isLate = ({ ledger }: Session, id: string, state: ObservedState): boolean =>
+  ledger.inputs.includes(id) ||
   state.observedAtMs < ledger.observedAtMs ||
   (state.cause === 'beat' && state.observedAtMs - ledger.observedAtMs < SAME_BEAT_MS);
 
@@ -44,8 +45,8 @@ export function decisionGraph(sessions: Sessions, core: CoreOptions) {
       const model = await sessions.before(owner, known.n, log);
       return { session, standing: 'again', model, entry: known };
     }
-    if (session.ledger.inputs.includes(id) || isLate(session, state))
-      return { session, standing: 'late' };
+    if (isLate(session, id, state)) return { session, standing: 'late' };
+    await sessions.follow(session, owner);
     await sessions.checkpoint(session, owner, state.observedAtMs);
     return { session, standing: 'new', model: session.model };
   };

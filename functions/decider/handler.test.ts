@@ -210,6 +210,11 @@ test('a target that was created anew inherits nothing but the sequence', async (
     model: { decisions: number };
   };
   expect(stored).toMatchObject({ targetUid: 'target-2', model: { decisions: 0 } });
+
+  const [old] = beats(1) as [UnknownEvent];
+  expect(await send({ ...old, id: 'redelivered.target-1.observer' })).toBeUndefined();
+  const ledger = store.documents.get('nimbusguard-ledger-policy-1')?.value ?? '';
+  expect(ledger).toContain('target-2');
 });
 
 test('a lost ledger goes on after the sequence that the executor has seen', async () => {

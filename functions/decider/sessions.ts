@@ -117,20 +117,21 @@ export function createSessions(store: ModelStore, core: CoreOptions) {
   };
 
   return {
+    /** The session of a policy, whichever target it was of last. */
+    recall: async (owner: Owner, log: Logger): Promise<Session> =>
+      open.get(owner.policyUid) ?? (await load(owner, log)),
     /**
-     * The session of a policy's target. A target that was created anew starts from nothing: what was
-     * learned of the old one is not inherited. The sequence goes on, for the executor remembers it.
+     * Takes up the target as it was observed now. One that was created anew starts from nothing: what
+     * was learned of the old one is not inherited. The sequence goes on, for the executor remembers it.
+     * Only for observations newer than the ledger: an old one would bring the old target back.
      */
-    async recall(owner: Owner, log: Logger): Promise<Session> {
-      const session = open.get(owner.policyUid) ?? (await load(owner, log));
+    async follow(session: Session, owner: Owner): Promise<void> {
       const uid = owner.target?.uid;
-      if (uid !== undefined && session.ledger.targetUid !== uid) {
-        const { sequence, n, inputs } = session.ledger;
-        session.ledger = { ...newLedger(uid, owner.generation), sequence, n, inputs };
-        session.model = createModel(core.prior);
-        await storeModel(session);
-      }
-      return session;
+      if (uid === undefined || session.ledger.targetUid === uid) return;
+      const { sequence, n, inputs } = session.ledger;
+      session.ledger = { ...newLedger(uid, owner.generation), sequence, n, inputs };
+      session.model = createModel(core.prior);
+      await storeModel(session);
     },
     /** The model as it was before journal entry `n`, for answering its input again. */
     async before(owner: Owner, n: number, log: Logger): Promise<Model> {
