@@ -132,7 +132,7 @@ export function unpackSample(row: readonly (number | null)[], startups: readonly
   };
 }
 
-const COUNTS = ['startedAtMs', 'requests', 'late', 'failed', 'cpuSeconds'] as const;
+const COUNTS = ['startedAtMs', 'requests', 'late', 'failed'] as const;
 
 export const packCounters = (counters: Counters | null): Ledger['counters'] =>
   counters && {
@@ -151,9 +151,8 @@ export function unpackCounters(rows: Ledger['counters']): Counters | null {
       pod,
       startedAtMs: at(row, 0),
       requests: at(row, 1),
-      late: at(row, 2),
+      late: row[2] ?? null,
       failed: at(row, 3),
-      cpuSeconds: at(row, 4),
     })),
   };
 }

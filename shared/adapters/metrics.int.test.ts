@@ -104,11 +104,40 @@ test('counters of each pod as they are; p95, CPU and memory since the scrape bef
       requests: 300,
       late: 25,
       failed: 5,
-      cpuSeconds: 6,
     },
   ]);
   expect(second?.cpuUtilization).toBeCloseTo(0.4, 5); // 2 CPU seconds in 10 s of half a core
   expect(second?.latencyP95Ms).toBeCloseTo(500, 0);
+});
+
+test.each<[what: string, body: string, known: object]>([
+  ['CPU alone', 'process_cpu_seconds_total 5\n', { counters: null, silentPods: 0 }],
+  ['a page', '<!doctype html><title>shop</title>\n', { measuredAtMs: null, silentPods: 1 }],
+  [
+    'other names',
+    'http_server_requests_seconds_count{uri="/"} 7\n',
+    { measuredAtMs: null, counters: null, silentPods: 1 },
+  ],
+  [
+    'a counter without series yet',
+    '# TYPE http_requests_total counter\n',
+    { counters: [expect.objectContaining({ requests: 0, late: null })] },
+  ],
+  [
+    'requests without their durations',
+    'http_requests_total{code="200"} 9\nhttp_requests_total{code="500"} 2\n',
+    { counters: [expect.objectContaining({ requests: 11, failed: 2, late: null })] },
+  ],
+])('of a pod that shows %s nothing is known that it does not say', async (_what, body, known) => {
+  const metrics = podMetrics({ timeoutMs: 2000, concurrency: 4, clock });
+  answer = () => ({ body });
+  await metrics.read([request([aPod()])]);
+  clock.at += 10_000;
+  const [readings] = await metrics.read([request([aPod()])]);
+  metrics.close();
+
+  expect(readings).toMatchObject(known);
+  expect(readings?.cpuUtilization).toBe(body.startsWith('process_cpu') ? 0 : null);
 });
 
 test.each<[string, Answer, Partial<Pod>]>([

@@ -72,18 +72,21 @@ class Memory {
 
 function readingsOf(pods: readonly Pod[], scrapes: (Scrape | null)[], pairs: Pair[]): Readings {
   const answered = scrapes.filter((scrape) => scrape !== null);
-  const none = answered.length === 0;
+  const telling = answered.filter(
+    (scrape) => scrape.counters !== null || scrape.cpuSeconds !== null,
+  );
+  const counters = answered.flatMap((scrape) => scrape.counters ?? []);
   return {
     source: 'pods',
-    measuredAtMs: none ? null : Math.max(...answered.map(({ atMs }) => atMs)),
-    counters: none ? null : answered.map(({ counters }) => counters),
+    measuredAtMs: telling.length === 0 ? null : Math.max(...telling.map(({ atMs }) => atMs)),
+    counters: counters.length === 0 ? null : counters,
     rates: null,
     latencyP95Ms: latencyP95Ms(pairs),
     cpuUtilization: cpuUtilization(pairs),
     memoryUtilization: memoryUtilization(pods, scrapes),
     inFlight: inFlightOf(answered),
     lagMessages: null,
-    silentPods: scrapes.length - answered.length,
+    silentPods: scrapes.length - telling.length,
   };
 }
 

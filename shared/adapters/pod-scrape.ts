@@ -10,9 +10,12 @@ import {
   type Series,
 } from './prometheus-text.ts';
 
+const REQUESTS = 'http_requests_total';
 const DURATION = 'http_request_duration_seconds';
+/** A family that has no series yet, as before the first request: known to be zero. */
+const DECLARED = new RegExp(`^# (?:TYPE|HELP) (?:${REQUESTS}|${DURATION})\\s`, 'm');
 const WANTED = new Set([
-  'http_requests_total',
+  REQUESTS,
   `${DURATION}_bucket`,
   `${DURATION}_count`,
   'http_requests_in_flight',
@@ -26,7 +29,10 @@ const WANTED = new Set([
 /** One pod as it was at `atMs`. */
 export interface Scrape {
   readonly atMs: number;
-  readonly counters: PodCounters;
+  /** Null where the pod does not count its requests under these names. */
+  readonly counters: PodCounters | null;
+  /** CPU seconds per requested core: its rate is the utilisation that an HPA would see. */
+  readonly cpuSeconds: number | null;
   readonly histogram: Histogram | null;
   readonly memoryBytes: number | null;
   readonly inFlight: number | null;
@@ -37,23 +43,35 @@ const sum = (series: readonly Series[], name: string, filter?: (s: Series) => bo
   return found.length === 0 ? null : found.reduce((total, { value }) => total + value, 0);
 };
 
-/** CPU seconds per requested core: its rate is the utilisation that an HPA would see. */
-function cpuSeconds(series: readonly Series[], pod: Pod): number {
+function cpuSeconds(series: readonly Series[], pod: Pod): number | null {
   const busy = sum(series, 'workload_busy_seconds_total');
   const slots = sum(series, 'workload_slots');
   if (busy !== null && slots !== null && slots > 0) return busy / slots;
-  return (sum(series, 'process_cpu_seconds_total') ?? 0) / (pod.cpuRequestCores ?? 1);
+  const used = sum(series, 'process_cpu_seconds_total');
+  return used === null ? null : used / (pod.cpuRequestCores ?? 1);
 }
 
 const isFailure = ({ labels }: Series): boolean => (labels['code'] ?? '').startsWith('5');
 
 /** Arrivals are counted when they are answered: with what is inside added, two reads of one request could disagree. */
-function counted(series: readonly Series[], histogram: Histogram | null) {
-  const answered = sum(series, 'http_requests_total') ?? histogram?.total ?? 0;
-  const failed = sum(series, 'http_requests_total', isFailure) ?? 0;
-  const inside = sum(series, 'http_requests_in_flight') ?? sum(series, 'http_queue_length');
-  return { requests: answered, failed, inFlight: inside };
+function countersOf(
+  series: readonly Series[],
+  histogram: Histogram | null,
+  { declared, sloLatencyMs }: { readonly declared: boolean; readonly sloLatencyMs: number },
+): Pick<PodCounters, 'requests' | 'late' | 'failed'> | null {
+  const requests = sum(series, REQUESTS) ?? histogram?.total ?? (declared ? 0 : null);
+  if (requests === null) return null;
+  const failed = sum(series, REQUESTS, isFailure) ?? 0;
+  const slow = histogram && histogram.total - countBelow(histogram, sloLatencyMs / 1000);
+  return {
+    requests,
+    late: slow === null ? null : Math.min(requests, slow + failed),
+    failed: Math.min(requests, failed),
+  };
 }
+
+const insideOf = (series: readonly Series[]): number | null =>
+  sum(series, 'http_requests_in_flight') ?? sum(series, 'http_queue_length');
 
 /** Reads the text of one pod's `/metrics`. */
 export function scrapeOf(
@@ -63,22 +81,19 @@ export function scrapeOf(
 ): Scrape {
   const series = parsePrometheus(body, (name) => WANTED.has(name));
   const histogram = histogramOf(series, DURATION);
-  const { requests, failed, inFlight } = counted(series, histogram);
-  const slow =
-    histogram === null ? 0 : histogram.total - countBelow(histogram, when.sloLatencyMs / 1000);
+  const { sloLatencyMs } = when;
+  const counted = countersOf(series, histogram, { declared: DECLARED.test(body), sloLatencyMs });
   return {
     atMs: when.atMs,
     histogram,
-    counters: {
+    counters: counted && {
       pod: pod.uid.split('-').at(-1) ?? pod.uid,
       startedAtMs: pod.readyAtMs ?? pod.createdAtMs,
-      requests,
-      late: Math.min(requests, slow + failed),
-      failed: Math.min(requests, failed),
-      cpuSeconds: cpuSeconds(series, pod),
+      ...counted,
     },
+    cpuSeconds: cpuSeconds(series, pod),
     memoryBytes: sum(series, 'process_resident_memory_bytes'),
-    inFlight,
+    inFlight: insideOf(series),
   };
 }
 
@@ -114,9 +129,10 @@ const mean = (values: readonly number[]): number | null =>
 export const cpuUtilization = (pairs: readonly Pair[]): number | null =>
   mean(
     pairs.flatMap(([now, before]) => {
-      if (before === undefined || now.atMs <= before.atMs) return [];
-      const used = now.counters.cpuSeconds - before.counters.cpuSeconds;
-      return used < 0 ? [] : [(used * 1000) / (now.atMs - before.atMs)];
+      const [later, earlier] = [now.cpuSeconds, before?.cpuSeconds ?? null];
+      if (before === undefined || later === null || earlier === null) return [];
+      if (now.atMs <= before.atMs || later < earlier) return [];
+      return [((later - earlier) * 1000) / (now.atMs - before.atMs)];
     }),
   );
 

@@ -10,7 +10,6 @@ const aPod = (pod: string, requests: number, fields: Partial<PodCounters> = {}):
   requests,
   late: 0,
   failed: 0,
-  cpuSeconds: 0,
   ...fields,
 });
 
@@ -96,6 +95,15 @@ test('late and failed are shares of the requests of the window', () => {
     failedRatio: 0.05,
     windowMs: 5000,
   });
+});
+
+test('lateness is unknown while a pod does not tell it, and for the look after', () => {
+  const silent = measure(before, observed([aPod('a', 1100), aPod('b', 2100, { late: null })]));
+  expect(silent.sample).toMatchObject({ requests: 200, lateRatio: null, failedRatio: 0 });
+  const later = observed([aPod('b', 2200, { late: 50 })], { observedAtMs: T0 + 10_000 });
+  later.readings!.measuredAtMs = T0 + 10_000;
+  const again = measure(silent.counters, later);
+  expect(again.sample).toMatchObject({ requests: 100, lateRatio: null });
 });
 
 test('a start-up is reported once', () => {

@@ -9,7 +9,8 @@ const INTERVAL_MAX_MS = 60_000;
 
 interface Totals {
   requests: number;
-  late: number;
+  /** Null where a pod does not tell. */
+  late: number | null;
   failed: number;
   /** Pods whose counters could be compared. */
   pods: number;
@@ -26,7 +27,7 @@ function growthOf(now: PodCounters, before: PodCounters): Grown {
   const base = now.requests < before.requests ? undefined : before;
   return {
     requests: growth(base?.requests, now.requests),
-    late: growth(base?.late, now.late),
+    late: now.late === null || base?.late === null ? null : growth(base?.late, now.late),
     failed: growth(base?.failed, now.failed),
   };
 }
@@ -43,17 +44,17 @@ function growthOfNew(now: PodCounters, sinceMs: number, busiest: number): Grown 
   const share = Math.min(1, busiest / now.requests);
   return {
     requests: share * now.requests,
-    late: share * now.late,
+    late: now.late === null ? null : share * now.late,
     failed: share * now.failed,
   };
 }
 
 function totalsOf(previous: Counters, pods: readonly PodCounters[]): Totals {
   const before = new Map(previous.pods.map((pod) => [pod.pod, pod]));
-  const totals = { requests: 0, late: 0, failed: 0, pods: 0 };
+  const totals: Totals = { requests: 0, late: 0, failed: 0, pods: 0 };
   const add = (grown: Grown): void => {
     totals.requests += grown.requests;
-    totals.late += grown.late;
+    totals.late = totals.late === null || grown.late === null ? null : totals.late + grown.late;
     totals.failed += grown.failed;
     totals.pods++;
   };
@@ -98,12 +99,12 @@ function fromCounters(
   if (previous === null || windowMs <= 0) return UNKNOWN;
   const totals = totalsOf(previous, pods);
   if (totals.pods === 0) return UNKNOWN;
-  const { requests } = totals;
+  const { requests, late } = totals;
   return {
     windowMs,
     requestsPerSecond: (requests * 1000) / windowMs,
     requests,
-    lateRatio: requests > 0 ? Math.min(1, totals.late / requests) : null,
+    lateRatio: requests > 0 && late !== null ? Math.min(1, late / requests) : null,
     failedRatio: requests > 0 ? Math.min(1, totals.failed / requests) : null,
   };
 }

@@ -12,9 +12,8 @@ export const PodCounters = z.object({
   pod: z.string().min(1).max(63), // last part of the pod's UID: enough to tell pods apart
   startedAtMs: epochMs,
   requests: z.number().nonnegative(), // arrivals, rejected ones included
-  late: z.number().nonnegative(), // slower than the SLO's latency, or failed
+  late: z.number().nonnegative().nullable(), // slower than the SLO's latency, or failed; null without a histogram
   failed: z.number().nonnegative(), // rejected or 5xx
-  cpuSeconds: z.number().nonnegative(), // per requested core: its rate is the utilisation
 });
 export type PodCounters = z.infer<typeof PodCounters>;
 
@@ -23,7 +22,7 @@ export const Readings = z.object({
   source: z.enum(['pods', 'prometheus', 'resource', 'none']),
   /** When the numbers were true, by the source's clock; their age is observedAtMs − this. */
   measuredAtMs: epochMs.nullable(),
-  /** Source `pods`: counters of each ready pod. Otherwise null, and `rates` is set. */
+  /** Source `pods`: counters of each ready pod that counts its requests; null where none does, and elsewhere. */
   counters: z.array(PodCounters).max(500).nullable(),
   /** Sources that give rates by themselves, over `windowMs` before measuredAtMs. */
   rates: z

@@ -48,7 +48,6 @@ export function aState(over: Partial<ObservedState> & { requests?: number } = {}
         requests,
         late: 0,
         failed: 0,
-        cpuSeconds: requests / 50,
       })),
       rates: null,
       latencyP95Ms: 40,

@@ -75,7 +75,6 @@ export function createWorld(startMs: number, random: () => number): World {
       requests: 0,
       late: 0,
       failed: 0,
-      cpuSeconds: 0,
     };
     pods.push({ uid, createdAtMs, readyAtMs, counters });
   };
@@ -100,8 +99,7 @@ export function createWorld(startMs: number, random: () => number): World {
         pod.counters = {
           ...was,
           requests: was.requests + requests,
-          late: was.late + Math.round(requests * late),
-          cpuSeconds: was.cpuSeconds + Math.min(1, utilization) * seconds,
+          late: (was.late ?? 0) + Math.round(requests * late),
         };
       }
       nowMs = atMs;
