@@ -24,6 +24,8 @@ export const FORGETTING = 1 - 1 / 4000;
 export const HUBER = 2.5;
 /** A forecast moves the level by at most a factor of 3.3 either way. */
 export const FORECAST_CLIP = 1.2;
+/** Deviation of a forecast at most, log units: beyond a factor of ten it is no forecast. */
+export const DEVIATION_MAX = 2.3;
 /** Sum of the covariance diagonal: beyond it old directions would explode when they come back. */
 export const TRACE_MAX = 40;
 
@@ -38,6 +40,8 @@ export const SCALE_SLOW = 1 / 700;
  * made-up spikes come at random times, and would teach that calm follows a storm.
  */
 export const SCALE_START = [0, 0.6, 0.2, 0.1, 0.05, 0.05] as const;
+/** No input moves the log variance by more than so many times itself. */
+export const WEIGHT_MAX = 1;
 /** Errors that the prior's long mean counts for. */
 export const SCALE_TRUST = 100;
 /** Memory of the mean squared error at one level of load, in samples at that level. */

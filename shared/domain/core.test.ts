@@ -192,13 +192,16 @@ test.each([
   expect(rollout.constraints.some(({ name }) => name === 'not-ready')).toBe(missing > 0);
 });
 
-test.each([5, 500])('a first guess of 50 requests/s is mended where a pod carries %d', (pod) => {
-  const policy = aPolicy({ maxReplicas: 50 });
-  const load = (seconds: number) => live(() => 4 * pod, seconds, { policy, podAt: () => pod });
-  const [before, after] = [load(120), load(1200)];
-  expect(after.violatingSeconds - before.violatingSeconds).toBeLessThanOrEqual(5);
-  expect(after.verdicts.at(-1)?.to).toBeLessThanOrEqual(8);
-});
+test.each([5, 500, 2000])(
+  'a first guess of 50 requests/s is mended where a pod carries %d',
+  (pod) => {
+    const policy = aPolicy({ maxReplicas: 50 });
+    const load = (seconds: number) => live(() => 4 * pod, seconds, { policy, podAt: () => pod });
+    const [before, after] = [load(120), load(1200)];
+    expect(after.violatingSeconds - before.violatingSeconds).toBeLessThanOrEqual(5);
+    expect(after.verdicts.at(-1)?.to).toBeLessThanOrEqual(8);
+  },
+);
 
 test('a season is learned: scale-ups of later days stand before the demand', () => {
   const day = (t: number): number =>
@@ -288,6 +291,54 @@ function fallTo(fields: (atMs: number) => Partial<Sample>, more: Partial<DecideO
   return verdicts;
 }
 
+test('nights without demand leave the spread as it was', () => {
+  const hour = (t: number): number => (t / 3600) % 24;
+  const office = (t: number): number =>
+    hour(t) < 8 || hour(t) > 20 ? 0 : 400 * Math.sin((Math.PI * (hour(t) - 8)) / 12) ** 0.7;
+  const policy = aPolicy({ maxReplicas: 50, cooldownSeconds: 300, seasonSeconds: 86_400 });
+  const { verdicts, model } = live(office, 3 * 86_400, { policy });
+  expect(verdicts.every(({ to }) => Number.isInteger(to))).toBe(true);
+  expect(Math.max(...verdicts.map(({ to }) => to))).toBeLessThanOrEqual(16);
+  expect(Math.max(...model.up.scale.map(Math.abs))).toBeLessThanOrEqual(1);
+});
+
+test('pods that never become ready are made up for by a few, not by more and more', () => {
+  const { model, atMs } = settled();
+  const spec = aPolicy({ maxReplicas: 50 });
+  let desired = 12;
+  for (let beat = 1; beat <= 240; beat++) {
+    const replicas = { desired, ready: 12, starting: desired - 12, draining: 0 };
+    const sample = sampleAt(3600 + beat * BEAT, 600, 12, { atMs: atMs + beat * 5000, replicas });
+    desired = decide(model, sample, spec, options()).to;
+  }
+  expect(desired).toBeGreaterThan(15);
+  expect(desired).toBeLessThanOrEqual(22);
+});
+
+test('a clock that is set back stops nothing', () => {
+  const { model, spec } = settled();
+  const first = 1800; // half an hour before what was seen last
+  let fleet = 12;
+  for (let beat = 1; beat <= 30; beat++) {
+    fleet = decide(model, sampleAt(first + beat * BEAT, 700, fleet), spec, options()).to;
+  }
+  expect(fleet).toBeGreaterThan(15);
+});
+
+test('a mean over a gap is no reason to take pods away', () => {
+  const { model, spec } = settled();
+  const gap = { windowMs: 120_000, requestsPerSecond: 17, requests: 2000 };
+  const verdict = decide(model, sampleAt(3720, 17, 12, gap), spec, options());
+  expect(verdict.to).toBe(12);
+});
+
+test('in mode floor nothing is remembered of pods that somebody else starts', () => {
+  const noisy = (t: number): number => 300 + 150 * Math.sin(t / 60);
+  const { model, verdicts } = live(noisy, 3600, { policy: aPolicy({ mode: 'floor' }) });
+  expect(verdicts.filter(({ to, from }) => to > from).length).toBeGreaterThan(5);
+  expect(model.plan.added).toEqual([]);
+});
+
 test('falling demand gives pods back within two minutes', () => {
   expect(fallTo(() => ({})).some((verdict) => verdict.to < 12)).toBe(true);
 });
@@ -353,7 +404,7 @@ test('CPU alone: demand is use × pods, and full CPU doubles the fleet', () => {
   expect(full.constraints.map(({ name }) => name)).toContain('censored-demand');
 });
 
-test('a rate that comes up while the model is young becomes the demand; later the unit stays', () => {
+test('a rate that comes up becomes the demand: at once in the warm-up, later when it stays', () => {
   const spec = aPolicy({ seasonSeconds: 86_400 });
   const model = createModel({ prior: shippedPrior });
   const cpuOnly = { requestsPerSecond: null, requests: null };
@@ -368,8 +419,23 @@ test('a rate that comes up while the model is young becomes the demand; later th
   for (const second of [0, 1900]) {
     decide(old, sampleAt(second, 200, 6, cpuOnly), spec, options());
   }
-  decide(old, sampleAt(1910, 200, 6), spec, options());
-  expect(old.demandUnit).toBe('pods');
+  const units = [1910, 2500, 3709, 3715].map((second) => {
+    decide(old, sampleAt(second, 200, 6), spec, options());
+    return old.demandUnit;
+  });
+  expect(units).toEqual(['pods', 'pods', 'pods', 'requests']);
+});
+
+test('rates that are gone for minutes leave the demand to CPU, and full pods are not left alone', () => {
+  const spec = aPolicy();
+  const { model } = settled();
+  const gone = { requestsPerSecond: null, requests: null, lateRatio: null, cpuUtilization: 1 };
+  const after = (seconds: number): Verdict =>
+    decide(model, sampleAt(3600 + seconds, 0, 12, gone), spec, options());
+  expect(after(BEAT)).toMatchObject({ reason: 'no-data', to: 12 });
+  expect(after(170)).toMatchObject({ reason: 'no-data', to: 12 });
+  expect(after(190).to).toBe(spec.maxReplicas);
+  expect(model.demandUnit).toBe('pods');
 });
 
 test('exploration: none where the random numbers never ask for it, safe steps otherwise', () => {
@@ -395,6 +461,8 @@ test('a model of an older schema goes on where it was', () => {
     schema: 1,
     k0: 13,
     churnPrice: 0.75,
+    otherUnitSinceMs: undefined,
+    up: { ...model.up, scale: [-20, 29, 29, 14, -3, -43] },
     price: { ...model.price, spent: undefined },
     workload: { ...model.workload, byUse: undefined, background: undefined, bound: undefined },
     plan: { ...model.plan, need: (model.plan.need * model.workload.busy) / model.workload.demand },
@@ -403,6 +471,8 @@ test('a model of an older schema goes on where it was', () => {
   expect(read.plan.need).toBeCloseTo(model.plan.need, 6);
   expect(read).toEqual({
     ...model,
+    otherUnitSinceMs: 0,
+    up: { ...model.up, scale: createModel().up.scale },
     price: { ...model.price, spent: price.spent },
     workload: {
       ...model.workload,
@@ -411,7 +481,7 @@ test('a model of an older schema goes on where it was', () => {
       bound: workload.bound,
       young: 0,
     },
-    plan: { ...model.plan, need: read.plan.need },
+    plan: { ...model.plan, need: read.plan.need, addedMs: [], added: [] },
   });
 });
 

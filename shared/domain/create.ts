@@ -1,5 +1,12 @@
 // Making, reading and refusing the learned document.
-import { ACTIONS, FEATURES, SCALE_LEVELS, SCALE_START, SHAPE_BINS } from './constants.ts';
+import {
+  ACTIONS,
+  FEATURES,
+  SCALE_LEVELS,
+  SCALE_START,
+  SHAPE_BINS,
+  WEIGHT_MAX,
+} from './constants.ts';
 import { NimbusError } from '../errors.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
 import { zeros } from './maths.ts';
@@ -31,6 +38,12 @@ export interface ModelOptions {
   readonly told?: Told;
 }
 
+function boundedScale(stored: unknown): Partial<Forecaster> {
+  const forecaster = stored as Partial<Forecaster>;
+  const drifted = forecaster.scale?.some((weight) => Math.abs(weight) > WEIGHT_MAX);
+  return drifted ? { ...forecaster, scale: [...SCALE_START] } : forecaster;
+}
+
 const SCHEMA = 4;
 /** How a document of an older schema becomes one of the next. */
 const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) => object>> = {
@@ -56,8 +69,18 @@ const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) =>
       plan: { ...plan, need: (plan.need ?? 0) * capacity },
     };
   },
-  // 4 asks the policy for prices at every decision: an edited budget counts from the next one on.
-  3: (document) => ({ ...document, schema: 4, k0: undefined, churnPrice: undefined }),
+  // 4 asks the policy for prices at every decision: an edited budget counts from the next one on. Its
+  // variances cannot run away, as those of services with idle nights did.
+  3: (document) => ({
+    ...document,
+    schema: 4,
+    k0: undefined,
+    churnPrice: undefined,
+    otherUnitSinceMs: 0,
+    up: boundedScale(document['up']),
+    keep: boundedScale(document['keep']),
+    plan: { ...(document['plan'] as Partial<Model['plan']>), addedMs: [], added: [] },
+  }),
 };
 /** Variance of the log demand over the control delay before anything was seen: 12 %. */
 const FIRST_VARIANCE = 0.12 ** 2;
@@ -144,6 +167,7 @@ export function createModel(options: ModelOptions = {}): Model {
     lastMeasuredMs: 0,
     decisions: 0,
     demandUnit: 'requests',
+    otherUnitSinceMs: 0,
     series: newSeries(),
     pendingForecasts: [],
     nextSnapshotMs: 0,

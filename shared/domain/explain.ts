@@ -91,6 +91,7 @@ const KEPT: ReadonlySet<string> = new Set([
   'outage-dip',
   'censored-demand',
   'unexplained-cpu',
+  'not-ready',
 ]);
 
 function holdWords(explained: Explained): string {

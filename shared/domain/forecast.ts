@@ -1,6 +1,7 @@
 // The predictive distribution of log demand over the control delay: UP for what a pod started now
 // would serve, KEEP for what a pod dropped now would be missing for.
 import {
+  DEVIATION_MAX,
   FORECAST_CLIP,
   POISSON_FLOOR,
   REFERENCE_MEAN,
@@ -51,7 +52,8 @@ function predict(model: Model, forecaster: Forecaster, inputs: Inputs, scale: nu
   const variance = model.off.includes('scale')
     ? forecaster.slow
     : Math.exp(logVariance(forecaster, scale));
-  forecaster.sigma = Math.sqrt(Math.max(variance, POISSON_FLOOR * counting));
+  const deviation = Math.sqrt(Math.max(variance, POISSON_FLOOR * counting));
+  forecaster.sigma = Math.min(deviation, DEVIATION_MAX);
 }
 
 /** Forecasts both distributions at `nowMs` and leaves them in the model. */

@@ -106,6 +106,28 @@ test('lateness is unknown while a pod does not tell it, and for the look after',
   expect(again.sample).toMatchObject({ requests: 100, lateRatio: null });
 });
 
+test.each([
+  [1, 150],
+  [2, 200],
+  [3, null],
+])('%d silent pods beside two serve as much as these, if they are not most', (silent, rate) => {
+  const seen = observed([aPod('a', 1250), aPod('b', 2250)]);
+  seen.readings!.silentPods = silent;
+  expect(measure(before, seen).sample.requestsPerSecond).toBe(rate);
+});
+
+test.each([
+  ['after a gap', 600_000],
+  ['of a clock that was set back', -600_000],
+])('counters %s are a new base, and no rate', (_what, passed) => {
+  const at = before.measuredAtMs + passed;
+  const seen = observed([aPod('a', 1250), aPod('b', 2250)], { observedAtMs: at });
+  seen.readings!.measuredAtMs = at;
+  const { sample, counters } = measure(before, seen);
+  expect(sample.requestsPerSecond).toBeNull();
+  expect(counters?.measuredAtMs).toBe(at);
+});
+
 test('a start-up is reported once', () => {
   const startups = [{ pod: 'c', readyAtMs: T0 + 4000, seconds: 8 }];
   const first = measure(before, observed([aPod('a', 1100)], { startups }));

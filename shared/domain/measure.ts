@@ -5,7 +5,11 @@ import type { Counters, Sample } from './types.ts';
 /** Assumed time to the next look where there was none before, milliseconds. */
 const FIRST_INTERVAL_MS = 5_000;
 /** Longer pauses than this are gaps, not beats. */
-const INTERVAL_MAX_MS = 60_000;
+const INTERVAL_MAX_MS = 150_000;
+/** Counters that are older than the last ones by more are of a clock that was set back. */
+const CLOCK_TURNED_MS = 5_000;
+/** Where fewer of the pods than this answer, nobody knows what the others get. */
+const ANSWERED_MIN = 0.5;
 
 interface Totals {
   requests: number;
@@ -90,22 +94,37 @@ const UNKNOWN: Rates = {
   failedRatio: null,
 };
 
+/** Milliseconds between two reads; null where they do not belong together. */
+function windowOf(previous: Counters, measuredAtMs: number): number | null {
+  const windowMs = measuredAtMs - previous.measuredAtMs;
+  return windowMs > 0 && windowMs <= INTERVAL_MAX_MS ? windowMs : null;
+}
+
+/** Part of the requests; null where it is unknown, or there are none. */
+const shareOf = (part: number | null, requests: number): number | null =>
+  part === null || requests === 0 ? null : Math.min(1, part / requests);
+
+/**
+ * Rates of all pods by the counters of those that answered: the silent ones serve as much as these. A
+ * window that spans a gap has a mean that says nothing about now: it only gives the next one its base.
+ */
 function fromCounters(
   previous: Counters | null,
   pods: readonly PodCounters[],
-  measuredAtMs: number,
+  { measuredAtMs, silentPods }: { measuredAtMs: number; silentPods: number },
 ): Rates {
-  const windowMs = previous === null ? 0 : measuredAtMs - previous.measuredAtMs;
-  if (previous === null || windowMs <= 0) return UNKNOWN;
+  const windowMs = previous === null ? null : windowOf(previous, measuredAtMs);
+  if (previous === null || windowMs === null) return UNKNOWN;
   const totals = totalsOf(previous, pods);
-  if (totals.pods === 0) return UNKNOWN;
-  const { requests, late } = totals;
+  const answered = pods.length / (pods.length + silentPods);
+  if (totals.pods === 0 || answered < ANSWERED_MIN) return UNKNOWN;
+  const requests = totals.requests / answered;
   return {
     windowMs,
     requestsPerSecond: (requests * 1000) / windowMs,
     requests,
-    lateRatio: requests > 0 && late !== null ? Math.min(1, late / requests) : null,
-    failedRatio: requests > 0 ? Math.min(1, totals.failed / requests) : null,
+    lateRatio: shareOf(totals.late, totals.requests),
+    failedRatio: shareOf(totals.failed, totals.requests),
   };
 }
 
@@ -113,7 +132,8 @@ function ratesOf(previous: Counters | null, state: ObservedState): Rates {
   const { readings } = state;
   if (readings === null || readings.measuredAtMs === null) return UNKNOWN;
   if (readings.counters !== null) {
-    return fromCounters(previous, readings.counters, readings.measuredAtMs);
+    const { measuredAtMs, silentPods } = readings;
+    return fromCounters(previous, readings.counters, { measuredAtMs, silentPods });
   }
   if (readings.rates === null) return UNKNOWN;
   const { windowMs, requestsPerSecond, lateRatio, failedRatio } = readings.rates;
@@ -129,6 +149,10 @@ function intervalOf(previous: Counters | null, state: ObservedState): number {
   return passed >= 1000 && passed <= INTERVAL_MAX_MS ? passed : FIRST_INTERVAL_MS;
 }
 
+/** Whether a read is newer than the one before, or of a clock that was set back since. */
+const isNewer = (beforeMs: number, measuredAtMs: number): boolean =>
+  measuredAtMs > beforeMs || beforeMs - measuredAtMs > CLOCK_TURNED_MS;
+
 function nextCounters(previous: Counters | null, state: ObservedState): Counters | null {
   const before = previous ?? { measuredAtMs: -1, pods: [], lastReadyAtMs: 0 };
   const lastReadyAtMs = state.startups.reduce(
@@ -136,7 +160,7 @@ function nextCounters(previous: Counters | null, state: ObservedState): Counters
     before.lastReadyAtMs,
   );
   const { counters: pods = null, measuredAtMs = null } = state.readings ?? {};
-  if (pods !== null && measuredAtMs !== null && measuredAtMs > before.measuredAtMs) {
+  if (pods !== null && measuredAtMs !== null && isNewer(before.measuredAtMs, measuredAtMs)) {
     return { measuredAtMs, pods, lastReadyAtMs };
   }
   return previous === null ? null : { ...previous, lastReadyAtMs };

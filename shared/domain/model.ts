@@ -148,6 +148,8 @@ export interface Model {
   lastMeasuredMs: number;
   decisions: number;
   demandUnit: 'requests' | 'pods';
+  /** Since when every sample could be counted in the other unit alone, or better; 0: not the last one. */
+  otherUnitSinceMs: number;
   series: Series;
   /** Shared by both forecasts: they have the same inputs. */
   covariance: number[];

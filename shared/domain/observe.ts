@@ -16,6 +16,10 @@ const SKEW_MS = 5_000;
 const DEMAND_MAX = 1e9;
 /** Decayed means of delays remember about this many samples. */
 const DELAY_MEMORY = 1 / 200;
+/** Rates that are away for this long, and six beats, are not expected back. */
+const RATE_GONE_SECONDS = 180;
+/** Rates that stay for this long after a time without are taken up again. */
+const RATE_STAYS_SECONDS = 1800;
 /** Samples after which the usual age of the telemetry is known. */
 const USUAL_AGE_SAMPLES = 200;
 
@@ -70,32 +74,73 @@ function isSuspect(raw: Sample, clean: Sample): boolean {
 }
 
 /**
- * The first scrape of a counter has no rate yet, only CPU. A rate that comes up during the warm-up
- * is taken as the demand from then on; later the unit stays, for the model stands on it.
+ * The unit that demand is to be counted in from now on. The first scrape of a counter has no rate yet,
+ * only CPU; a source that is edited, or cut off, may have none any more. A rate that comes up during the
+ * warm-up is taken at once, a later one when it has stayed. Once rates are gone for good CPU is left:
+ * with full pods and nothing but rates to look at, nobody would ever act.
  */
-function rateCameUp(model: Model, sample: Sample): boolean {
-  if (model.startedAtMs === 0 || model.demandUnit === 'requests') return false;
+function unitFor(model: Model, sample: Sample): Model['demandUnit'] {
+  const { demandUnit } = model;
+  const rated = sample.requestsPerSecond !== null;
+  const other = demandUnit === 'pods' ? rated : !rated && sample.cpuUtilization !== null;
+  if (!other) {
+    model.otherUnitSinceMs = 0;
+    return demandUnit;
+  }
+  if (model.otherUnitSinceMs === 0) model.otherUnitSinceMs = sample.atMs;
+  const seconds = (sample.atMs - model.otherUnitSinceMs) / 1000;
+  if (demandUnit === 'requests') {
+    const gone = Math.max(RATE_GONE_SECONDS, (6 * sample.intervalMs) / 1000);
+    return seconds > gone ? 'pods' : 'requests';
+  }
   const warmUntil = model.startedAtMs + WARMUP_SEASONS * model.seasonSeconds * 1000;
-  return sample.requestsPerSecond !== null && sample.atMs < warmUntil;
+  return sample.atMs < warmUntil || seconds > RATE_STAYS_SECONDS ? 'requests' : 'pods';
 }
 
-/** Forgets what is counted in the unit of demand; what is relative to it stays learned. */
-function beginAgain(model: Model): void {
-  model.startedAtMs = 0;
+/** Counts in another unit: what is relative to it stays learned. The fleet rests for a cooldown. */
+function changeUnit(
+  model: Model,
+  sample: Sample,
+  unit: Model['demandUnit'],
+  spec: PolicySpec,
+): void {
+  model.demandUnit = unit;
+  model.otherUnitSinceMs = 0;
   model.lastMeasuredMs = 0;
   model.series = newSeries();
+  forgetPending(model);
+  model.plan.need = 0;
+  model.plan.needWeight = 0;
+  model.plan.changedAtMs = sample.atMs;
+  model.keep.mu = Math.log(DEMAND_MAX); // nothing was forecast in this unit: nothing surprises
+  setUnit(model, sample, spec);
+}
+
+function forgetPending(model: Model): void {
   model.pendingForecasts = [];
   model.pendingDecisions = [];
   model.nextSnapshotMs = 0;
-  model.plan.need = 0;
-  model.plan.needWeight = 0;
+  model.nextOutcomeMs = 0;
+}
+
+/** The clock was set back: what carries a time of the future would wait until that has come. */
+function turnBack(model: Model, nowMs: number): void {
+  const { plan, price, workload } = model;
+  forgetPending(model);
+  model.lastMeasuredMs = 0;
+  model.otherUnitSinceMs = 0;
+  model.series.times = [];
+  model.series.counts = [];
+  model.peers = null;
+  Object.assign(plan, { upTimes: [], upPods: [], addedMs: [], added: [], dipUntilMs: 0 });
+  plan.changedAtMs = Math.min(plan.changedAtMs, nowMs);
+  price.updatedMs = Math.min(price.updatedMs, nowMs);
+  workload.steadySinceMs = Math.min(workload.steadySinceMs, nowMs);
+  model.startedAtMs = Math.min(model.startedAtMs, nowMs);
 }
 
 function demandOf(model: Model, sample: Sample): number | null {
   const { requestsPerSecond, cpuUtilization, replicas } = sample;
-  if (model.startedAtMs === 0) {
-    model.demandUnit = requestsPerSecond === null ? 'pods' : 'requests';
-  }
   if (model.demandUnit === 'requests') return requestsPerSecond;
   if (cpuUtilization === null || replicas.ready === 0) return null;
   return cpuUtilization * replicas.ready;
@@ -111,6 +156,10 @@ function beginSeason(model: Model, sample: Sample, spec: PolicySpec): void {
 /** Sets up what depends on the first sample: block, season and the unit of demand. */
 function begin(model: Model, sample: Sample, spec: PolicySpec): void {
   model.startedAtMs = sample.atMs;
+  setUnit(model, sample, spec);
+}
+
+function setUnit(model: Model, sample: Sample, spec: PolicySpec): void {
   beginSeason(model, sample, spec);
   adjustBlock(model, sample);
   model.series.offset = OFFSET_IN_PODS * firstCapacity(model, sample);
@@ -152,12 +201,23 @@ function staleAfterMs(model: Model, sample: Sample): number {
   return at(age, 2) < USUAL_AGE_SAMPLES ? least : Math.max(least, 2000 * at(age, 0));
 }
 
+/** What the sample must be counted in, by a clock that may have been set back. */
+function takeUnit(model: Model, sample: Sample, spec: PolicySpec): void {
+  if (sample.atMs < model.lastAtMs - SKEW_MS) turnBack(model, sample.atMs);
+  if (model.startedAtMs === 0) {
+    model.demandUnit = sample.requestsPerSecond === null ? 'pods' : 'requests';
+    return;
+  }
+  const unit = unitFor(model, sample);
+  if (unit !== model.demandUnit) changeUnit(model, sample, unit, spec);
+}
+
 /** Believes what can be believed of a sample and takes it into the model. */
 export function observe(model: Model, raw: Sample, spec: PolicySpec): Seen {
   const sample = cleaned(raw);
   const suspect = isSuspect(raw, sample);
   learnStartups(model, sample.startups);
-  if (rateCameUp(model, sample)) beginAgain(model);
+  takeUnit(model, sample, spec);
   const demand = demandOf(model, sample);
   const measured = sample.measuredAtMs;
   const ageMs = measured === null ? null : sample.atMs - measured;
@@ -179,6 +239,7 @@ export function observe(model: Model, raw: Sample, spec: PolicySpec): Seen {
   const seen = { sample, demand, ageSeconds: Math.max(0, ageMs / 1000), fresh, stale, suspect };
   if (!fresh) return { ...seen, elapsedSeconds: 0 };
   const elapsedSeconds = elapsedOf(model, sample, measured);
+  seen.stale ||= spansGap(model, sample, elapsedSeconds);
   takeIn(model, seen, elapsedSeconds, spec);
   return { ...seen, elapsedSeconds };
 }
@@ -187,6 +248,14 @@ function elapsedOf(model: Model, sample: Sample, measured: number): number {
   if (model.lastMeasuredMs === 0) return (sample.windowMs ?? sample.intervalMs) / 1000;
   return Math.max(0.05, Math.min(3600, (measured - model.lastMeasuredMs) / 1000));
 }
+
+/** Seconds between two new samples beyond which there was a gap. */
+const usualElapsed = ({ series }: Model, { intervalMs }: Sample): number =>
+  Math.max((4 * intervalMs) / 1000 + 30, 4 * series.windowSeconds);
+
+/** A mean over a gap in the telemetry, or over a jump of the clock, says nothing about now. */
+const spansGap = (model: Model, sample: Sample, elapsed: number): boolean =>
+  elapsed > usualElapsed(model, sample) && (sample.windowMs ?? 0) >= 900 * elapsed;
 
 function takeIn(
   model: Model,
@@ -197,7 +266,7 @@ function takeIn(
   const { sample, demand } = seen;
   const measured = sample.measuredAtMs ?? sample.atMs;
   // What spans a gap in the telemetry has no outcome that could be trusted.
-  if (elapsed > (4 * sample.intervalMs) / 1000 + 30) {
+  if (elapsed > usualElapsed(model, sample)) {
     model.pendingForecasts = [];
     model.pendingDecisions = [];
   }

@@ -8,6 +8,7 @@ import {
   SCALE_RECENT,
   SCALE_SLOW,
   SCALE_TRUST,
+  WEIGHT_MAX,
 } from './constants.ts';
 import { at, clamp } from './maths.ts';
 import type { Forecaster } from './model.ts';
@@ -19,6 +20,8 @@ const MEAN_TO_DEVIATION = 1.2533;
 const SCALE_INPUTS = 6;
 /** Variance ratios are looked at within e^±3: a single surprise must not rule. */
 const RATIO_MAX = 3;
+/** Share of the variance below which the weights have no part in it. */
+const COUNTED = 0.1;
 /** A squared error counts at most so many variances in the gradient. */
 const SURPRISE_MAX = 12;
 
@@ -65,8 +68,14 @@ export function learnScale(
   const { error } = outcome;
   const square = error * error;
   const surprise = Math.min(SURPRISE_MAX, square / (outcome.sigma * outcome.sigma));
-  for (let i = 0; i < SCALE_INPUTS; i++) {
-    forecaster.scale[i] = at(forecaster.scale, i) + SCALE_RATE * (surprise - 1) * at(inputs, i);
+  // Where counting noise made sigma, the weights did not, and calm says nothing against them: hours
+  // without demand would drive them away.
+  const counted = logVariance(forecaster, inputs) < Math.log(COUNTED * outcome.sigma ** 2);
+  if (!counted || surprise > 1) {
+    for (let i = 0; i < SCALE_INPUTS; i++) {
+      const moved = at(forecaster.scale, i) + SCALE_RATE * (surprise - 1) * at(inputs, i);
+      forecaster.scale[i] = clamp(moved, -WEIGHT_MAX, WEIGHT_MAX);
+    }
   }
   // One surprise triples what is expected at most: the shape, not the scale, is for rare jumps.
   const capped = Math.min(square, 9 * outcome.sigma * outcome.sigma, 25 * forecaster.slow);

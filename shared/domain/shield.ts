@@ -22,6 +22,8 @@ const DIP_FAILURES = 0.05;
 const DIP_DEMAND = 0.8;
 /** A pod that has not become ready in this many start-up times is not coming. */
 const LATE_STARTS = 2;
+/** More pods are started in the place of such, up to this share of those that serve. */
+const LATE_SHARE = 0.25;
 /** CPU this many times above the expected is not explained by the demand. */
 const UNEXPLAINED = 1.4;
 /** Outcomes after which coverage is judged, and how far it may be off at 90 %. */
@@ -44,7 +46,8 @@ interface Stop {
 
 /**
  * Pods that should have been ready by now and are not: they carry nothing, so more are needed. The pods
- * that a rollout starts beside those that serve are none of them.
+ * that a rollout starts beside those that serve are none of them. Where many do not start, more of
+ * the same would not either: it is their image or their node.
  */
 function lateStarters(model: Model, plans: Plans): number {
   const { plan } = model;
@@ -56,7 +59,8 @@ function lateStarters(model: Model, plans: Plans): number {
   let recent = 0;
   for (const added of plan.added) recent += added;
   const { desired, ready, starting } = plans.seen.sample.replicas;
-  return Math.max(0, Math.min(starting - recent, desired - ready));
+  const most = Math.ceil(LATE_SHARE * ready);
+  return Math.max(0, Math.min(starting - recent, desired - ready, most));
 }
 
 /** Largest answer of UP in the last two thirds of a block. */
@@ -229,21 +233,31 @@ const HOLD_REASONS: Partial<Record<Constraint['name'], Reason>> = {
   'max-replicas': 'bounds',
 };
 
+function holdReason(plans: Plans, { constraints }: Trail): Reason {
+  if (plans.seen.stale) return 'no-data';
+  return HOLD_REASONS[constraints.at(-1)?.name ?? 'churn'] ?? 'at-target';
+}
+
 function reasonOf(plans: Plans, from: number, trail: Trail, spec: PolicySpec): Reason {
   const { to } = trail;
   if (to < from) return from > spec.maxReplicas ? 'bounds' : 'spare';
-  if (to === from) return HOLD_REASONS[trail.constraints.at(-1)?.name ?? 'churn'] ?? 'at-target';
+  if (to === from) return holdReason(plans, trail);
   if (to === spec.minReplicas && plans.upPods < to) return 'bounds';
   const guarded = trail.constraints.some(({ name }) => name === GUARD || name === CENSORED);
   return guarded ? 'guardrail' : 'demand';
 }
 
-function note(model: Model, nowMs: number, from: number, to: number): void {
+function note(
+  model: Model,
+  nowMs: number,
+  { mode }: PolicySpec,
+  { from, to }: { from: number; to: number },
+): void {
   model.plan.last = to;
   if (to === from) return;
   model.plan.changedAtMs = nowMs;
   model.plan.regret = 0;
-  if (to > from) {
+  if (to > from && mode === 'act') {
     model.plan.addedMs.push(nowMs);
     model.plan.added.push(to - from);
   }
@@ -290,7 +304,7 @@ export function shield(
   bound(trail, spec);
   const { constraints, to } = trail;
   const reason = reasonOf(plans, from, trail, spec);
-  note(model, plans.seen.sample.atMs, from, to);
+  note(model, plans.seen.sample.atMs, spec, { from, to });
   return { kind: to === from ? 'hold' : 'scale', reason, from, to, constraints };
 }
 

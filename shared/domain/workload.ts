@@ -28,6 +28,10 @@ import type { Model, Workload } from './model.ts';
 import { HPA_TOLERANCE } from './peers/hpa.ts';
 import type { Sample } from './types.ts';
 
+/** A fleet that changes by no more is the same fleet: of hundreds of pods one is always on its way. */
+const FLEET_CHANGE = 0.02;
+/** CPU below which late requests are not those of a full pod. */
+const BUSY = 0.7;
 /** An overload is forgotten after so many blocks. */
 const RECOVERY_BLOCKS = 2;
 /** Pods are filled to this share of the user's CPU target at least: latency alone never makes more of them. */
@@ -104,9 +108,9 @@ export function learnStartups(model: Model, startups: readonly number[]): void {
 /** Learns capacity and latency from one fresh sample of a fleet that was steady in its window. */
 export function learnWorkload(model: Model, sample: Sample, seconds: number): void {
   const { workload } = model;
-  const { ready, starting } = sample.replicas;
+  const { ready } = sample.replicas;
   const measuredMs = sample.measuredAtMs ?? sample.atMs;
-  if (ready !== workload.ready || starting > 0) {
+  if (Math.abs(ready - workload.ready) > FLEET_CHANGE * ready) {
     workload.ready = ready;
     workload.steadySinceMs = sample.atMs;
   }
@@ -125,8 +129,16 @@ export function learnWorkload(model: Model, sample: Sample, seconds: number): vo
   if (capacityKnown(model)) gather(model, sample, seconds);
 }
 
-const overloaded = (model: Model, sample: Sample): boolean =>
-  isBacklog(utilisation(model, sample), sample.lateRatio ?? 0);
+/**
+ * Whether more came than was served. CPU, where it is known, has the word: use by a wrong capacity would
+ * keep the capacity from ever being learned, and requests that are late at half of the CPU wait for
+ * something else.
+ */
+function overloaded(model: Model, sample: Sample): boolean {
+  const { cpuUtilization: cpu, lateRatio } = sample;
+  if (!cpu) return isBacklog(utilisation(model, sample), lateRatio ?? 0);
+  return isBacklog(cpu, cpu > BUSY ? (lateRatio ?? 0) : 0);
+}
 
 /** True where demand moved by more than noise and a fifth: its mean then hides its peak. */
 function moving({ series, demandUnit }: Model): boolean {
