@@ -38,6 +38,8 @@ export interface PolicyStatus {
   readonly hpaReplicas?: number | null;
   readonly lastAppliedSequence?: number | null;
   readonly targetUID?: string | null;
+  /** The object whose field we took last, until it is given back: `targetRef` may be edited meanwhile. */
+  readonly heldRef?: TargetRef | null;
   readonly lastAction?: {
     readonly decisionId: string;
     readonly sequence: number;

@@ -86,8 +86,16 @@ export const noteFor = (
   expiresAt: expiry(field, nowMs),
 });
 
-export const needsRenewal = ({ note }: ControlledField, nowMs: number): boolean =>
-  typeof note?.expiresAt === 'string' && Date.parse(note.expiresAt) - nowMs < RENEW_BEFORE_MS;
+const isExpiring = ({ expiresAt }: FieldNote, nowMs: number): boolean =>
+  expiresAt !== null && Date.parse(expiresAt) - nowMs < RENEW_BEFORE_MS;
+
+/** Whether what is held has to be written again: its time, its shares, or whose it is. */
+export const needsRenewal = (
+  { note, settled }: ControlledField,
+  policy: PolicyObject,
+  nowMs: number,
+): boolean =>
+  note !== null && (isExpiring(note, nowMs) || settled === false || note.policyUid !== policy.uid);
 
 export const floorOf = (note: FieldNote | null) =>
   typeof note?.expiresAt !== 'string' || note.value === null

@@ -1,8 +1,9 @@
 // One decision against the cluster: read again, judge, write down, act, in this order. A crash between
 // any two steps is mended by the redelivery: the status says which decision was under way.
+import { inheritedField, ownField } from '#shared/adapters/held-fields.ts';
 import { NimbusError } from '#shared/errors.ts';
-import type { Action, Decision, PolicySpec } from '#shared/events/index.ts';
-import type { Clock, Control, ControlledField, PolicyObject } from '#shared/ports.ts';
+import type { Action, Decision, PolicySpec, TargetRef } from '#shared/events/index.ts';
+import type { Clock, Control, ControlledField, FieldNote } from '#shared/ports.ts';
 import {
   actionOf,
   answeredBefore,
@@ -13,10 +14,11 @@ import {
   noteFor,
   type Case,
 } from './answers.ts';
+import { finalized, giveBack, leaveFormer } from './give-back.ts';
 import {
   allowed,
-  FINALIZER,
   overtaken,
+  isHeir,
   isHold,
   isPardoned,
   specOf,
@@ -40,19 +42,22 @@ const OVERTAKEN =
   'observed before our last write and of the other direction: the next beat decides';
 
 type Located = Awaited<ReturnType<Control['field']>>;
+/** A case that nothing stands against: its policy is valid. */
+type Open = Case & { readonly spec: PolicySpec };
 
-/** Gives back what we took; the finalizer goes with it. */
-async function giveBack(control: Control, current: Case, located: Located | null): Promise<void> {
-  const { policy } = current;
-  if (located !== null && 'found' in located) await control.release(located.found);
-  const others = policy.finalizers.filter((name) => name !== FINALIZER);
-  if (others.length < policy.finalizers.length) await control.setFinalizers(policy, others);
+/** The field as the policy may take it: what another policy left there is sifted. */
+async function locate(
+  control: Control,
+  { policy, decision }: Pick<Case, 'policy' | 'decision'>,
+  ref: TargetRef,
+): Promise<Located> {
+  const located = await control.field({ namespace: policy.namespace, ref });
+  if (!('found' in located)) return located;
+  const sift = isHeir(decision) ? inheritedField : ownField;
+  return { found: sift(located.found, policy) };
 }
 
-const locate = (control: Control, policy: PolicyObject, spec: PolicySpec): Promise<Located> =>
-  control.field({ namespace: policy.namespace, ref: spec.targetRef });
-
-/** Writes the answer into the status, and gives back where the reason says so. */
+/** Writes the answer into the status and changes nothing. */
 async function stopFor(
   control: Control,
   current: Case,
@@ -62,11 +67,11 @@ async function stopFor(
   const { decision, policy } = current;
   const field = located !== null && 'found' in located ? located.found : null;
   const action = held(current, why.reason, why.message, field?.value);
-  const lost = why.release || why.second === true; // what stands there now is not ours
+  const lost = why.second === true; // what stands there now is not ours
   const floor = lost ? null : floorOf(field?.note ?? null);
-  const status = statusOf(policy, decision, action, { floor, second: why.second });
-  const written = await control.patchStatus(policy, status);
-  if (why.release) await giveBack(control, { ...current, policy: written }, located);
+  const holding = why.reason === 'forbidden' ? {} : { floor }; // unseen, it may still be there
+  const status = statusOf(policy, decision, action, { ...holding, second: why.second });
+  await control.patchStatus(policy, status);
   return action;
 }
 
@@ -80,15 +85,15 @@ async function writeFirmly(
   field: ControlledField,
   to: number,
 ): Promise<void> {
-  const { policy, spec, nowMs } = current;
+  const { policy, nowMs } = current;
   for (let attempt = 1, at = field; ; attempt++) {
     try {
       await control.write(at, to, noteFor(at, policy, to, nowMs));
       return;
     } catch (error) {
       const conflict = error instanceof NimbusError && error.code === 'target.conflict';
-      if (!conflict || attempt >= WRITE_ATTEMPTS || spec === undefined) throw error;
-      const located = await locate(control, policy, spec);
+      if (!conflict || attempt >= WRITE_ATTEMPTS) throw error;
+      const located = await locate(control, current, field.target);
       if (!('found' in located) || !isSame(located.found, field)) throw error;
       at = located.found;
     }
@@ -101,15 +106,13 @@ const isSame = (now: ControlledField, read: ControlledField): boolean =>
 /** Status first: whoever comes later with this or an older sequence sees it. */
 async function apply(
   control: Control,
-  current: Case,
+  current: Open,
   field: ControlledField,
   to: number,
 ): Promise<Action> {
   const { decision, nowMs } = current;
-  let { policy } = current;
-  if (!policy.finalizers.includes(FINALIZER)) {
-    policy = await control.setFinalizers(policy, [...policy.finalizers, FINALIZER]);
-  }
+  const ref = current.spec.targetRef;
+  let policy = await finalized(control, current.policy);
   const note = noteFor(field, policy, to, nowMs);
   const { path, value: from } = field;
   const message = `${path} ${from} → ${to}: ${decision.sentence}`;
@@ -117,7 +120,7 @@ async function apply(
   const action = actionOf(current, what);
   policy = await control.patchStatus(
     policy,
-    statusOf(policy, decision, action, { floor: floorOf(note) }),
+    statusOf(policy, decision, action, { floor: floorOf(note), ref }),
   );
   try {
     await writeFirmly(control, { ...current, policy }, field, to);
@@ -136,22 +139,34 @@ async function apply(
   return action;
 }
 
-/** Nothing to change; a floor that we hold is renewed. */
-async function hold(
+/** Writes what is held once more; the note as it is then. */
+async function renewed(
   control: Control,
   current: Case,
   field: ControlledField,
+): Promise<FieldNote | null> {
+  const { policy, nowMs } = current;
+  if (!needsRenewal(field, policy, nowMs)) return field.note;
+  // the note on replicas says what was written first, that on a floor what is held now
+  const own = field.kind === 'replicas' ? field.value : (field.note?.value ?? field.value);
+  await writeFirmly(control, current, field, own);
+  return noteFor(field, policy, own, nowMs);
+}
+
+/** Nothing to change; a floor that we hold is renewed. */
+async function hold(
+  control: Control,
+  current: Open,
+  field: ControlledField,
   reason: 'hold' | 'bounds' | 'superseded',
 ): Promise<Action> {
-  const { decision, policy, nowMs } = current;
-  const own = field.note?.value ?? field.value;
-  const due = needsRenewal(field, nowMs) || field.settled === false;
-  const renewed = field.note !== null && due ? noteFor(field, policy, own, nowMs) : null;
-  if (renewed !== null) await writeFirmly(control, current, field, own);
+  const { decision, spec } = current;
+  const policy = field.note === null ? current.policy : await finalized(control, current.policy);
+  const note = await renewed(control, { ...current, policy }, field);
   const message = reason === 'superseded' ? OVERTAKEN : decision.sentence;
   const action = held(current, reason, message, field.value);
-  const floor = floorOf(renewed ?? field.note);
-  await control.patchStatus(policy, statusOf(policy, decision, action, { floor }));
+  const holding = { floor: floorOf(note), ref: note === null ? null : spec.targetRef };
+  await control.patchStatus(policy, statusOf(policy, decision, action, holding));
   return action;
 }
 
@@ -160,9 +175,10 @@ async function finish(control: Control, current: Case, before: Action): Promise<
   const { policy, spec } = current;
   if (before.outcome === 'held' || spec === undefined) return before;
   if (stoppedByPolicy(policy, spec) !== null) return before;
-  const located = await locate(control, policy, spec);
+  const located = await locate(control, current, spec.targetRef);
   if (!('found' in located) || located.found.value === before.to) return before;
   const field = located.found;
+  if (field.target.uid !== before.target?.uid) return before; // the policy points elsewhere by now
   await writeFirmly(control, current, field, before.to);
   return before;
 }
@@ -171,49 +187,49 @@ const INVALID: Stop = { reason: 'mode', message: 'the policy is not valid', rele
 const NO_TARGET: Stop = { reason: 'target-missing', message: 'no target', release: false };
 
 /** The field as it stands; after an edit of the policy an old quarrel over it is forgotten. */
-async function settled(
-  control: Control,
-  policy: PolicyObject,
-  spec: PolicySpec,
-  manager: string,
-): Promise<Located> {
-  const located = await locate(control, policy, spec);
-  if (!('found' in located) || !isPardoned(policy, located.found, manager)) return located;
+async function settled(control: Control, current: Open, manager: string): Promise<Located> {
+  const ref = current.spec.targetRef;
+  const located = await locate(control, current, ref);
+  if (!('found' in located) || !isPardoned(current.policy, located.found, manager)) return located;
   await control.release(located.found); // takes our old note away and leaves the other's value
-  return locate(control, policy, spec);
+  return locate(control, current, ref);
 }
 
-/** The policy forbids it, or its field cannot be had. */
-async function judge({ control, manager }: ExecutorDeps, current: Case): Promise<Action> {
+/** The policy forbids it, or what it holds elsewhere cannot go back. */
+async function judge(deps: ExecutorDeps, current: Case): Promise<Action> {
+  const { control } = deps;
   const { policy, spec } = current;
   const byPolicy = stoppedByPolicy(policy, spec);
-  if (byPolicy !== null || spec === undefined) {
-    const touched = spec !== undefined && policy.finalizers.includes(FINALIZER);
-    const located = touched ? await locate(control, policy, spec) : null;
-    return stopFor(control, current, byPolicy ?? INVALID, located);
+  if (byPolicy?.release === true || spec === undefined) {
+    return giveBack(control, current, byPolicy ?? INVALID);
   }
-  const located = await settled(control, policy, spec, manager);
+  if (byPolicy !== null) {
+    return stopFor(control, current, byPolicy, await locate(control, current, spec.targetRef));
+  }
+  const former = await leaveFormer(control, policy, spec);
+  if (former !== null) return stopFor(control, current, former, null);
+  return judgeField(deps, { ...current, spec });
+}
+
+/** The field cannot be had, or something stands against this decision. */
+async function judgeField({ control, manager }: ExecutorDeps, current: Open): Promise<Action> {
+  const { spec } = current;
+  const located = await settled(control, current, manager);
   const byField = stoppedByField(spec, located);
   if (byField !== null || !('found' in located)) {
     return stopFor(control, current, byField ?? NO_TARGET, located);
   }
   const byDecision = stoppedByDecision(current, located.found, manager);
   if (byDecision !== null) return stopFor(control, current, byDecision, located);
-  return carryOut(control, current, located.found, spec);
+  return carryOut(control, current, located.found);
 }
 
-function carryOut(
-  control: Control,
-  current: Case,
-  field: ControlledField,
-  spec: PolicySpec,
-): Promise<Action> {
-  if (isHold(current.decision, spec, field)) return hold(control, current, field, 'hold');
-  const to = allowed(current.decision, spec, field);
+function carryOut(control: Control, current: Open, field: ControlledField): Promise<Action> {
+  const { decision, policy, spec } = current;
+  if (isHold(decision, spec, field)) return hold(control, current, field, 'hold');
+  const to = allowed(decision, spec, field);
   if (to === field.value) return hold(control, current, field, 'bounds');
-  if (overtaken(current.policy, current.decision, field, to)) {
-    return hold(control, current, field, 'superseded');
-  }
+  if (overtaken(policy, decision, field, to)) return hold(control, current, field, 'superseded');
   return apply(control, current, field, to);
 }
 

@@ -302,6 +302,138 @@ test.each<[string, Partial<PolicyObject>]>([
   expect(world.policy.finalizers).toEqual([]);
 });
 
+const hpa = (name: string) => ({
+  apiVersion: 'autoscaling/v2',
+  kind: 'HorizontalPodAutoscaler',
+  name,
+});
+const another = (name: string, uid: string): ControlledField =>
+  aField({ ...floorField, target: { ...floorField.target!, name, uid } });
+const pointingTo = (name: string) => ({
+  generation: 2,
+  spec: aSpec({ mode: 'floor', targetRef: hpa(name) }),
+});
+
+test('a policy that points elsewhere gives back what it held before it takes another', async () => {
+  const { world, send } = setUp(
+    { spec: aSpec({ mode: 'floor', targetRef: hpa('web') }) },
+    floorField,
+  );
+  world.others.set('web2', another('web2', 'target-2'));
+  await send({ to: 8 });
+  expect(world.policy?.status.heldRef).toEqual(hpa('web'));
+
+  world.policy = { ...world.policy!, ...pointingTo('web2') };
+  const { target } = world.others.get('web2')!;
+  await send({ sequence: 2, target, to: 9 });
+  expect(world.field).toMatchObject({ value: 3, note: null });
+  expect(world.others.get('web2')?.value).toBe(9);
+  expect(world.policy.status.heldRef).toEqual(hpa('web2'));
+});
+
+test.each<[string, Partial<PolicyObject>]>([
+  ['the mode is left', { spec: aSpec({ mode: 'off', targetRef: hpa('web2') }) }],
+  ['the policy is deleted', { ...pointingTo('web2'), deleting: true }],
+  ['the policy is not valid any more', { spec: { targetRef: hpa('web2'), mode: 'none' } }],
+])('what is held where the policy pointed before goes back when %s', async (_when, change) => {
+  const { world, send } = setUp(
+    { spec: aSpec({ mode: 'floor', targetRef: hpa('web') }) },
+    floorField,
+  );
+  world.others.set('web2', another('web2', 'target-2'));
+  await send({ to: 8 });
+  world.policy = { ...world.policy!, ...change };
+  await send({ sequence: 2, to: 9 });
+
+  expect(world.field).toMatchObject({ value: 3, note: null });
+  expect(world.policy.finalizers).toEqual([]);
+});
+
+test('a redelivery does not write to the target that the policy points to by now', async () => {
+  const { world, post, send } = setUp(
+    { spec: aSpec({ mode: 'floor', targetRef: hpa('web') }) },
+    floorField,
+  );
+  world.others.set('web2', another('web2', 'target-2'));
+  world.fail = { write: new NimbusError('upstream.unavailable', 'gone for a moment') };
+  expect((await post(aDecision({ to: 8 }))).status).toBe(503);
+  world.policy = { ...world.policy!, ...pointingTo('web2') };
+  await send({ to: 8 });
+
+  expect(world.writes).toEqual([]);
+});
+
+const leftBehind = { path: 'spec.replicas', original: 2, owner: 'kubectl', expiresAt: null };
+
+test.each<[what: string, found: Partial<ControlledField>, original: number]>([
+  ['that nobody wrote over is inherited', { owner: 'nimbusguard' }, 2],
+  ['that somebody wrote over says nothing any more', { owner: 'kubectl' }, 18],
+])('the note of another policy %s', async (_what, found, original) => {
+  const note = { ...leftBehind, value: 12, policyUid: 'policy-0' };
+  const { world, send } = setUp({}, { value: 18, stored: 18, note, ...found });
+
+  expect((await send({ from: 18, to: 19 })).outcome).toBe('applied');
+  expect(world.field?.note).toMatchObject({ original, policyUid: 'policy-1' });
+});
+
+test('a hold inherits too, so that the policy before does not take it away', async () => {
+  const note = { ...leftBehind, value: 12, policyUid: 'policy-0' };
+  const { world, send } = setUp({}, { value: 18, stored: 18, owner: 'nimbusguard', note });
+  await send({ kind: 'hold', reason: 'at-target', from: 18, to: 18 });
+
+  expect(world.field).toMatchObject({ value: 18, note: { original: 2, policyUid: 'policy-1' } });
+  expect(world.policy?.finalizers).toEqual(['nimbusguard.io/release']);
+});
+
+test.each<[string, Partial<PolicyObject>]>([
+  ['stands beside it', {}],
+  ['is set to off', { spec: aSpec({ mode: 'off' }) }],
+  ['is released', { spec: aSpec({ suspend: 'release' }) }],
+  ['is deleted', { deleting: true }],
+])('what the owner of a target holds stays when a duplicate policy %s', async (_when, change) => {
+  const note = { ...leftBehind, value: 18, policyUid: 'policy-0' };
+  const field = { value: 18, stored: 18, owner: 'nimbusguard', note };
+  const finalizers = ['nimbusguard.io/release'];
+  const { world, send } = setUp({ finalizers, ...change }, field);
+  const problem = { reason: 'Duplicate', message: 'has an older policy' } as const;
+  await send({ kind: 'hold', reason: 'problem', from: 0, to: 0, target: null, problem });
+
+  expect(world.field).toMatchObject({ value: 18, note });
+  expect(world.writes).toEqual([]);
+});
+
+test('a deleted policy stays while it may not read what it holds, and says so', async () => {
+  const { world, send } = setUp(floorPolicy, floorField);
+  await send({ to: 8 });
+  world.policy = { ...world.policy!, deleting: true };
+  world.refusal = { reason: 'forbidden', message: 'not allowed to read the target' };
+  const kept = await send({ sequence: 2, kind: 'hold', reason: 'off' });
+
+  expect(kept).toMatchObject({ outcome: 'held', reason: 'forbidden' });
+  expect(kept.message).toContain('not allowed to read the target');
+  expect(world.policy.finalizers).toEqual(['nimbusguard.io/release']);
+  expect(world.policy.status).toMatchObject({ floor: 8 });
+  world.refusal = undefined;
+  await send({ sequence: 3, kind: 'hold', reason: 'off' });
+  expect(world.field).toMatchObject({ value: 3, note: null });
+  expect(world.policy.finalizers).toEqual([]);
+});
+
+test('nothing is taken while what is held elsewhere may not be read', async () => {
+  const { world, send } = setUp(
+    { spec: aSpec({ mode: 'floor', targetRef: hpa('web') }) },
+    floorField,
+  );
+  world.others.set('web2', another('web2', 'target-2'));
+  await send({ to: 8 });
+  world.policy = { ...world.policy!, ...pointingTo('web2') };
+  world.refusal = { reason: 'forbidden', message: 'not allowed to read the target' };
+  await send({ sequence: 2, target: world.others.get('web2')!.target, to: 9 });
+
+  expect(world.writes).toHaveLength(1);
+  expect(world.policy.status).toMatchObject({ floor: 8, heldRef: hpa('web') });
+});
+
 test('a redelivery after a crash between status and write finishes the work and answers the same', async () => {
   const { world, post, send, restart } = setUp();
   world.fail = { write: new NimbusError('upstream.unavailable', 'gone for a moment') };

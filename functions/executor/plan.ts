@@ -51,6 +51,13 @@ export function stoppedByPolicy(policy: PolicyObject, spec: PolicySpec | undefin
   return stop('mode', `mode ${spec.mode} changes nothing`, true);
 }
 
+/** What is held cannot be read: it is neither given up nor exchanged for something else. */
+export const unreadable = ({ message }: Refusal): Stop =>
+  stop('forbidden', `what is held cannot be given back yet: ${message}`);
+
+/** Only who owns its target inherits what another policy left there: a duplicate has a problem. */
+export const isHeir = ({ reason }: Decision): boolean => reason !== 'problem';
+
 const isFresh = (decidedAtMs: number, nowMs: number): boolean =>
   nowMs - decidedAtMs <= EXPIRED_AFTER_MS;
 

@@ -1,7 +1,7 @@
 // Status of a policy after a decision: conditions with reasons and remedies. Pure.
-import type { Action, Decision } from '#shared/events/index.ts';
+import type { Action, Decision, TargetRef } from '#shared/events/index.ts';
 import type { Condition, PolicyObject, PolicyStatus } from '#shared/ports.ts';
-import { SECOND_WRITER } from './plan.ts';
+import { FINALIZER, SECOND_WRITER } from './plan.ts';
 
 interface Fact {
   readonly type: string;
@@ -130,26 +130,41 @@ const lastActionOf = (action: Action): NonNullable<PolicyStatus['lastAction']> =
 const replicasOf = ({ inputs, target }: Decision, action: Action): number | null =>
   inputs?.replicas.desired ?? (target === null ? null : action.to);
 
-/** The whole status after a decision. `floor` is null while none is held. */
+/** What is held after a decision. */
+interface Held {
+  /** Null while none is held; as it was before unless stated. */
+  readonly floor?: { readonly value: number; readonly expiresAt: string } | null;
+  /** The object it is held on, null for none; as it was before unless stated. */
+  readonly ref?: TargetRef | null;
+  /** Somebody else wrote the field after us. */
+  readonly second?: boolean | undefined;
+}
+
+/** Without the finalizer nothing is held any more: it goes once all is given back. */
+const rememberedRef = ({ finalizers, status }: PolicyObject): TargetRef | null =>
+  finalizers.includes(FINALIZER) ? (status.heldRef ?? null) : null;
+
+const floorStatus = (floor: Held['floor']): Pick<PolicyStatus, 'floor' | 'floorExpiresAt'> =>
+  floor === undefined
+    ? {}
+    : { floor: floor?.value ?? null, floorExpiresAt: floor?.expiresAt ?? null };
+
+/** The whole status after a decision. */
 export function statusOf(
   policy: PolicyObject,
   decision: Decision,
   action: Action,
-  held: {
-    readonly floor: { value: number; expiresAt: string } | null;
-    readonly second?: boolean | undefined;
-  },
+  { floor, ref = rememberedRef(policy), second = false }: Held,
 ): PolicyStatus {
-  const { floor, second = false } = held;
   return {
     observedGeneration: policy.generation,
     mode: action.mode,
     replicas: action.field === 'spec.replicas' ? action.to : replicasOf(decision, action),
-    floor: floor === null ? null : floor.value,
-    floorExpiresAt: floor === null ? null : floor.expiresAt,
+    ...floorStatus(floor),
     hpaReplicas: decision.counterfactual.hpa,
     lastAppliedSequence: decision.sequence,
     targetUID: decision.target === null ? (policy.status.targetUID ?? null) : decision.target.uid,
+    heldRef: ref,
     lastAction: lastActionOf(action),
     conditions: conditionsOf(policy, decision, action, second),
   };

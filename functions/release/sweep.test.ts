@@ -136,6 +136,51 @@ test('a deleted policy whose target is gone may go too', async () => {
   expect(written).toEqual(['finalizers cart [example.com/other]']);
 });
 
+const hpa = (name: string) => ({
+  apiVersion: 'autoscaling/v2',
+  kind: 'HorizontalPodAutoscaler',
+  name,
+});
+
+test.each<[string, number, Partial<PolicyObject>, boolean]>([
+  ['expires', -1, {}, false],
+  ['is of a policy that is being deleted', 60, { deleting: true }, false],
+  ['is left at removal', 60, {}, true],
+])('a floor where the policy pointed before goes back when it %s', async (_when, ...rest) => {
+  const [seconds, more, everything] = rest;
+  const moved = policy({ status: { heldRef: hpa('former') }, ...more });
+  const former = field(note(at(seconds)));
+  const { ports, written } = scripted([moved], {
+    former: { ...former, target: { ...former.target, name: 'former' } },
+    cart: field(null),
+  });
+  await sweep(ports, { everything });
+
+  expect(written[0]).toBe('release former');
+});
+
+test('a deleted policy does not give back what another one holds', async () => {
+  const others = { ...note(at(60)), policyUid: 'owner' };
+  const { ports, written } = scripted([policy({ deleting: true })], { cart: field(others) });
+  await sweep(ports, { everything: false });
+
+  expect(written).toEqual(['finalizers cart [example.com/other]']);
+});
+
+test.each([
+  ['being deleted', { deleting: true }, false],
+  ['swept at removal', {}, true],
+])('a policy %s stays while it may not be read what it holds', async (_when, more, everything) => {
+  const { ports, written } = scripted([policy(more)], {});
+  const refusal = { reason: 'forbidden' as const, message: 'not allowed to read the target' };
+  const control = { ...ports.control, field: () => Promise.resolve({ refusal }) };
+  const [swept] = await sweep({ ...ports, control }, { everything });
+
+  expect(swept).toMatchObject({ failed: true });
+  expect(swept?.message).toContain('not allowed to read the target');
+  expect(written).toEqual([]);
+});
+
 test('a policy that fails is told of and does not keep the next from being swept', async () => {
   const second = policy({
     name: 'other',

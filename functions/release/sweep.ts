@@ -1,4 +1,4 @@
-import { TargetRef } from '#shared/events/index.ts';
+import { heldFields, heldRefs, ownField } from '#shared/adapters/held-fields.ts';
 import type { Clock, Cluster, Control, ControlledField, PolicyObject } from '#shared/ports.ts';
 
 /** Finalizers of ours: they keep a policy until the originals are back. */
@@ -26,50 +26,61 @@ function expiryMs(field: ControlledField): number {
 const isHeld = (field: ControlledField): boolean =>
   field.note !== null || (field.parts ?? []).some(({ note }) => note !== null);
 
-async function restore(ports: Ports, policy: PolicyObject, why: string): Promise<string> {
-  const { control, clock } = ports;
-  const locator = locatorOf(policy);
-  const located = locator === undefined ? undefined : await control.field(locator);
-  if (located === undefined || !('found' in located) || !isHeld(located.found)) return '';
-  const { target, path } = located.found;
-  await control.release(located.found);
-  const message = `${path} of ${target.kind} ${target.name} is back at its original: ${why}`;
+interface Due {
+  readonly field: ControlledField;
+  readonly why: string;
+}
+
+/** What of a field has to go back to its original now, and why; undefined while all of it may stay. */
+function dueOf(
+  field: ControlledField,
+  policy: PolicyObject,
+  everything: boolean,
+  nowMs: number,
+): Due | undefined {
+  if (everything) return { field, why: 'NimbusGuard is being removed' };
+  const own = ownField(field, policy);
+  if (policy.deleting && isHeld(own)) return { field: own, why: 'its policy is being deleted' };
+  // whose it is does not matter: who held it renews it no more
+  return expiryMs(field) <= nowMs
+    ? { field, why: 'its floor expired without being renewed' }
+    : undefined;
+}
+
+async function restore({ control, clock }: Ports, policy: PolicyObject, due: Due): Promise<string> {
+  const { target, path } = due.field;
+  await control.release(due.field);
+  const message = `${path} of ${target.kind} ${target.name} is back at its original: ${due.why}`;
   const atMs = clock.nowMs();
   await control.record(policy, { type: 'Normal', reason: 'Released', message, atMs });
   return message;
 }
 
-function locatorOf({ namespace, spec }: PolicyObject) {
-  const ref = TargetRef.safeParse((spec as { targetRef?: unknown } | null)?.targetRef);
-  return ref.success ? { namespace, ref: ref.data } : undefined;
-}
-
-/** Why the policy's field has to go back to its original now; undefined while it may stay. */
-async function reasonFor(
-  { control, clock }: Ports,
-  policy: PolicyObject,
-  everything: boolean,
-): Promise<string | undefined> {
-  if (everything) return 'NimbusGuard is being removed';
-  if (policy.deleting) return 'its policy is being deleted';
-  const locator = locatorOf(policy);
-  if (locator === undefined) return undefined;
-  const located = await control.field(locator);
-  return 'found' in located && expiryMs(located.found) <= clock.nowMs()
-    ? 'its floor expired without being renewed'
-    : undefined;
+/** Lets a policy go; answers whether it was kept by us. */
+async function letGo({ control }: Ports, policy: PolicyObject): Promise<boolean> {
+  const others = policy.finalizers.filter((name) => !name.startsWith(OURS));
+  if (others.length === policy.finalizers.length) return false;
+  const now = await control.policy(policy.namespace, policy.name);
+  if (now?.uid === policy.uid) await control.setFinalizers(now, others);
+  return true;
 }
 
 async function sweepOne(ports: Ports, policy: PolicyObject, everything: boolean): Promise<string> {
-  const why = await reasonFor(ports, policy, everything);
-  if (why === undefined) return '';
-  const message = await restore(ports, policy, why);
-  const others = policy.finalizers.filter((name) => !name.startsWith(OURS));
-  const mayGo = everything || policy.deleting;
-  if (!mayGo || others.length === policy.finalizers.length) return message;
-  const now = await ports.control.policy(policy.namespace, policy.name);
-  if (now?.uid === policy.uid) await ports.control.setFinalizers(now, others);
-  return message === '' ? 'nothing was held; the policy may go' : message;
+  const { fields, forbidden } = await heldFields(ports.control, policy, heldRefs(policy));
+  const messages: string[] = [];
+  for (const field of fields) {
+    const due = dueOf(field, policy, everything, ports.clock.nowMs());
+    if (due !== undefined && isHeld(due.field)) messages.push(await restore(ports, policy, due));
+  }
+  if (everything || policy.deleting) {
+    const keeps = policy.finalizers.some((name) => name.startsWith(OURS));
+    if (keeps && forbidden !== undefined) {
+      throw new Error(`the policy stays, as what it holds cannot be read: ${forbidden.message}`);
+    }
+    const freed = await letGo(ports, policy);
+    if (freed && messages.length === 0) return 'nothing was held; the policy may go';
+  }
+  return messages.join('; ');
 }
 
 /**

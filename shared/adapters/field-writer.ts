@@ -1,6 +1,6 @@
 import { NimbusError } from '../errors.ts';
 import type { Control, ControlledField, FieldNote, FieldPart } from '../ports.ts';
-import { MIN_SCALE, partFloor } from './fields.ts';
+import { isOurs, MIN_SCALE, partFloor } from './fields.ts';
 import { HPA, objectPath, REVISION, targetKind } from './kinds.ts';
 import type { Json, KubernetesApi } from './kubernetes-api.ts';
 import {
@@ -36,10 +36,6 @@ const noteText = (
 ): Readonly<Record<string, string | null>> => ({
   [name]: note === null ? null : JSON.stringify(note),
 });
-
-/** Whether the value that stands there is ours to take back. */
-const isOurs = ({ owner, note, value }: ControlledField): boolean =>
-  owner === FIELD_MANAGER || (owner === null && value === note?.value);
 
 const pathOf = ({ target }: ControlledField): string =>
   objectPath(targetKind(target) ?? HPA, target.namespace, target.name);
@@ -83,12 +79,16 @@ function scaleWriter(api: KubernetesApi, patch: Patch) {
   return write;
 }
 
+/** Whether the note there is none of this policy's, or was taken without a write after it. */
+const isFirst = (before: FieldNote | null, note: FieldNote): boolean =>
+  (before?.value ?? null) === null || before?.policyUid !== note.policyUid;
+
 /** Replicas of a workload go through /scale; the note is taken before the first write. */
 function replicasWriter(api: KubernetesApi, patch: Patch) {
   const scale = scaleWriter(api, patch);
   return async (field: ControlledField, value: number | null, note: FieldNote | null) => {
     const path = pathOf(field);
-    const first = note !== null && (field.note?.value ?? null) === null;
+    const first = note !== null && isFirst(field.note, note);
     const noted = first
       ? await patch(path, {
           metadata: { ...preconditions(field), annotations: noteText({ ...note, value: null }) },
@@ -160,8 +160,12 @@ export function fieldWriter(api: KubernetesApi): Pick<Control, 'write' | 'releas
       for (const part of field.parts ?? []) await parts.release(field, part);
       if (field.parts !== undefined) return;
       const { original } = field.note;
-      const ours = isOurs(field);
-      if (field.kind === 'replicas') return replicas(field, ours ? (original ?? 1) : null, null);
+      const ours = isOurs({ ...field, note: field.note });
+      if (field.kind === 'replicas') {
+        // an autoscaler that came in front of the workload goes on from where it stands
+        const back = ours && field.rival === null ? (original ?? 1) : null;
+        return replicas(field, back, null);
+      }
       await patch(pathOf(field), {
         metadata: { ...preconditions(field), annotations: noteText(null) },
         ...(ours ? { spec: { [specName(field)]: original } } : {}),

@@ -15,6 +15,7 @@ import type { Json } from './kubernetes-api.ts';
 import {
   annotation,
   count,
+  FIELD_MANAGER,
   list,
   metadata,
   NOTE_ANNOTATION,
@@ -143,25 +144,55 @@ export function knativeField(service: Json, revisions: readonly Json[]): Control
   const parts = own.map((revision) =>
     partOf(revision, serving.includes(revision) ? shareOf(metadata(revision)['name']) : 0),
   );
+  return {
+    target: targetOf(KNATIVE_SERVICE, service),
+    resourceVersion: text(metadata(service)['resourceVersion']) ?? '',
+    kind: 'floor',
+    path: `metadata.annotations[${MIN_SCALE}]`,
+    rival: null,
+    ...wholeOf(parts),
+  };
+}
+
+/** What the parts hold together. */
+function wholeOf(parts: readonly FieldPart[]) {
   const stands = parts.reduce((sum, part) => sum + (part.share > 0 ? part.value : 0), 0);
   const note = wholeNote(parts.filter((part) => part.note !== null));
   const total = note?.value ?? null;
   const settled = total !== null && parts.every((part) => isSettled(part, total));
   const value = settled ? total : stands;
   return {
-    target: targetOf(KNATIVE_SERVICE, service),
-    resourceVersion: text(metadata(service)['resourceVersion']) ?? '',
-    kind: 'floor',
-    path: `metadata.annotations[${MIN_SCALE}]`,
     stored: value,
     value,
     high: parts.reduce((sum, part) => sum + (part.share > 0 ? part.high : 0), 0),
     owner: parts.find(({ owner }) => owner !== null)?.owner ?? null,
     note,
-    rival: null,
     parts,
     settled: note === null || settled,
   };
+}
+
+/** A field or a part of one that has a note of ours. */
+export interface Noted {
+  readonly note: FieldNote;
+  readonly value: number;
+  readonly owner: string | null;
+}
+
+/** Whether the value that stands there is ours to take back. */
+export const isOurs = ({ owner, note, value }: Noted): boolean =>
+  owner === FIELD_MANAGER || (owner === null && value === note.value);
+
+/** The same field with those notes alone that `keep` lets stand. */
+export function withNotes(
+  field: ControlledField,
+  keep: (noted: Noted) => boolean,
+): ControlledField {
+  const sifted = <T extends Omit<Noted, 'note'> & { note: FieldNote | null }>(at: T): T =>
+    at.note === null || keep({ ...at, note: at.note }) ? at : { ...at, note: null };
+  return field.parts === undefined
+    ? sifted(field)
+    : { ...field, ...wholeOf(field.parts.map(sifted)) };
 }
 
 /** What a part holds of a floor: its share rounded up, never below its original nor above its maximum. */

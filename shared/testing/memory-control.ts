@@ -1,15 +1,24 @@
 import { NimbusError } from '../errors.ts';
-import type { Control, ControlledField, FieldNote, Occurrence, PolicyObject } from '../ports.ts';
+import type {
+  Control,
+  ControlledField,
+  FieldNote,
+  Occurrence,
+  PolicyObject,
+  Refusal,
+} from '../ports.ts';
 
-/** What there is: one policy and one target; and what was done to them. */
+/** What there is: one policy, one target and others by their names; and what was done to them. */
 function memoryWorld(policy: PolicyObject, field: ControlledField) {
   let version = 100;
   const next = (): string => String(++version);
   const world = {
     policy: policy as PolicyObject | undefined,
     field: field as ControlledField | undefined,
+    others: new Map<string, ControlledField>(),
+    /** Answers every reading of a field while it is set. */
+    refusal: undefined as Refusal | undefined,
     writes: [] as { value: number; note: FieldNote }[],
-    releases: 0,
     events: [] as Occurrence[],
     /** Thrown by the next call of that name. */
     fail: {} as Partial<Record<keyof Control, Error>>,
@@ -33,41 +42,48 @@ const failing = ({ world }: Memory, name: keyof Control): void => {
 
 function targetSide(memory: Memory): Pick<Control, 'field' | 'write' | 'release'> {
   const { world, next } = memory;
-  const sameField = (read: ControlledField): ControlledField => {
-    if (world.field?.resourceVersion !== read.resourceVersion) {
+  const named = (name: string): ControlledField | undefined =>
+    world.field?.target.name === name ? world.field : world.others.get(name);
+  const sameField = ({ target, resourceVersion }: ControlledField): ControlledField => {
+    const now = named(target.name);
+    if (now?.resourceVersion !== resourceVersion) {
       throw new NimbusError('target.conflict', 'the target was changed');
     }
-    return world.field;
+    return now;
+  };
+  const store = (field: ControlledField): void => {
+    if (world.field?.target.name === field.target.name) world.field = field;
+    else world.others.set(field.target.name, field);
   };
 
   return {
-    field: ({ ref }) =>
-      Promise.resolve(
-        world.field?.target.name !== ref.name
-          ? { refusal: { reason: 'target-missing', message: 'there is none' } }
-          : { found: world.field },
-      ),
+    field: ({ ref }) => {
+      const found = named(ref.name);
+      const missing = { reason: 'target-missing', message: 'there is none' } as const;
+      if (world.refusal !== undefined) return Promise.resolve({ refusal: world.refusal });
+      return Promise.resolve(found === undefined ? { refusal: missing } : { found });
+    },
     async write(read, value, note) {
       await Promise.resolve();
       failing(memory, 'write');
-      world.field = {
+      store({
         ...sameField(read),
         value,
         stored: value,
         note,
         owner: 'nimbusguard',
         resourceVersion: next(),
-      };
+      });
       world.writes.push({ value, note });
     },
     async release(read) {
       await Promise.resolve();
+      if (read.note === null) return;
       const { note, ...rest } = sameField(read);
-      world.releases += 1;
       const ours = rest.owner === 'nimbusguard';
       const value = ours ? (note?.original ?? rest.value) : rest.value;
       const owner = ours ? (note?.owner ?? null) : rest.owner;
-      world.field = { ...rest, value, stored: value, note: null, owner, resourceVersion: next() };
+      store({ ...rest, value, stored: value, note: null, owner, resourceVersion: next() });
     },
   };
 }
