@@ -65,6 +65,13 @@ export function fieldLocator(api: KubernetesApi): Control['field'] {
     return { found: plainField(kind, object, rivalOf(hpas, kind, ref.name)) };
   };
 
+  /** A namespace that is being deleted takes its RoleBindings along, and every target in it. */
+  const isLeaving = async (namespace: string): Promise<boolean> => {
+    const reading = api.request({ method: 'GET', path: `/api/v1/namespaces/${namespace}` });
+    const object = await reading.catch(() => undefined);
+    return text(metadata(object ?? {})['deletionTimestamp']) !== undefined;
+  };
+
   return async (locator) => {
     const kind = targetKind(locator.ref);
     if (kind === undefined) {
@@ -74,6 +81,9 @@ export function fieldLocator(api: KubernetesApi): Control['field'] {
       return await locate(kind, locator);
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 403) throw error;
+      if (await isLeaving(locator.namespace)) {
+        return refuse('target-missing', `namespace ${locator.namespace} is being deleted`);
+      }
       const remedy = `\`make k8s-watch NAMESPACE=${locator.namespace}\` grants it`;
       return refuse('forbidden', `not allowed to read the target: ${error.message}; ${remedy}`);
     }
