@@ -1,6 +1,6 @@
 // One decision against the cluster: read again, judge, write down, act, in this order. A crash between
 // any two steps is mended by the redelivery: the status says which decision was under way.
-import { inheritedField, ownField } from '#shared/adapters/held-fields.ts';
+import { heldFields, inheritedField, ownField } from '#shared/adapters/held-fields.ts';
 import { NimbusError } from '#shared/errors.ts';
 import type { Action, Decision, PolicySpec, TargetRef } from '#shared/events/index.ts';
 import type { Clock, Control, ControlledField, FieldNote } from '#shared/ports.ts';
@@ -14,13 +14,14 @@ import {
   noteFor,
   type Case,
 } from './answers.ts';
-import { finalized, giveBack, leaveFormer } from './give-back.ts';
+import { finalized, giveBack, leaveFormer, mayHold } from './give-back.ts';
 import {
   allowed,
   overtaken,
   isHeir,
   isHold,
   isPardoned,
+  secondWriter,
   specOf,
   stoppedByDecision,
   stoppedByField,
@@ -170,6 +171,23 @@ async function hold(
   return action;
 }
 
+/** Frozen: what is there stays, and so a floor that we hold must not expire either. */
+async function freeze(
+  { control, manager }: ExecutorDeps,
+  current: Case,
+  why: Stop,
+): Promise<Action> {
+  const { decision, policy } = current;
+  const { fields, forbidden } = await heldFields(control, policy, mayHold(policy));
+  const own = fields.map((field) => ownField(field, policy)).find(({ note }) => note !== null);
+  const isKept = own !== undefined && secondWriter(own, manager) === null;
+  const note = isKept ? await renewed(control, current, own) : null;
+  const action = held(current, why.reason, why.message, (own ?? fields[0])?.value);
+  const holding = forbidden === undefined ? { floor: floorOf(note) } : {};
+  await control.patchStatus(policy, statusOf(policy, decision, action, holding));
+  return action;
+}
+
 /** A redelivery of the decision that was under way: finish what may not have been written. */
 async function finish(control: Control, current: Case, before: Action): Promise<Action> {
   const { policy, spec } = current;
@@ -203,9 +221,7 @@ async function judge(deps: ExecutorDeps, current: Case): Promise<Action> {
   if (byPolicy?.release === true || spec === undefined) {
     return giveBack(control, current, byPolicy ?? INVALID);
   }
-  if (byPolicy !== null) {
-    return stopFor(control, current, byPolicy, await locate(control, current, spec.targetRef));
-  }
+  if (byPolicy !== null) return freeze(deps, current, byPolicy);
   const former = await leaveFormer(control, policy, spec);
   if (former !== null) return stopFor(control, current, former, null);
   return judgeField(deps, { ...current, spec });

@@ -1,7 +1,7 @@
 // What a policy took goes back: all of it where the policy says so, that on its former target where it
 // points to another one. The finalizer stays as long as something may be held.
 import { heldFields, heldRefs, isSameRef, ownField } from '#shared/adapters/held-fields.ts';
-import type { Action, PolicySpec } from '#shared/events/index.ts';
+import type { Action, PolicySpec, TargetRef } from '#shared/events/index.ts';
 import type { Control, ControlledField, PolicyObject } from '#shared/ports.ts';
 import { held, type Case } from './answers.ts';
 import { FINALIZER, unreadable, type Stop } from './plan.ts';
@@ -12,6 +12,10 @@ export const finalized = async (control: Control, policy: PolicyObject): Promise
   policy.finalizers.includes(FINALIZER)
     ? policy
     : control.setFinalizers(policy, [...policy.finalizers, FINALIZER]);
+
+/** The objects that a policy may hold: without the finalizer nothing was taken. */
+export const mayHold = (policy: PolicyObject): readonly TargetRef[] =>
+  policy.finalizers.includes(FINALIZER) ? heldRefs(policy) : [];
 
 async function releaseAll(
   control: Control,
@@ -24,18 +28,15 @@ async function releaseAll(
 /** Writes the answer into the status and gives back all that the policy holds. */
 export async function giveBack(control: Control, current: Case, why: Stop): Promise<Action> {
   const { decision, policy } = current;
-  const touched = policy.finalizers.includes(FINALIZER);
-  const { fields, forbidden } = await heldFields(control, policy, touched ? heldRefs(policy) : []);
+  const { fields, forbidden } = await heldFields(control, policy, mayHold(policy));
   const stop = forbidden === undefined ? why : unreadable(forbidden);
   const action = held(current, stop.reason, stop.message, fields[0]?.value);
   const holding = forbidden === undefined ? { floor: null } : {};
   const written = await control.patchStatus(policy, statusOf(policy, decision, action, holding));
   await releaseAll(control, policy, fields);
-  if (touched && forbidden === undefined) {
-    await control.setFinalizers(
-      written,
-      written.finalizers.filter((name) => name !== FINALIZER),
-    );
+  const others = written.finalizers.filter((name) => name !== FINALIZER);
+  if (forbidden === undefined && others.length < written.finalizers.length) {
+    await control.setFinalizers(written, others);
   }
   return action;
 }

@@ -288,6 +288,34 @@ test('after an edit of the policy the other writer’s value is the new original
   expect(world.field?.note).toMatchObject({ original: 4, value: 9 });
 });
 
+test('under freeze a floor that is held stays: nothing changes, and it does not expire', async () => {
+  const { world, send, later } = setUp(floorPolicy, floorField);
+  await send({ to: 8 });
+  world.policy = { ...world.policy!, spec: aSpec({ mode: 'floor', suspend: 'freeze' }) };
+  for (let minute = 1; minute <= 30; minute++) {
+    later(60_000);
+    const action = await send({ sequence: minute + 1, from: 8, to: 12 });
+    expect(action).toMatchObject({ outcome: 'held', reason: 'suspended', to: 8 });
+    const leftMs = Date.parse(world.field!.note!.expiresAt!) - (NOW_MS + minute * 60_000);
+    expect(leftMs, `minute ${minute}`).toBeGreaterThan(300_000);
+  }
+
+  expect(world.field).toMatchObject({ value: 8, note: { original: 3, value: 8 } });
+  expect(world.policy.status).toMatchObject({ floor: 8 });
+});
+
+test('under freeze there is no fight with a second writer', async () => {
+  const { world, send, later } = setUp(floorPolicy, floorField);
+  await send({ to: 8 });
+  world.writtenBy('argocd', 3);
+  world.policy = { ...world.policy!, spec: aSpec({ mode: 'floor', suspend: 'freeze' }) };
+  later(400_000);
+  await send({ sequence: 2, to: 9 });
+
+  expect(world.field?.value).toBe(3);
+  expect(world.writes).toHaveLength(1);
+});
+
 test.each<[string, Partial<PolicyObject>]>([
   ['the mode is left', { spec: aSpec({ mode: 'advise' }) }],
   ['the kill switch releases', { spec: aSpec({ mode: 'floor', suspend: 'release' }) }],

@@ -61,8 +61,8 @@ export const isHeir = ({ reason }: Decision): boolean => reason !== 'problem';
 const isFresh = (decidedAtMs: number, nowMs: number): boolean =>
   nowMs - decidedAtMs <= EXPIRED_AFTER_MS;
 
-/** Whether somebody else wrote the field after us. */
-function secondWriter(field: ControlledField, manager: string): string | null {
+/** Who wrote the field after us; null where nobody did. */
+export function secondWriter(field: ControlledField, manager: string): string | null {
   const { note, owner, value, parts } = field;
   if (parts !== undefined) {
     const changed = parts.find((part) => part.note !== null && part.value !== part.note.value);
