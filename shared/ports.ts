@@ -36,6 +36,8 @@ export interface PolicyStatus {
   readonly floor?: number | null;
   readonly floorExpiresAt?: string | null;
   readonly hpaReplicas?: number | null;
+  /** Mode `advise`: the replicas that the last decision asks for. */
+  readonly wantedReplicas?: number | null;
   readonly lastAppliedSequence?: number | null;
   readonly targetUID?: string | null;
   /** The object whose field we took last, until it is given back: `targetRef` may be edited meanwhile. */

@@ -131,6 +131,19 @@ test.each<
   expect(world.field?.value).toBe(value);
 });
 
+test.each<[string, PolicySpec['mode'], Partial<Decision>, number | null]>([
+  ['advise says what it would do', 'advise', {}, 5],
+  ['advise says it in a hold too', 'advise', { kind: 'hold', reason: 'at-target', to: 2 }, 2],
+  ['advise has nothing to say of a problem', 'advise', { kind: 'hold', reason: 'problem' }, null],
+  ['shadow tells nobody', 'shadow', {}, null],
+  ['act does it', 'act', {}, null],
+])('on the policy object %s', async (_what, mode, decision, wanted) => {
+  const { world, send } = setUp({ spec: aSpec({ mode }) });
+  await send(decision);
+
+  expect(world.policy?.status.wantedReplicas).toBe(wanted);
+});
+
 test('pods that have no place are said in a condition, until they have one', async () => {
   const { world, send } = setUp();
   const limited = () => world.policy?.status.conditions?.find((c) => c.type === 'CapacityLimited');

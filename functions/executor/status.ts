@@ -130,6 +130,10 @@ const lastActionOf = (action: Action): NonNullable<PolicyStatus['lastAction']> =
 const replicasOf = ({ inputs, target }: Decision, action: Action): number | null =>
   inputs?.replicas.desired ?? (target === null ? null : action.to);
 
+/** What is advised; null where nothing is, and where the decision was made without the core. */
+const wantedOf = ({ reason, to }: Decision, { mode }: Action): number | null =>
+  mode === 'advise' && !['problem', 'off'].includes(reason) ? to : null;
+
 /** What is held after a decision. */
 interface Held {
   /** Null while none is held; as it was before unless stated. */
@@ -162,6 +166,7 @@ export function statusOf(
     replicas: action.field === 'spec.replicas' ? action.to : replicasOf(decision, action),
     ...floorStatus(floor),
     hpaReplicas: decision.counterfactual.hpa,
+    wantedReplicas: wantedOf(decision, action),
     lastAppliedSequence: decision.sequence,
     targetUID: decision.target === null ? (policy.status.targetUID ?? null) : decision.target.uid,
     heldRef: ref,
