@@ -111,7 +111,10 @@ export type Found<T> = { readonly found: T } | { readonly problem: Problem };
 export interface Cluster {
   /** Policies of all watched namespaces, oldest first. */
   policies(): Promise<PolicyObject[]>;
-  /** One answer per locator, in order, from a few batched calls. */
+  /**
+   * One answer per locator, in order, from a few batched calls. What cannot be read is a problem of the
+   * locators that need it, never an error.
+   */
   targets(locators: readonly TargetLocator[]): Promise<Found<TargetState>[]>;
 }
 

@@ -146,6 +146,16 @@ test.each<[what: string, over: Partial<ObservedState>, reason: Decision['reason'
     'problem',
   ],
   [
+    'the target could not be read',
+    {
+      target: null,
+      replicas: null,
+      readings: null,
+      problem: { reason: 'TargetUnreadable', message: 'there is none' },
+    },
+    'problem',
+  ],
+  [
     'the policy is a duplicate',
     { problem: { reason: 'Duplicate', message: 'has an older policy' } },
     'problem',

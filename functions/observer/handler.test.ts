@@ -6,7 +6,14 @@ import {
   type ObservedState,
   type UnknownEvent,
 } from '#shared/events/index.ts';
-import type { Cluster, Metrics, PolicyObject } from '#shared/ports.ts';
+import type {
+  Cluster,
+  Found,
+  Metrics,
+  PolicyObject,
+  TargetLocator,
+  TargetState,
+} from '#shared/ports.ts';
 import { readings } from '#shared/testing/readings.ts';
 import { encodeEvent } from '#shared/runtime/envelope.ts';
 import { createApp } from '#shared/runtime/serve.ts';
@@ -23,7 +30,11 @@ const PING: UnknownEvent = {
 
 function setUp(
   policies: PolicyObject[],
-  over: { cluster?: Partial<Cluster>; metrics?: Metrics; send?: () => Promise<void> } = {},
+  over: {
+    cluster?: Partial<Cluster>;
+    metrics?: Metrics;
+    send?: (event: UnknownEvent) => Promise<void>;
+  } = {},
 ) {
   const sent: UnknownEvent[] = [];
   const cluster: Cluster = {
@@ -51,7 +62,10 @@ function setUp(
       Promise.resolve(requests.map(() => readings({ measuredAtMs: NOW_MS - 100 }))),
   };
   const sink = {
-    send: over.send ?? ((event: UnknownEvent) => Promise.resolve(void sent.push(event))),
+    send: async (event: UnknownEvent) => {
+      await over.send?.(event);
+      sent.push(event);
+    },
   };
   const deps = { clock: { nowMs: () => NOW_MS }, cluster, metrics, sink, close: () => undefined };
   const app = createApp(observer(deps));
@@ -169,4 +183,36 @@ test.each([
   const { post } = setUp([named('a')], over);
 
   expect((await post(PING)).status).toBe(503);
+});
+
+const failing = (error: Error) => (event: UnknownEvent) =>
+  event.subject === 'shop/a' ? Promise.reject(error) : Promise.resolve();
+const nameless = (locators: readonly TargetLocator[]): Promise<Found<TargetState>[]> =>
+  Promise.resolve(
+    locators.map(({ ref }) => ({
+      found: {
+        target: { ...TARGET, name: ref.name, uid: ref.name === 'a' ? '' : 'uid-b' },
+        replicas: { desired: 2, ready: 0, starting: 0, draining: 0 },
+        autoscaler: null,
+        unplaced: null,
+        pods: [],
+      },
+    })),
+  );
+
+test.each<[what: string, over: Parameters<typeof setUp>[1], status: number]>([
+  [
+    'the broker is away for',
+    { send: failing(new NimbusError('upstream.unavailable', 'away')) },
+    503,
+  ],
+  ['the broker refuses', { send: failing(new NimbusError('action.refused', '400 no')) }, 422],
+  ['fits no event', { cluster: { targets: nameless } }, 422],
+])('an observation that %s keeps none of the others back', async (_what, over, status) => {
+  const { post, states } = setUp([named('a'), named('b')], over);
+  const answer = await post(PING);
+
+  expect(states().map(({ policy }) => policy.name)).toEqual(['b']);
+  expect(answer.status).toBe(status);
+  expect(await answer.text()).toContain('1 of 2 observations were not sent; shop/a: ');
 });

@@ -1,3 +1,4 @@
+import { NimbusError } from '#shared/errors.ts';
 import {
   AlertRaised,
   Ping,
@@ -45,7 +46,7 @@ async function look(deps: ObserverDeps, checked: readonly Checked[], at: Omit<Lo
 }
 
 const missingAnswer = {
-  problem: { reason: 'TargetMissing', message: 'the cluster did not answer for it' },
+  problem: { reason: 'TargetUnreadable', message: 'the cluster did not answer for it' },
 } as const;
 
 function stateEvent(cause: UnknownEvent, state: ObservedState): UnknownEvent {
@@ -61,6 +62,36 @@ function stateEvent(cause: UnknownEvent, state: ObservedState): UnknownEvent {
       time: new Date(state.observedAtMs).toISOString(),
     },
     state,
+  );
+}
+
+/** What would be refused again, however often the beat came. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof NimbusError && (error.status === 400 || error.status === 422);
+
+/**
+ * Sends every observation, though some cannot be: one policy must not keep the others back. Throws after
+ * the last one, `upstream.unavailable` where a redelivery may mend it: ids are derived, so what was
+ * stored already is known when it comes again.
+ */
+async function sendAll(
+  states: readonly ObservedState[],
+  send: (state: ObservedState) => Promise<void>,
+): Promise<void> {
+  const results = await Promise.allSettled(states.map(async (state) => send(state)));
+  const failed = results.flatMap((result, index) => {
+    const policy = states[index]?.policy;
+    if (result.status === 'fulfilled' || policy === undefined) return [];
+    return [{ policy, why: result.reason as unknown }];
+  });
+  const [first] = failed;
+  if (first === undefined) return;
+  const { namespace, name } = first.policy;
+  const why = first.why instanceof Error ? first.why.message : String(first.why);
+  throw new NimbusError(
+    failed.every((one) => isRefusal(one.why)) ? 'action.refused' : 'upstream.unavailable',
+    `${failed.length} of ${states.length} observations were not sent; ${namespace}/${name}: ${why}`,
+    { cause: first.why },
   );
 }
 
@@ -83,9 +114,7 @@ export const observer = (deps: ObserverDeps): FunctionSpec => {
       context.log.info({ alert: at.alert }, 'no policy has this target');
     }
     const states = await look(deps, checked, { ...at, tick: cause.id });
-    await Promise.all(
-      states.map((state) => deps.sink.send(stateEvent(cause, state), context.signal)),
-    );
+    await sendAll(states, (state) => deps.sink.send(stateEvent(cause, state), context.signal));
     return undefined;
   };
 

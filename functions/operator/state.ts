@@ -171,6 +171,8 @@ export function hpaSentenceOf({ decision, point }: Situation): string | null {
 const PROBLEM_REMEDY: Readonly<Record<string, string>> = {
   TargetMissing: 'Create the target, or correct targetRef of the policy.',
   TargetUnsupported: 'Point targetRef at a kind that NimbusGuard can scale.',
+  TargetUnreadable:
+    'Nothing is changed meanwhile, and every beat tries again. The message names the request that failed.',
   DataStale: 'Nothing is scaled down meanwhile. Check that the pods answer /metrics.',
   PolicyInvalid: 'Correct the policy; the message names the field.',
   Duplicate: 'Delete one of the two policies of this target.',

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Json, KubernetesApi } from './kubernetes-api.ts';
+import { NimbusError } from '../errors.ts';
+import { ApiError, type Json, type KubernetesApi } from './kubernetes-api.ts';
 import { kubernetesCluster } from './kubernetes-cluster.ts';
 
 const labels = { app: 'web' };
@@ -49,4 +50,39 @@ test.each<[string, Json[], Json[], unknown]>([
   const [state] = await seen(pods, conditions);
 
   expect(state).toMatchObject({ found: { unplaced } });
+});
+
+test.each<[string, Error, string]>([
+  ['times out', new NimbusError('upstream.unavailable', 'timed out'), 'TargetUnreadable'],
+  ['is throttled', new NimbusError('upstream.throttled', '429 slow down'), 'TargetUnreadable'],
+  ['is answered with nonsense', new ApiError(400, 'BadRequest', '400 bad'), 'TargetUnreadable'],
+  ['is forbidden', new ApiError(403, 'Forbidden', '403 no'), 'Forbidden'],
+])('a list that %s is the problem of the policies that need it', async (_what, error, reason) => {
+  const web = { metadata: { name: 'web', namespace: 'shop', uid: 'd' }, spec: { replicas: 3 } };
+  const api: KubernetesApi = {
+    request: ({ path }) =>
+      path.includes('keda.sh')
+        ? Promise.reject(error)
+        : Promise.resolve({ items: path.endsWith('/deployments') ? [web] : [] }),
+    close: () => undefined,
+  };
+  const cluster = kubernetesCluster(api, { watchNamespaces: ['*'] });
+  const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' };
+  const scaled = { apiVersion: 'keda.sh/v1alpha1', kind: 'ScaledObject', name: 'jobs' };
+  const [found, failed] = await cluster.targets([
+    { namespace: 'shop', ref: deployment },
+    { namespace: 'shop', ref: scaled },
+  ]);
+
+  expect(found).toMatchObject({ found: { target: { uid: 'd' } } });
+  expect(failed).toMatchObject({
+    problem: { reason, message: expect.stringContaining(error.message) as string },
+  });
+});
+
+test('policies that cannot be listed are an error: nobody is left to tell', async () => {
+  const error = new NimbusError('upstream.unavailable', 'timed out');
+  const api = { request: () => Promise.reject(error), close: () => undefined };
+
+  await expect(kubernetesCluster(api, { watchNamespaces: ['*'] }).policies()).rejects.toBe(error);
 });

@@ -1,3 +1,4 @@
+import { NimbusError } from '../errors.ts';
 import type { Problem } from '../events/index.ts';
 import type { Cluster, Found, Pod, PolicyObject, TargetLocator, TargetState } from '../ports.ts';
 import { ApiError, type Json, type KubernetesApi } from './kubernetes-api.ts';
@@ -214,10 +215,18 @@ async function readTarget(shelf: Shelf, locator: TargetLocator): Promise<Found<T
     if (kind === HPA || kind === SCALED_OBJECT) return await scaledTarget(shelf, kind, locator);
     return await plainTarget(shelf, kind, locator);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 403) throw error;
-    const remedy = `\`make k8s-watch NAMESPACE=${locator.namespace}\` grants it`;
+    return unreadable(error, locator);
+  }
+}
+
+/** A list that fails is the problem of the policies that need it; the others have their own lists. */
+function unreadable(error: unknown, { namespace }: TargetLocator): { problem: Problem } {
+  if (!(error instanceof ApiError || error instanceof NimbusError)) throw error;
+  if (error instanceof ApiError && error.status === 403) {
+    const remedy = `\`make k8s-watch NAMESPACE=${namespace}\` grants it`;
     return problem('Forbidden', `not allowed to read the target: ${error.message}; ${remedy}`);
   }
+  return problem('TargetUnreadable', `the target could not be read: ${error.message}`);
 }
 
 /** `['*']` watches every namespace. */

@@ -50,6 +50,7 @@ export const Problem = z.object({
   reason: z.enum([
     'TargetMissing',
     'TargetUnsupported',
+    'TargetUnreadable', // the API server did not answer for it: it may well be there
     'DataStale',
     'PolicyInvalid',
     'Duplicate',
