@@ -1,6 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { DecisionMade } from '#shared/events/index.ts';
 import { createApp } from '#shared/runtime/serve.ts';
 import { z } from 'zod';
 import {
@@ -106,6 +107,20 @@ test('KEDA gets the number of replicas, and an error instead of zero when it is 
   const late = await anOperatorAfter(3, { nowMs: () => after(3) + 600_000 });
   expect((await late.request('/api/keda/nimbusguard/consumer-workload')).status).toBe(503);
   expect((await late.request('/api/keda/nimbusguard/other')).status).toBe(404);
+});
+
+test('KEDA gets an error where the newest decision was made without knowing the replicas', async () => {
+  const blinded = await anOperatorAfter(3);
+  const made = firstBeats(3).findLast(({ type }) => type === DecisionMade.type)!;
+  const { data, ...envelope } = DecisionMade.parse(made);
+  const unknown = { kind: 'hold', reason: 'problem', from: 0, to: 0, inputs: null } as const;
+  const hold = DecisionMade.build(
+    { ...envelope, id: 'blind', time: new Date(after(3)).toISOString() },
+    { ...data, ...unknown, id: 'blind', sequence: data.sequence + 1, target: null },
+  );
+  expect((await blinded.request(delivery(hold))).status).toBe(204);
+
+  expect((await blinded.request('/api/keda/nimbusguard/consumer-workload')).status).toBe(503);
 });
 
 test('the kill switch needs its target twice, names the policy to the cluster, and says what it did', async () => {

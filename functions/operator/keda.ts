@@ -6,8 +6,8 @@ import type { Memory } from './memory.ts';
 /**
  * KEDA's metrics-api trigger: `url: http://operator…/api/keda/<namespace>/<name>`, `valueLocation: value`,
  * `targetValue: "1"`. HPA ignores changes within ± 10 % of such a value (10 → 11 pods is not applied), so
- * mode `floor`, which sets minReplicaCount, is preferable. A stale decision is an error and never 0:
- * KEDA then leaves the replicas as they are.
+ * mode `floor`, which sets minReplicaCount, is preferable. A stale decision, or one that was made without
+ * knowing the target, is an error and never 0: KEDA then leaves the replicas as they are.
  */
 export const kedaEndpoint = (memory: Memory): Endpoint =>
   endpoint({
@@ -28,6 +28,9 @@ export const kedaEndpoint = (memory: Memory): Endpoint =>
       const decision = log.decisions(1)[0];
       if (decision === undefined || ['stale', 'stopped', 'waiting'].includes(state)) {
         throw new NimbusError('upstream.unavailable', `${id}: no fresh decision (${state})`);
+      }
+      if (decision.reason === 'problem') {
+        throw new NimbusError('upstream.unavailable', `${id}: ${decision.sentence}`);
       }
       return c.json({ value: decision.to });
     },
