@@ -6,7 +6,7 @@ import { NOW_MS, TARGET } from '../testing/builders.ts';
 import type { Pod, ReadingsRequest } from '../ports.ts';
 import { brokerSink } from './event-sink.ts';
 import { podMetrics } from './pod-metrics.ts';
-import { expression, prometheusMetrics } from './prometheus-metrics.ts';
+import { expressionsOf, prometheusMetrics } from './prometheus-metrics.ts';
 import { countBelow, histogramOf, parsePrometheus, quantileOf } from './prometheus-text.ts';
 import { resourceMetrics } from './resource-metrics.ts';
 
@@ -179,12 +179,25 @@ test.each([
 });
 
 test('a template cannot be broken out of by a name', () => {
-  const evil = request([]);
+  const evil = request([aPod({ name: 'b.*"\n-0' })]);
   const state = { ...evil.state, target: { ...TARGET, namespace: 'a"} or x{', name: 'b.*"\n' } };
+  const expression = expressionsOf({ ...evil, state });
 
-  expect(expression('sum(m{namespace=$namespace,pod=~$pods,n=$name})', { ...evil, state })).toBe(
-    String.raw`sum(m{namespace="a\"} or x{",pod=~"b\\.\\*\"\n-.*",n="b.*\"\n"})`,
+  expect(expression('sum(m{namespace=$namespace,pod=~$pods,n=$name})')).toBe(
+    String.raw`sum(m{namespace="a\"} or x{",pod=~"b\\.\\*\"\n-[0-9]+",n="b.*\"\n"})`,
   );
+});
+
+test('an autoscaler as the target is asked for by the pods of what it scales', async () => {
+  answer = () => result({ '0.requestsPerSecond': '7' });
+  const pods = [aPod({ name: 'web-5d9c7b4f8x-x2k4z' })];
+  const asked = request(pods, { source: 'prometheus', endpoint: 'main' });
+  const target = { ...TARGET, kind: 'HorizontalPodAutoscaler', name: 'web-hpa' };
+  await prometheus().read([{ ...asked, state: { ...asked.state, target } }]);
+  const query = new URLSearchParams(seen[0]?.body).get('query') ?? '';
+
+  expect(query).toContain('namespace="shop",pod=~"web-[bcdf');
+  expect(query).not.toContain('pod=~"web-hpa');
 });
 
 const prometheus = () =>

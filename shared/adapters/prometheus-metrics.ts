@@ -1,6 +1,7 @@
 import type { Readings } from '../events/index.ts';
 import type { Clock, Metrics, ReadingsRequest } from '../ports.ts';
 import { list, record } from './objects.ts';
+import { podNamePattern } from './pod-names.ts';
 import { unread } from './readings.ts';
 
 const BATCH = 40; // expressions in one query
@@ -32,19 +33,17 @@ const QUANTITIES = Object.keys(DEFAULT_QUERIES) as Quantity[];
 const quoted = (value: string): string =>
   `"${value.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n')}"`;
 
-/** A literal inside a PromQL regular expression. */
-const literal = (value: string): string => value.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-
-/** Inserts namespace and name as escaped label values: a template cannot be broken out of. */
-export function expression(template: string, request: ReadingsRequest): string {
-  const { namespace, name } = request.state.target;
+/** Makes PromQL of templates: the target's values are inserted escaped, a template cannot be broken out of. */
+export function expressionsOf({ state, sloLatencyMs }: ReadingsRequest) {
+  const { namespace, name } = state.target;
   const values: Record<string, string> = {
     namespace: quoted(namespace),
     name: quoted(name),
-    pods: quoted(`${literal(name)}-.*`),
-    slo: String(request.sloLatencyMs / 1000),
+    pods: quoted(podNamePattern(state.pods)),
+    slo: String(sloLatencyMs / 1000),
   };
-  return template.replace(/\$(namespace|name|pods|slo)\b/g, (_, key: string) => values[key] ?? '');
+  return (template: string): string =>
+    template.replace(/\$(namespace|name|pods|slo)\b/g, (_, key: string) => values[key] ?? '');
 }
 
 interface Asked {
@@ -145,12 +144,13 @@ export function prometheusMetrics(options: {
       const groups = Object.entries(Object.groupBy(indexed, ({ request }) => endpointOf(request)));
       const answers = await Promise.all(
         groups.map(([endpoint, own]) => {
-          const asked = (own ?? []).flatMap(({ request, index }) =>
-            QUANTITIES.map((quantity) => ({
+          const asked = (own ?? []).flatMap(({ request, index }) => {
+            const expression = expressionsOf(request);
+            return QUANTITIES.map((quantity) => ({
               key: `${index}.${quantity}`,
-              promql: expression(request.queries?.[quantity] ?? DEFAULT_QUERIES[quantity], request),
-            })),
-          );
+              promql: expression(request.queries?.[quantity] ?? DEFAULT_QUERIES[quantity]),
+            }));
+          });
           return askAll(endpoint, asked);
         }),
       );

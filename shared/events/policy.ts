@@ -49,7 +49,7 @@ export const MetricsSource = z
     endpoint: z.string().min(1).optional(),
     /** Port of the pods' `/metrics` (source `pods`). */
     port: z.int().min(1).max(65_535).optional(),
-    /** PromQL templates; `$namespace` and `$name` are inserted as escaped label values. */
+    /** PromQL templates by quantity; the CRD says which there are and what is inserted. */
     queries: z.record(z.string(), z.string()).optional(),
   })
   .refine(({ source, endpoint }) => source !== 'prometheus' || endpoint !== undefined, {
