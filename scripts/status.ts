@@ -1,5 +1,11 @@
 // `make status`: the local loop where one runs, otherwise the cluster of the current context.
+import { readCommandLine } from './k8s/command-line.ts';
 import { localStatus } from './local/status.ts';
+
+readCommandLine({
+  command: 'make status',
+  does: 'Health, versions, replicas and the last decision: of the local loop where one runs, else of the current kubectl context. Exit code 1 when something is not well.',
+});
 
 const local = await localStatus();
 if (local === undefined) {

@@ -27,9 +27,22 @@ export function looksLocal({ context, server }: Pick<Cluster, 'context' | 'serve
   return PRIVATE_HOST.test(host);
 }
 
+/** In the environment of every command that changes a cluster. */
+export const CONTEXT_HELP = {
+  CONTEXT: 'the context that is meant; confirms a cluster at a public address',
+} as const;
+
+/** A change of a cluster, and the command that makes it. */
+export interface Intent {
+  /** In words that a context's name may follow: `Install NimbusGuard on`. */
+  readonly what: string;
+  readonly command: string;
+}
+
 /** Refuses a context other than CONTEXT, and asks before a cluster at a public address is changed. */
 export async function refuseForeignContext(
   cluster: Pick<Cluster, 'context' | 'server'>,
+  { what, command }: Intent,
   wish: string | undefined = process.env['CONTEXT'],
 ): Promise<void> {
   const { context, server } = cluster;
@@ -40,7 +53,7 @@ export async function refuseForeignContext(
     });
   }
   if (wish === context || looksLocal(cluster)) return;
-  const question = `Install NimbusGuard on ${context} (${server})? [y/N] `;
+  const question = `${what} ${context} (${server})? [y/N] `;
   if (process.stdin.isTTY && process.stdout.isTTY) {
     const terminal = createInterface({ input: process.stdin, output: process.stdout });
     const answer = await terminal.question(question);
@@ -49,6 +62,6 @@ export async function refuseForeignContext(
   }
   throw new Failure(`${context} is a cluster at a public address`, {
     why: `${server} is neither this machine nor a private network, and nobody said yes`,
-    remedy: `If it is the right one: CONTEXT=${context} make k8s-dev`,
+    remedy: `If it is the right one: CONTEXT=${context} ${command}`,
   });
 }

@@ -8,7 +8,9 @@ import { kubernetesCluster } from '#shared/adapters/kubernetes-cluster.ts';
 import { kubernetesControl } from '#shared/adapters/kubernetes-control.ts';
 import { systemClock } from '#shared/adapters/system.ts';
 import { endForwarder } from './background.ts';
-import { readCluster } from './cluster.ts';
+import { CONTEXT_HELP, refuseForeignContext } from './choices.ts';
+import { readContext } from './cluster.ts';
+import { readCommandLine } from './command-line.ts';
 import { Failure, run } from './command.ts';
 import { get, kubectl, list } from './kubectl.ts';
 import { NAMESPACE, PART_OF } from './manifests.ts';
@@ -16,6 +18,12 @@ import { restAdapter } from './ping-adapter.ts';
 import { createProgress, main, type Progress } from './progress.ts';
 import { readRecord, type InstallRecord } from './record.ts';
 import { waitGone } from './wait.ts';
+
+readCommandLine({
+  command: 'make k8s-clean',
+  does: 'Puts back what NimbusGuard changed on the cluster, then removes what make k8s-dev installed.',
+  environment: CONTEXT_HELP,
+});
 
 const POLICIES = 'scalingpolicies.nimbusguard.io';
 const OURS = ['-l', `${PART_OF}=nimbusguard`];
@@ -142,9 +150,13 @@ async function removePrerequisites(record: InstallRecord, progress: Progress): P
 
 async function clean(): Promise<void> {
   const progress = createProgress();
+  const cluster = await readContext();
+  await refuseForeignContext(cluster, {
+    what: 'Remove NimbusGuard from',
+    command: 'make k8s-clean',
+  });
   await endForwarder();
-  const { context, server } = await readCluster();
-  progress.say(`context ${context} (${server})`);
+  progress.say(`context ${cluster.context} (${cluster.server})`);
   const record = await readRecord();
   if ((await get('crd', POLICIES)) !== undefined) {
     await progress.step('stop the beat and the executor', stopActing);

@@ -135,11 +135,16 @@ async function whoAmI(): Promise<string> {
   return review.status?.userInfo?.username ?? 'unknown';
 }
 
-/** Reads everything in a few calls. Throws a Failure where the cluster does not answer. */
-export async function readCluster(): Promise<Cluster> {
+/** The cluster that kubectl would talk to, by its configuration alone. */
+export async function readContext(): Promise<Pick<Cluster, 'context' | 'server'>> {
   const context = await currentContext();
   const minified = ['config', 'view', '--minify', '-o', 'jsonpath={.clusters[0].cluster.server}'];
-  const server = (await kubectl(minified)).trim();
+  return { context, server: (await kubectl(minified)).trim() };
+}
+
+/** Reads everything in a few calls. Throws a Failure where the cluster does not answer. */
+export async function readCluster(): Promise<Cluster> {
+  const { context, server } = await readContext();
   const versionText = await kubectl(['version', '-o', 'json'], { timeoutMs: 20_000 });
   const { serverVersion } = JSON.parse(versionText) as {
     serverVersion?: { minor: string; gitVersion: string };

@@ -1,11 +1,7 @@
 // `make k8s-dev`: from a kubectl context to a running chain, step by step; running it again continues.
-//   --skip-install   install nothing: what is missing is an error
-//   --no-forward     do not forward ports at the end
-// Environment: BROKER=kafka|mt, CONTEXT (must be the current one), IMAGE_LOAD_CMD, IMAGE_REGISTRY,
-// DOCKER, OPENAI_API_KEY, MODEL_STORE_URL with MODEL_STORE_PASSWORD and MODEL_STORE_CA_FILE.
-import { parseArgs } from 'node:util';
-import { chooseBroker, refuseForeignContext } from './choices.ts';
-import { readCluster, type Cluster } from './cluster.ts';
+import { chooseBroker, CONTEXT_HELP, refuseForeignContext } from './choices.ts';
+import { readCluster, readContext, type Cluster } from './cluster.ts';
+import { readCommandLine } from './command-line.ts';
 import { Failure, run, type Ran } from './command.ts';
 import { forwardInBackground } from './background.ts';
 import { buildImages, findLoader, imageNames } from './images.ts';
@@ -20,10 +16,23 @@ import { createProgress, main, type Progress } from './progress.ts';
 import { readRecord, writeRecord } from './record.ts';
 import { awaitFirstLook, rollOut } from './rollout.ts';
 
-const { values: flags } = parseArgs({
+const { flags } = readCommandLine({
+  command: 'make k8s-dev, or node scripts/k8s/dev.ts',
+  does: 'Checks the current kubectl context, installs what is missing, builds, applies, forwards. Running it again continues.',
   options: {
-    'skip-install': { type: 'boolean', default: false },
-    'no-forward': { type: 'boolean', default: false },
+    'skip-install': 'install no prerequisites: what is missing is an error',
+    'no-forward': 'do not forward ports at the end',
+  },
+  environment: {
+    ...CONTEXT_HELP,
+    BROKER: 'class of the Broker: kafka (unless said otherwise) or mt',
+    IMAGE_LOAD_CMD: 'loads an image, its last argument or in place of {}, into the cluster',
+    IMAGE_REGISTRY: 'registry that images are named after and pushed to',
+    DOCKER: 'what builds images: docker unless said otherwise',
+    OPENAI_API_KEY: 'lets the advisor ask a language model',
+    MODEL_STORE_URL: 'redis://… or rediss://…; configmaps goes back',
+    MODEL_STORE_PASSWORD: 'of that store',
+    MODEL_STORE_CA_FILE: 'authority of that store',
   },
 });
 
@@ -33,7 +42,10 @@ async function check(
   broker: BrokerKind,
   progress: Progress,
 ): Promise<void> {
-  const verdicts = await preflight(cluster, manifests, { broker, install: !flags['skip-install'] });
+  const verdicts = await preflight(cluster, manifests, {
+    broker,
+    install: !flags.has('skip-install'),
+  });
   for (const { text, mark } of verdicts) progress.say(text, mark);
   refuseOn(verdicts);
 }
@@ -87,9 +99,12 @@ const ACCESS = `
 async function dev(): Promise<void> {
   const started = performance.now();
   const progress = createProgress();
+  await refuseForeignContext(await readContext(), {
+    what: 'Install NimbusGuard on',
+    command: 'make k8s-dev',
+  });
   const bundling = run(process.execPath, [`${ROOT}scripts/build/main.ts`]); // beside the checks
   const cluster = await progress.step('look at the cluster', readCluster);
-  await refuseForeignContext(cluster);
   const broker = chooseBroker();
   const manifests = clusterManifests(broker);
   await check(cluster, manifests, broker, progress);
@@ -100,12 +115,12 @@ async function dev(): Promise<void> {
     ['Secret openai', await openAiKey(progress)],
     ['Secret model-store', await modelStoreSecret(progress)],
   ]);
-  if (!flags['skip-install']) await installMissing(cluster, broker, progress);
+  if (!flags.has('skip-install')) await installMissing(cluster, broker, progress);
   const built = await images(bundling, functionsOf(manifests), cluster, progress);
   await noteRestingAdapter();
   await rollOut(manifests, built, secrets, progress);
   await awaitFirstLook(manifests, progress);
-  if (!flags['no-forward']) await forwardInBackground(progress);
+  if (!flags.has('no-forward')) await forwardInBackground(progress);
   const total = (performance.now() - started) / 1000;
   progress.say(`ready after ${total.toFixed(1)} s`, 'ok');
   progress.say(ACCESS);

@@ -1,10 +1,16 @@
 // `make forward`: the access points of a cluster installation on this machine, until Ctrl-C.
 import type { AddressInfo } from 'node:net';
 import { claimForwarder, endForwarder } from './background.ts';
+import { readCommandLine } from './command-line.ts';
 import { installed, throughIngress, type Upstream } from './gateway.ts';
 import { main } from './progress.ts';
 import { serveProxy } from './proxy.ts';
 import { findWay, type Tunnel } from './tunnel.ts';
+
+readCommandLine({
+  command: 'make forward',
+  does: 'Forwards the ports of a cluster installation to this machine until Ctrl-C; a port that is taken is replaced by the next free one.',
+});
 
 interface Point {
   readonly port: number;

@@ -111,10 +111,16 @@ describe('which cluster is meant', () => {
 
   test('a public cluster is refused until it is named', async () => {
     const prod = { context: 'prod', server: 'https://api.example.com' };
+    const intent = { what: 'Remove NimbusGuard from', command: 'make k8s-clean' };
 
-    await expect(refuseForeignContext(prod, undefined)).rejects.toThrow('public address');
-    await expect(refuseForeignContext(prod, 'staging')).rejects.toThrow('prod, not staging');
-    await expect(refuseForeignContext(prod, 'prod')).resolves.toBeUndefined();
+    await expect(refuseForeignContext(prod, intent, undefined)).rejects.toMatchObject({
+      message: 'prod is a cluster at a public address',
+      remedy: 'If it is the right one: CONTEXT=prod make k8s-clean',
+    });
+    await expect(refuseForeignContext(prod, intent, 'staging')).rejects.toThrow(
+      'prod, not staging',
+    );
+    await expect(refuseForeignContext(prod, intent, 'prod')).resolves.toBeUndefined();
   });
 
   test.each([

@@ -1,15 +1,20 @@
 // `make k8s-watch NAMESPACE=shop`: lets NimbusGuard watch and act in one namespace of the user's.
 // What it gives is two RoleBindings in that namespace: the observer may read targets and their pods,
 // the executor, and the CronJob that releases expired floors, may write the one field of each. `--remove` takes them away again.
-import { parseArgs } from 'node:util';
+import { CONTEXT_HELP, refuseForeignContext } from './choices.ts';
+import { readContext } from './cluster.ts';
+import { readCommandLine } from './command-line.ts';
 import { Failure } from './command.ts';
 import { apply, get, kubectl, list, type KubeObject } from './kubectl.ts';
 import { NAMESPACE, PART_OF } from './manifests.ts';
 import { createProgress, main } from './progress.ts';
 
-const { values: flags, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { remove: { type: 'boolean', default: false } },
+const { flags, argument } = readCommandLine({
+  command: 'make k8s-watch NAMESPACE=shop, or node scripts/k8s/watch.ts shop',
+  does: 'Lets NimbusGuard watch and act in one namespace of yours: two RoleBindings.',
+  argument: { name: 'NAMESPACE', help: 'an existing namespace' },
+  options: { remove: 'take the rights back' },
+  environment: CONTEXT_HELP,
 });
 
 const GRANTS = [
@@ -64,8 +69,13 @@ async function unwatch(namespace: string): Promise<void> {
 
 async function watch(): Promise<void> {
   const progress = createProgress();
-  const namespace = await checked(positionals[0]);
-  if (flags.remove) {
+  const command = flags.has('remove')
+    ? `node scripts/k8s/watch.ts ${argument ?? ''} --remove`
+    : `make k8s-watch NAMESPACE=${argument ?? ''}`;
+  const what = 'Change what NimbusGuard may do on';
+  await refuseForeignContext(await readContext(), { what, command });
+  const namespace = await checked(argument);
+  if (flags.has('remove')) {
     await progress.step(`stop watching ${namespace}`, () => unwatch(namespace));
     return;
   }

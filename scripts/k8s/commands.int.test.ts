@@ -1,0 +1,90 @@
+// The cluster's commands as they are typed, with a kubectl that notes what it is asked and knows nothing.
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import { ROOT } from './manifests.ts';
+
+const bin = mkdtempSync(join(tmpdir(), 'nimbusguard-commands-'));
+const asked = join(bin, 'asked');
+const kubectl = `#!/bin/sh
+echo "$*" >> '${asked}'
+case "$1 $2" in
+  'config current-context') echo b ;;
+  'config view') echo https://127.0.0.1:6443 ;;
+  *) echo 'NotFound' >&2; exit 1 ;;
+esac
+`;
+writeFileSync(join(bin, 'kubectl'), kubectl);
+chmodSync(join(bin, 'kubectl'), 0o755);
+beforeEach(() => writeFileSync(asked, ''));
+afterAll(() => rmSync(bin, { recursive: true }));
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** What kubectl was asked, a line each. */
+  readonly kubectl: readonly string[];
+}
+
+const run = (script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+  new Promise<Ran>((resolve) => {
+    const path = `${bin}:${process.env['PATH'] ?? ''}`;
+    const options = {
+      cwd: ROOT,
+      env: { ...process.env, KUBECONFIG: join(bin, 'none'), ...env, PATH: path },
+      timeout: 30_000,
+    };
+    execFile(process.execPath, [join(ROOT, script), ...args], options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : Number(error.code ?? NaN);
+      const lines = readFileSync(asked, 'utf8').split('\n');
+      resolve({ code, stdout, stderr, kubectl: lines.filter((line) => line !== '') });
+    });
+  });
+
+const COMMANDS = [
+  ['scripts/k8s/dev.ts', 'make k8s-dev', '--no-forward'],
+  ['scripts/k8s/forward.ts', 'make forward', '--help'],
+  ['scripts/k8s/watch.ts', 'make k8s-watch', '--remove'],
+  ['scripts/k8s/clean.ts', 'make k8s-clean', 'CONTEXT'],
+  ['scripts/status.ts', 'make status', '--help'],
+] as const;
+
+test.each(COMMANDS)('%s --help says what it does, and does nothing', async (script, ...says) => {
+  const { code, stdout, stderr, kubectl: calls } = await run(script, ['--help']);
+
+  expect({ code, stderr, calls }).toEqual({ code: 0, stderr: '', calls: [] });
+  for (const words of says) expect(stdout).toContain(words);
+});
+
+test.each(COMMANDS)('%s refuses what it does not know in one line', async (script) => {
+  const { code, stdout, stderr, kubectl: calls } = await run(script, ['--nonsense']);
+
+  expect({ code, stdout, calls }).toEqual({ code: 2, stdout: '', calls: [] });
+  expect(stderr).toBe(`error: Unknown option '--nonsense'; --help lists what there is\n`);
+});
+
+test.each([
+  ['scripts/k8s/clean.ts', ['now'], 'now'],
+  ['scripts/k8s/watch.ts', ['shop', 'store'], 'store'],
+])('%s %j: an argument too many is refused', async (script, args, surplus) => {
+  const { code, stderr, kubectl: calls } = await run(script, args);
+
+  expect({ code, calls }).toEqual({ code: 2, calls: [] });
+  expect(stderr).toBe(`error: Unexpected argument '${surplus}'; --help lists what there is\n`);
+});
+
+test.each([
+  ['scripts/k8s/dev.ts', ['--no-forward']],
+  ['scripts/k8s/watch.ts', ['shop']],
+  ['scripts/k8s/watch.ts', ['shop', '--remove']],
+  ['scripts/k8s/clean.ts', []],
+])('%s %j touches no other cluster than CONTEXT', async (script, args) => {
+  const { code, stderr, kubectl: calls } = await run(script, args, { CONTEXT: 'a' });
+
+  expect(code).toBe(1);
+  expect(stderr).toContain('the current context is b, not a');
+  expect(calls.every((call) => call.startsWith('config '))).toBe(true);
+});
