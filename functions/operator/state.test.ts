@@ -160,6 +160,14 @@ test('until the executor answers, what stood in the way is not forgotten, unless
   expect(whyOf({ ...now, previous: edited })).toMatch(/^Adding 2 now: /);
 });
 
+test('advice made without knowing the target is no advice of zero pods', () => {
+  const now = situation({ mode: 'advise' });
+  const sentence = 'Holding: the target could not be read: timed out.';
+  const decision = { ...now.decision!, reason: 'problem' as const, from: 0, to: 0, sentence };
+
+  expect(whyOf({ ...now, decision })).toBe(sentence);
+});
+
 test('what was not done is not said to be done', () => {
   const words = 'demand in 33 s is 80 % likely at most 460 req/s.';
   const held = situation({ changedMs: 3000, held: 'conflict' });

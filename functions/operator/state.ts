@@ -147,7 +147,8 @@ function opinion({ to, mode }: Pick<Decision, 'to' | 'mode'>, point: Point | und
 export function whyOf(situation: Situation): string | null {
   const { nowMs, decision, point } = situation;
   if (decision === undefined) return null;
-  if (ADVISORY.has(decision.mode)) return opinion(decision, point);
+  const knows = decision.reason !== 'problem'; // without a target its number is none
+  if (knows && ADVISORY.has(decision.mode)) return opinion(decision, point);
   const words = decision.sentence.replace(LEAD, '');
   const ageMs = nowMs - decision.atMs;
   if (decision.kind === 'scale' && answerTo(situation)?.outcome === 'held')
