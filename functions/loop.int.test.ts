@@ -84,6 +84,7 @@ const processes = () => {
     decider: createApp(
       decider({
         store: configMapStore(api, 'nimbusguard'),
+        clock,
         random: seededRandom,
         prior: { prior: shippedPrior },
       }),

@@ -135,7 +135,8 @@ export function travels(
   sent: Ledger['sent'],
 ): Pick<DecideEntry, 'sent' | 'routine'> {
   if (sent === null || isNews(state, outcome, sent)) return { sent: true, routine: false };
-  const isDue = state.observedAtMs - sent.atMs >= SILENCE_MS;
+  const silentMs = state.observedAtMs - sent.atMs; // negative: the clock was set back since
+  const isDue = silentMs >= SILENCE_MS || silentMs < 0;
   return { sent: isDue, routine: isDue };
 }
 

@@ -4,6 +4,7 @@
 import { Annotation, END, START, StateGraph } from '@langchain/langgraph';
 import { measure, type Model, type Verdict } from '#shared/domain/index.ts';
 import type { Decision, ObservedState } from '#shared/events/index.ts';
+import type { Clock } from '#shared/ports.ts';
 import type { Logger } from 'pino';
 import { decisionOf, isBlocked, outcomeOf, travels, type Outcome } from './decision.ts';
 import { packCounters, packSample, unpackCounters, type DecideEntry } from './ledger.ts';
@@ -31,12 +32,17 @@ type Values = typeof State.State;
 /** Two beats closer than this are one that was fired twice (a PingSource's failover). */
 const SAME_BEAT_MS = 500;
 
-const isLate = ({ ledger }: Session, id: string, state: ObservedState): boolean =>
-  ledger.inputs.includes(id) ||
-  state.observedAtMs < ledger.observedAtMs ||
-  (state.cause === 'beat' && state.observedAtMs - ledger.observedAtMs < SAME_BEAT_MS);
+/** An observation from further ahead than this had a wrong clock: it makes no later one late. */
+const CLOCK_AHEAD_MS = 30_000;
 
-export function decisionGraph(sessions: Sessions, core: CoreOptions) {
+function isLate({ ledger }: Session, id: string, state: ObservedState, nowMs: number): boolean {
+  if (ledger.inputs.includes(id)) return true;
+  if (ledger.observedAtMs > nowMs + CLOCK_AHEAD_MS) return false;
+  const passedMs = state.observedAtMs - ledger.observedAtMs;
+  return passedMs < (state.cause === 'beat' ? SAME_BEAT_MS : 0);
+}
+
+export function decisionGraph(sessions: Sessions, core: CoreOptions & { readonly clock: Clock }) {
   /** Ledger and model of the target; an input that was answered before is answered from the journal. */
   const recall = async ({ id, state, owner, log }: Values): Promise<Partial<Values>> => {
     const session = await sessions.recall(owner, log);
@@ -45,7 +51,7 @@ export function decisionGraph(sessions: Sessions, core: CoreOptions) {
       const model = await sessions.before(owner, known.n, log);
       return { session, standing: 'again', model, entry: known };
     }
-    if (isLate(session, id, state)) return { session, standing: 'late' };
+    if (isLate(session, id, state, core.clock.nowMs())) return { session, standing: 'late' };
     await sessions.follow(session, owner);
     await sessions.checkpoint(session, owner, state.observedAtMs);
     return { session, standing: 'new', model: session.model };

@@ -17,7 +17,8 @@ import { decider } from './handler.ts';
 
 function setUp() {
   const store = memoryStore();
-  const fresh = () => createApp(decider({ store, random: seededRandom, prior: {} }));
+  const clock = { atMs: NOW_MS + 600_000, nowMs: () => clock.atMs };
+  const fresh = () => createApp(decider({ store, clock, random: seededRandom, prior: {} }));
   let app = fresh();
   const post = (event: UnknownEvent) => app.request('/', { method: 'POST', ...encodeEvent(event) });
   const send = async (event: UnknownEvent): Promise<UnknownEvent | undefined> => {
@@ -28,7 +29,7 @@ function setUp() {
       ? undefined
       : decodeEvent(Object.fromEntries(response.headers), body);
   };
-  return { store, post, send, restart: () => (app = fresh()) };
+  return { store, clock, post, send, restart: () => (app = fresh()) };
 }
 
 /** Beats of five seconds with `perSecond` requests per pod between them. */
@@ -202,6 +203,17 @@ test('an observation that comes late or twice changes nothing', async () => {
   expect(await send(second)).toBeUndefined();
   expect(await send({ ...third, id: 'fired-twice.target-1.observer' })).toBeUndefined();
   expect(store.documents.get('nimbusguard-ledger-policy-1')?.version).toBe(before);
+});
+
+test('an observation of a clock that was ahead makes no later one late', async () => {
+  const { clock, send } = setUp();
+  const [early] = beats(1, 20, { observedAtMs: NOW_MS + 3_600_000 }) as [UnknownEvent];
+  clock.atMs = NOW_MS;
+  await send({ ...early, id: 'ahead.target-1.observer' });
+  const [, second] = beats(2) as [UnknownEvent, UnknownEvent];
+  clock.atMs = NOW_MS + 5000;
+  const answer = await send(second);
+  expect(decisionIn(answer)?.inputs?.atMs).toBe(NOW_MS + 5000);
 });
 
 test('a target that was created anew inherits nothing but the sequence', async () => {

@@ -6,7 +6,7 @@ import {
   type ObservedState,
   type UnknownEvent,
 } from '#shared/events/index.ts';
-import type { ModelStore } from '#shared/ports.ts';
+import type { Clock, ModelStore } from '#shared/ports.ts';
 import { answerTo, hopId } from '#shared/runtime/chain.ts';
 import { on, type Context, type FunctionSpec } from '#shared/runtime/function.ts';
 import { advance } from './decision.ts';
@@ -21,6 +21,7 @@ const BY = 'decider';
 
 export interface DeciderDeps extends CoreOptions {
   readonly store: ModelStore;
+  readonly clock: Clock;
 }
 
 const ownerOf = ({ policy, target }: ObservedState): Owner => ({
@@ -30,8 +31,8 @@ const ownerOf = ({ policy, target }: ObservedState): Owner => ({
   spec: policy.spec,
 });
 
-function decisions(sessions: Sessions, core: CoreOptions) {
-  const graph = decisionGraph(sessions, core);
+function decisions(sessions: Sessions, deps: DeciderDeps) {
+  const graph = decisionGraph(sessions, deps);
   return async (
     event: UnknownEvent & { readonly data: ObservedState },
     owner: Owner,

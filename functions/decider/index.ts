@@ -1,7 +1,7 @@
 // decider: state.observed → decision.made; reward.calculated → policy.learned. Owns ledger and model.
 import { kubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { modelStore } from '#shared/adapters/model-store.ts';
-import { seededRandom } from '#shared/adapters/system.ts';
+import { seededRandom, systemClock } from '#shared/adapters/system.ts';
 import { shippedPrior } from '#shared/domain/index.ts';
 import { start } from '#shared/runtime/serve.ts';
 import { loadConfig } from './config.ts';
@@ -11,8 +11,11 @@ const config = loadConfig(process.env);
 const api = kubernetesApi({ timeoutMs: 3000 });
 const store = modelStore({ api, namespace: config.SYSTEM_NAMESPACE, redis: config.redis });
 
-await start(decider({ store, random: seededRandom, prior: { prior: shippedPrior } }), {
-  port: config.PORT,
-  host: config.HOST,
-  logLevel: config.LOG_LEVEL,
-});
+await start(
+  decider({ store, clock: systemClock, random: seededRandom, prior: { prior: shippedPrior } }),
+  {
+    port: config.PORT,
+    host: config.HOST,
+    logLevel: config.LOG_LEVEL,
+  },
+);

@@ -142,7 +142,7 @@ export function createSessions(store: ModelStore, core: CoreOptions) {
      * journal is full, or the policy changed (the journal can only be replayed under one policy).
      */
     async checkpoint(session: Session, owner: Owner, nowMs: number): Promise<void> {
-      const due = nowMs - session.ledger.storedAtMs >= CHECKPOINT_MS;
+      const due = Math.abs(nowMs - session.ledger.storedAtMs) >= CHECKPOINT_MS;
       const changed = session.ledger.generation !== owner.generation;
       if (!due && !changed && session.journalBytes < JOURNAL_MAX_BYTES) return;
       await storeModel(session);

@@ -97,7 +97,7 @@ function chain(api: KubernetesApi) {
   const states: UnknownEvent[] = [];
   const sink = { send: (event: UnknownEvent) => Promise.resolve(void states.push(event)) };
   const cluster = kubernetesCluster(api, { watchNamespaces: [NAMESPACE] });
-  const core = { random: seededRandom, prior: { prior: shippedPrior } };
+  const core = { clock: systemClock, random: seededRandom, prior: { prior: shippedPrior } };
   const apps = new Map([
     [
       'observer',

@@ -12,7 +12,7 @@ import { ledgerKey, modelKey } from '#functions/decider/documents.ts';
 import { reward } from '#functions/reward/handler.ts';
 import { kubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { modelStore } from '#shared/adapters/model-store.ts';
-import { seededRandom } from '#shared/adapters/system.ts';
+import { seededRandom, systemClock } from '#shared/adapters/system.ts';
 import { shippedPrior } from '#shared/domain/index.ts';
 import { ActionExecuted, type Decision, type UnknownEvent } from '#shared/events/index.ts';
 import { answerTo } from '#shared/runtime/chain.ts';
@@ -122,7 +122,7 @@ config.loadFromDefault();
 const api = kubernetesApi({ timeoutMs: 10_000, config });
 const redis = flags.store === undefined ? undefined : { url: flags.store, timeoutMs: 5000 };
 const store = modelStore({ api, namespace: flags.namespace, redis });
-const core = { random: seededRandom, prior: { prior: shippedPrior } };
+const core = { clock: systemClock, random: seededRandom, prior: { prior: shippedPrior } };
 const apps = { deciding: createApp(decider({ store, ...core })), rewarding: createApp(reward()) };
 
 /** Others write ConfigMaps as well: what they do is measured first and taken off. */

@@ -12,7 +12,7 @@ import { encodeEvent } from '#shared/runtime/envelope.ts';
 import { aState, aStateEvent, NOW_MS } from '../testing/builders.ts';
 import { modelStoreContract } from './contract.ts';
 import { redisStore } from './redis-store.ts';
-import { seededRandom } from './system.ts';
+import { seededRandom, systemClock } from './system.ts';
 
 const PASSWORD = 'only for this test';
 const TIMEOUT_MS = 1000;
@@ -153,7 +153,7 @@ test('a server that is stopped, silent or started again is met with an error, th
 test('three deciders on one store: one writer per target, whoever gets the event', async () => {
   const stores = Array.from({ length: 3 }, () => open());
   const apps = stores.map((store) =>
-    createApp(decider({ store, random: seededRandom, prior: {} })),
+    createApp(decider({ store, clock: systemClock, random: seededRandom, prior: {} })),
   );
   const statuses: number[] = [];
   for (let n = 0; n < 12; n++) {
