@@ -66,7 +66,7 @@ beforeAll(async () => {
       return Promise.resolve();
     },
   };
-  const policies = { suspend: () => Promise.resolve() };
+  const policies = { list: () => Promise.resolve([]), suspend: () => Promise.resolve() };
   const spec = anOperator({ nowMs: () => nowMs, eventLog, loadGenerator, policies, page });
   running = await listenTo(spec, { port: 0, host: '127.0.0.1', logLevel: 'silent' });
   base = `http://127.0.0.1:${String(running.port)}`;

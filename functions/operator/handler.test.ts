@@ -2,6 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DecisionMade } from '#shared/events/index.ts';
+import { NimbusError } from '#shared/errors.ts';
 import { createApp } from '#shared/runtime/serve.ts';
 import { z } from 'zod';
 import {
@@ -126,6 +127,7 @@ test('KEDA gets an error where the newest decision was made without knowing the 
 test('the kill switch needs its target twice, names the policy to the cluster, and says what it did', async () => {
   const asked: string[] = [];
   const policies = {
+    list: () => Promise.resolve([]),
     suspend: ({ namespace, name }: { namespace: string; name: string }, how: string) => {
       asked.push(`${namespace}/${name} ${how}`);
       return Promise.resolve();
@@ -152,6 +154,61 @@ test('the kill switch needs its target twice, names the policy to the cluster, a
   const done = await armed.request(post('/api/suspend', { ...order, confirm: ID }));
   expect(await done.json()).toEqual({ policies: [ID], suspend: 'freeze' });
   expect(asked).toEqual([`${ID} freeze`]);
+});
+
+const stop = (target: string) =>
+  post('/api/suspend', { target, suspend: 'freeze', confirm: target });
+
+/** Policies of the cluster by name; where a reason stands, the API server does not take the write. */
+const policiesOf = (stored: Readonly<Record<string, Error | null>>, frozen: string[] = []) => ({
+  list: () =>
+    Promise.resolve(
+      Object.keys(stored).map((id) => {
+        const [namespace = '', name = ''] = id.split('/');
+        return { namespace, name };
+      }),
+    ),
+  suspend: ({ namespace, name }: { namespace: string; name: string }) => {
+    const why = stored[`${namespace}/${name}`];
+    if (why instanceof Error) return Promise.reject(why);
+    frozen.push(`${namespace}/${name}`);
+    return Promise.resolve();
+  },
+});
+
+const gone = new NimbusError('route.unknown', 'no such policy');
+const away = new NimbusError('upstream.unavailable', 'timed out');
+const denied = new NimbusError('action.refused', '403 forbidden');
+
+test('stop all asks the API server which policies there are, not what was observed so far', async () => {
+  const frozen: string[] = [];
+  const policies = policiesOf({ 'shop/cart': null, 'shop/checkout': gone, [ID]: null }, frozen);
+  const restarted = createApp(anOperator({ policies }));
+  const answer = await restarted.request(stop('*'));
+  expect(answer.status).toBe(200);
+  expect(await answer.json()).toEqual({ policies: [ID, 'shop/cart'], suspend: 'freeze' });
+  expect(frozen).toEqual(['shop/cart', ID]);
+});
+
+test.each([
+  ['one that may take it the next time', { 'a/x': away, 'a/y': denied }, 503],
+  ['refusals for good alone', { 'a/x': denied, 'a/y': denied }, 422],
+])('stop all tries all, then names those that failed: %s', async (_which, failing, status) => {
+  const frozen: string[] = [];
+  const policies = policiesOf({ ...failing, 'a/z': gone, 'b/x': null }, frozen);
+  const answer = await createApp(anOperator({ policies })).request(stop('*'));
+  expect(answer.status).toBe(status);
+  expect(frozen).toEqual(['b/x']);
+  expect(((await answer.json()) as { detail: string }).detail).toBe(
+    `freeze is set on 1 of 3 policies, not on a/x: ${failing['a/x'].message}; a/y: 403 forbidden`,
+  );
+});
+
+test('a single target that is gone is said to be', async () => {
+  const policies = policiesOf({ [ID]: gone });
+  const armed = await anOperatorAfter(2, { policies });
+  expect((await armed.request(stop(ID))).status).toBe(404);
+  expect((await armed.request(stop('shop/none'))).status).toBe(404);
 });
 
 test('without a load generator its routes say which setting is missing', async () => {

@@ -1,15 +1,34 @@
 import type { KubernetesApi } from '#shared/adapters/kubernetes-api.ts';
+import { list, policyObject } from '#shared/adapters/objects.ts';
 import { NimbusError } from '#shared/errors.ts';
 
-type Suspend = 'none' | 'freeze' | 'release';
+export type Suspend = 'none' | 'freeze' | 'release';
 
-/** The kill switch's way to the cluster. */
+export interface PolicyName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** The kill switch's way to the cluster. Both throw what the API server said. */
 export interface Policies {
-  /** Sets spec.suspend of one policy; throws what the API server said. */
-  suspend(policy: { namespace: string; name: string }, suspend: Suspend): Promise<void>;
+  /** Every policy that is stored, of all namespaces. */
+  list(): Promise<PolicyName[]>;
+  /** Sets spec.suspend of one policy; `route.unknown` where there is none. */
+  suspend(policy: PolicyName, suspend: Suspend): Promise<void>;
 }
 
 const TIMEOUT_MS = 5000;
+const POLICY_API = '/apis/nimbusguard.io/v1alpha1';
+
+const policyPath = ({ namespace, name }: PolicyName): string =>
+  `${POLICY_API}/namespaces/${encodeURIComponent(namespace)}/scalingpolicies/${encodeURIComponent(name)}`;
+
+/** Statuses that no error of ours stands for, such as 403, end here. */
+const refused = (cause: unknown): never => {
+  if (cause instanceof NimbusError) throw cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  throw new NimbusError('action.refused', message, { cause });
+};
 
 /**
  * Policies in the cluster of the default kubeconfig. The client is loaded at the first use: it costs
@@ -21,24 +40,26 @@ export function clusterPolicies(): Policies {
     const { kubernetesApi } = await import('#shared/adapters/kubernetes-api.ts');
     return kubernetesApi({ timeoutMs: TIMEOUT_MS });
   };
+  const request: KubernetesApi['request'] = async (what) => {
+    const api = await (client ??= connect());
+    return api.request(what).catch(refused);
+  };
   return {
-    async suspend({ namespace, name }, suspend) {
-      const api = await (client ??= connect());
-      try {
-        const patched = await api.request({
-          method: 'PATCH',
-          path: `/apis/nimbusguard.io/v1alpha1/namespaces/${encodeURIComponent(namespace)}/scalingpolicies/${encodeURIComponent(name)}`,
-          query: { fieldManager: 'nimbusguard-operator' },
-          body: { spec: { suspend } },
-          patch: 'merge',
-        });
-        if (patched === undefined) {
-          throw new NimbusError('route.unknown', `no policy ${namespace}/${name}`);
-        }
-      } catch (cause) {
-        if (cause instanceof NimbusError) throw cause;
-        const message = cause instanceof Error ? cause.message : String(cause);
-        throw new NimbusError('action.refused', message, { cause });
+    async list() {
+      const path = `${POLICY_API}/scalingpolicies`; // not from a cache: one made just now counts too
+      const answer = await request({ method: 'GET', path });
+      return list(answer?.['items']).map(policyObject);
+    },
+    async suspend(policy, suspend) {
+      const patched = await request({
+        method: 'PATCH',
+        path: policyPath(policy),
+        query: { fieldManager: 'nimbusguard-operator' },
+        body: { spec: { suspend } },
+        patch: 'merge',
+      });
+      if (patched === undefined) {
+        throw new NimbusError('route.unknown', `no policy ${policy.namespace}/${policy.name}`);
       }
     },
   };

@@ -155,6 +155,19 @@ describe('the manifests for a cluster', () => {
     expect(words).not.toContain('secrets');
   });
 
+  test('the kill switch may see and patch the policies of all namespaces', () => {
+    const mine = ofKind(kafka, 'ClusterRoleBinding').filter((binding) =>
+      (binding['subjects'] as { name: string }[]).some(({ name }) => name === 'operator'),
+    );
+    const roles = new Set(mine.map((binding) => (binding['roleRef'] as { name: string }).name));
+    const rules = ofKind(kafka, 'ClusterRole')
+      .filter(({ metadata }) => roles.has(metadata.name))
+      .flatMap((role) => role['rules'] as { resources: string[]; verbs: string[] }[])
+      .filter(({ resources }) => resources.includes('scalingpolicies'));
+
+    expect(rules.flatMap(({ verbs }) => verbs)).toEqual(expect.arrayContaining(['list', 'patch']));
+  });
+
   test('Services of a cluster-local chain are not visible outside', () => {
     for (const { metadata } of ofKind(kafka, 'Service')) {
       expect(metadata.labels?.['networking.knative.dev/visibility']).toBe('cluster-local');

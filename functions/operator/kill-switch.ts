@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { NimbusError } from '#shared/errors.ts';
+import { endpoint, type Endpoint } from './endpoint.ts';
+import type { Memory } from './memory.ts';
+import { ownPageOnly } from './own-page.ts';
+import type { Policies, PolicyName, Suspend } from './policies.ts';
+
+const Suspension = z.object({
+  target: z.string().min(1).max(320).describe('`namespace/name`, or `*` for every policy'),
+  suspend: z
+    .enum(['none', 'freeze', 'release'])
+    .describe('freeze leaves what is there, release restores the originals, none goes on'),
+  confirm: z
+    .string()
+    .max(320)
+    .describe('The same `target` once more: nothing is stopped by mistake'),
+});
+
+const MAX_REASON_CHARS = 300;
+
+interface Failure {
+  readonly policy: string;
+  readonly error: unknown;
+}
+
+const idOf = ({ namespace, name }: PolicyName): string => `${namespace}/${name}`;
+
+const hasCode = (error: unknown, code: NimbusError['code']): boolean =>
+  error instanceof NimbusError && error.code === code;
+
+/** One error for all that failed: worth another try unless the API server refused every one for good. */
+function incomplete(suspend: Suspend, set: number, failures: readonly Failure[]): NimbusError {
+  const final = failures.every(({ error }) => hasCode(error, 'action.refused'));
+  const reasons = failures.map(({ policy, error }) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    return `${policy}: ${reason.slice(0, MAX_REASON_CHARS)}`;
+  });
+  return new NimbusError(
+    final ? 'action.refused' : 'upstream.unavailable',
+    `${suspend} is set on ${set} of ${set + failures.length} policies, not on ${reasons.sort().join('; ')}`,
+  );
+}
+
+/**
+ * All policies that the API server has, whether they were observed or not. Every one is tried before the
+ * failures are told of; one that is gone by then writes nothing either.
+ */
+async function suspendAll(policies: Policies, suspend: Suspend): Promise<string[]> {
+  const set: string[] = [];
+  const failures: Failure[] = [];
+  const attempt = async (policy: PolicyName): Promise<void> => {
+    try {
+      await policies.suspend(policy, suspend);
+      set.push(idOf(policy));
+    } catch (error) {
+      if (!hasCode(error, 'route.unknown')) failures.push({ policy: idOf(policy), error });
+    }
+  };
+  await Promise.all((await policies.list()).map(attempt));
+  if (failures.length > 0) throw incomplete(suspend, set.length, failures);
+  return set.sort();
+}
+
+/** The policy of a target, by any name that the memory knows it by. */
+async function suspendOne(
+  memory: Memory,
+  policies: Policies,
+  { target, suspend }: { target: string; suspend: Suspend },
+): Promise<string[]> {
+  const policy = memory.history.find(target)?.policyName;
+  if (policy === undefined) {
+    throw new NimbusError('route.unknown', `target: no target ${target.slice(0, 80)}`);
+  }
+  const [namespace = '', name = ''] = policy.split('/');
+  await policies.suspend({ namespace, name }, suspend);
+  return [policy];
+}
+
+export const killSwitch = (memory: Memory, policies: Policies | undefined): Endpoint =>
+  endpoint({
+    method: 'post',
+    path: '/api/suspend',
+    summary: 'The kill switch: sets spec.suspend of one policy, or of all',
+    body: Suspension,
+    answer: z.object({ policies: z.array(z.string()), suspend: Suspension.shape.suspend }),
+    refusals: { 404: 'No such target', 422: 'Refused by the API server', 503: 'No API server' },
+    async handle(_input, { target, suspend, confirm }, c) {
+      ownPageOnly(c);
+      if (confirm !== target) {
+        throw new NimbusError('input.invalid', 'confirm: must repeat target', {
+          fields: [{ path: 'confirm', message: `must be ${target}`, value: confirm }],
+        });
+      }
+      if (policies === undefined) {
+        throw new NimbusError('route.unknown', 'kill switch: this operator has no Kubernetes API');
+      }
+      const stopped =
+        target === '*'
+          ? await suspendAll(policies, suspend)
+          : await suspendOne(memory, policies, { target, suspend });
+      return c.json({ policies: stopped, suspend });
+    },
+  });
