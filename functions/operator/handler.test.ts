@@ -1,8 +1,8 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { DecisionMade } from '#shared/events/index.ts';
 import { NimbusError } from '#shared/errors.ts';
+import { DecisionMade, StateObserved, type UnknownEvent } from '#shared/events/index.ts';
 import { createApp } from '#shared/runtime/serve.ts';
 import { z } from 'zod';
 import {
@@ -122,6 +122,24 @@ test('KEDA gets an error where the newest decision was made without knowing the 
   expect((await blinded.request(delivery(hold))).status).toBe(204);
 
   expect((await blinded.request('/api/keda/nimbusguard/consumer-workload')).status).toBe(503);
+});
+
+test('KEDA gets an error where the target is observed and nobody decides any more', async () => {
+  let nowMs = after(1);
+  const undecided = createApp(anOperator({ nowMs: () => nowMs }));
+  const ask = () => undecided.request('/api/keda/nimbusguard/consumer-workload');
+  const first = firstBeats(1).find(({ type }) => type === DecisionMade.type);
+  const observations = firstBeats(26).filter(({ type }) => type === StateObserved.type);
+  expect((await undecided.request(delivery(first as UnknownEvent))).status).toBe(204);
+  const statuses: number[] = [];
+  for (const event of observations) {
+    nowMs = Date.parse(event.time ?? '') + 100;
+    await undecided.request(delivery(event));
+    statuses.push((await ask()).status);
+  }
+  // Two minutes of beats after the decision, then no more.
+  expect(statuses).toEqual(observations.map((_, beat) => (beat < 24 ? 200 : 503)));
+  expect(await (await ask()).text()).toContain('the newest decision is 125 s old');
 });
 
 test('the kill switch needs its target twice, names the policy to the cluster, and says what it did', async () => {

@@ -2,12 +2,35 @@ import { z } from 'zod';
 import { NimbusError } from '#shared/errors.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
 import type { Memory } from './memory.ts';
+import type { TargetLog } from './target-log.ts';
+
+/** Decisions travel at least once a minute: where the newest is older than this, nobody decides. */
+const OLDEST_MS = 120_000;
+
+/** The wanted number of replicas; throws while there is no decision to follow. */
+function wantedReplicas(log: TargetLog, nowMs: number): number {
+  const state = log.state(nowMs);
+  const [decision] = log.decisions(1);
+  if (decision === undefined || ['stale', 'stopped', 'waiting'].includes(state)) {
+    throw new NimbusError('upstream.unavailable', `${log.id}: no fresh decision (${state})`);
+  }
+  const ageMs = nowMs - decision.atMs;
+  if (ageMs > OLDEST_MS) {
+    const age = `${Math.round(ageMs / 1000)} s`;
+    throw new NimbusError('upstream.unavailable', `${log.id}: the newest decision is ${age} old`);
+  }
+  if (decision.reason === 'problem') {
+    throw new NimbusError('upstream.unavailable', `${log.id}: ${decision.sentence}`);
+  }
+  return decision.to;
+}
 
 /**
  * KEDA's metrics-api trigger: `url: http://operator…/api/keda/<namespace>/<name>`, `valueLocation: value`,
  * `targetValue: "1"`. HPA ignores changes within ± 10 % of such a value (10 → 11 pods is not applied), so
  * mode `floor`, which sets minReplicaCount, is preferable. A stale decision, or one that was made without
- * knowing the target, is an error and never 0: KEDA then leaves the replicas as they are.
+ * knowing the target, is an error and never 0: KEDA then takes its fallback, or leaves the replicas as they
+ * are.
  */
 export const kedaEndpoint = (memory: Memory): Endpoint =>
   endpoint({
@@ -24,14 +47,6 @@ export const kedaEndpoint = (memory: Memory): Endpoint =>
       const id = `${namespace}/${name}`;
       const log = memory.history.find(id);
       if (log === undefined) throw new NimbusError('route.unknown', `target: no target ${id}`);
-      const state = log.state(memory.nowMs());
-      const decision = log.decisions(1)[0];
-      if (decision === undefined || ['stale', 'stopped', 'waiting'].includes(state)) {
-        throw new NimbusError('upstream.unavailable', `${id}: no fresh decision (${state})`);
-      }
-      if (decision.reason === 'problem') {
-        throw new NimbusError('upstream.unavailable', `${id}: ${decision.sentence}`);
-      }
-      return c.json({ value: decision.to });
+      return c.json({ value: wantedReplicas(log, memory.nowMs()) });
     },
   });
