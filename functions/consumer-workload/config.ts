@@ -49,6 +49,7 @@ export const queueOf = (config: Config) => ({
 
 export const serveOptionsOf = (config: Config) => ({
   port: config.PORT,
+  host: config.HOST,
   logLevel: config.LOG_LEVEL,
   drainMs: config.DRAIN_MS,
   graceMs: config.GRACE_MS,

@@ -48,6 +48,7 @@ export const loadConfig = (env: NodeJS.ProcessEnv): Readonly<Config> => parseEnv
 
 export const serveOptionsOf = (config: Config) => ({
   port: config.PORT,
+  host: config.HOST,
   logLevel: config.LOG_LEVEL,
   graceMs: config.GRACE_MS,
 });

@@ -22,4 +22,4 @@ const spec = operator({
   page: new URL('./page/', import.meta.url),
 });
 
-await start(spec, { port: config.PORT, logLevel: config.LOG_LEVEL });
+await start(spec, { port: config.PORT, host: config.HOST, logLevel: config.LOG_LEVEL });
