@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openAiModel } from '#shared/adapters/openai-model.ts';
 import { monotonicMs } from '#shared/adapters/system.ts';
@@ -21,12 +22,16 @@ afterEach(() => {
 });
 
 interface Asked {
-  body: { messages: { role: string; content: string }[]; tools?: unknown };
+  body: {
+    messages: { role: string; content: string }[];
+    tools?: unknown;
+    temperature?: unknown;
+  };
   authorization: string | undefined;
 }
 
 /** A server that speaks the chat completions API and answers with `content`; never where it is null. */
-async function modelServer(content: string | null, status = 200) {
+async function modelServer(content: string | null, status = 200, name = 'fake') {
   const asked: Asked[] = [];
   const server = createServer((request, response) => {
     let text = '';
@@ -54,7 +59,7 @@ async function modelServer(content: string | null, status = 200) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   servers.push(server);
   const { port } = server.address() as AddressInfo;
-  const model = openAiModel({ apiKey: 'k', baseUrl: `http://127.0.0.1:${port}/v1`, name: 'fake' });
+  const model = openAiModel({ apiKey: 'k', baseUrl: `http://127.0.0.1:${port}/v1`, name });
   return { asked, model };
 }
 
@@ -107,6 +112,17 @@ describe('with a model', () => {
     expect(asked[0]!.body.messages.map(({ role }) => role)).toEqual(['system', 'user']);
   });
 
+  test('a model that reasons is asked without a temperature, which it would refuse', async () => {
+    const { model, asked } = await modelServer(
+      JSON.stringify({ verdict: 'explain', holdMinutes: 0, explanation: 'Ten carry it.' }),
+      200,
+      'gpt-5-mini',
+    );
+
+    expect((await adviceOf(model)).advice.source).toBe('llm');
+    expect(asked[0]!.body).not.toHaveProperty('temperature');
+  });
+
   test('a hold is bounded to fifteen minutes from the decision', async () => {
     const { model } = await modelServer(
       JSON.stringify({ verdict: 'hold', holdMinutes: 1e9, explanation: 'Errors rise.' }),
@@ -149,6 +165,33 @@ describe('with a model', () => {
 
     expect(advice).toMatchObject({ source: 'rules', fallback: 'the model did not answer in time' });
   });
+});
+
+test('a model that fails is warned of once, and again only after it has answered', async () => {
+  const refusal = new Error("400 Unsupported value: 'temperature'");
+  const answers = [refusal, refusal, 'Ten carry it.', refusal];
+  const model = {
+    name: 'scripted',
+    answer: () => {
+      const answer = answers.shift();
+      return answer instanceof Error
+        ? Promise.reject(answer)
+        : Promise.resolve({ verdict: 'explain', holdMinutes: 0, explanation: answer } as never);
+    },
+  };
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+  const app = createApp(advisor({ model, timeoutMs: 10_000, elapsedMs: monotonicMs }), { log });
+  const warnings: number[] = [];
+  for (const tick of ['t1', 't2', 't3', 't4']) {
+    const event = aDecisionEvent({ id: `${tick}.target-uid.decider`, tick });
+    const headers = { 'content-type': 'application/cloudevents+json' };
+    await app.request('/', { method: 'POST', headers, body: JSON.stringify(event) });
+    warnings.push(lines.length);
+  }
+
+  expect(warnings).toEqual([1, 1, 1, 2]);
+  expect(lines[0]).toContain(refusal.message);
 });
 
 test('text of the cluster cannot leave its delimiters', () => {

@@ -1,7 +1,7 @@
 import { AdviceGiven, DecisionMade } from '#shared/events/index.ts';
 import type { LanguageModel } from '#shared/ports.ts';
 import { answerTo } from '#shared/runtime/chain.ts';
-import { on, type FunctionSpec } from '#shared/runtime/function.ts';
+import { on, type Context, type FunctionSpec } from '#shared/runtime/function.ts';
 import { adviceGraph } from './graph.ts';
 
 export interface AdvisorDeps {
@@ -12,12 +12,24 @@ export interface AdvisorDeps {
   readonly elapsedMs: () => number;
 }
 
+/** Warns when the model stops being of use: what it refuses once it refuses every minute per target. */
+function failureReport() {
+  let failing = false;
+  return (fallback: string | null, { log }: Context): void => {
+    if (fallback !== null && !failing) {
+      log.warn({ reason: fallback }, 'the rules explain until the model answers again');
+    }
+    failing = fallback !== null;
+  };
+}
+
 /**
  * advisor: `decision.made` → `advice.given`. Off the critical path: the decision was carried out before
  * anybody reads this. It may explain, or ask for a hold until an expiry; it cannot steer.
  */
 export const advisor = ({ model, timeoutMs, elapsedMs }: AdvisorDeps): FunctionSpec => {
   const graph = adviceGraph(model);
+  const reportFailure = failureReport();
   return {
     name: 'advisor',
     accepts: [
@@ -27,6 +39,7 @@ export const advisor = ({ model, timeoutMs, elapsedMs }: AdvisorDeps): FunctionS
         const started = elapsedMs();
         const signal = AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)]);
         const { opinion } = await graph.invoke({ decision, signal });
+        reportFailure(opinion.fallback, context);
         const atMs = decision.inputs?.atMs ?? (Date.parse(event.time ?? '') || 0);
         const advice = {
           ...opinion,

@@ -12,7 +12,8 @@ const MAX_TOKENS = 400;
 
 /**
  * A chat model behind an OpenAI-compatible API. The client is loaded at the first question: a function
- * that is never asked does not pay for it. One try: the caller has a fallback and a time-out.
+ * that is never asked does not pay for it. One try: the caller has a fallback and a time-out. No
+ * temperature is sent: models that reason refuse any but their own.
  */
 export function openAiModel({ apiKey, baseUrl, name }: OpenAiOptions): LanguageModel {
   let client: Promise<ChatOpenAI> | undefined;
@@ -23,7 +24,6 @@ export function openAiModel({ apiKey, baseUrl, name }: OpenAiOptions): LanguageM
       model: name,
       maxTokens: MAX_TOKENS,
       maxRetries: 0,
-      temperature: 0,
       ...(baseUrl === undefined ? {} : { configuration: { baseURL: baseUrl } }),
     });
   };
