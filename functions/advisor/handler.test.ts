@@ -26,6 +26,7 @@ interface Asked {
     messages: { role: string; content: string }[];
     tools?: unknown;
     temperature?: unknown;
+    max_completion_tokens?: number;
   };
   authorization: string | undefined;
 }
@@ -112,7 +113,7 @@ describe('with a model', () => {
     expect(asked[0]!.body.messages.map(({ role }) => role)).toEqual(['system', 'user']);
   });
 
-  test('a model that reasons is asked without a temperature, which it would refuse', async () => {
+  test('a model that reasons is left its temperature and given room to think', async () => {
     const { model, asked } = await modelServer(
       JSON.stringify({ verdict: 'explain', holdMinutes: 0, explanation: 'Ten carry it.' }),
       200,
@@ -121,6 +122,7 @@ describe('with a model', () => {
 
     expect((await adviceOf(model)).advice.source).toBe('llm');
     expect(asked[0]!.body).not.toHaveProperty('temperature');
+    expect(asked[0]!.body.max_completion_tokens).toBeGreaterThanOrEqual(4000); // its thinking counts
   });
 
   test('a hold is bounded to fifteen minutes from the decision', async () => {

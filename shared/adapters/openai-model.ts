@@ -8,7 +8,8 @@ export interface OpenAiOptions {
   readonly name: string;
 }
 
-const MAX_TOKENS = 400;
+/** Thinking counts: a model that reasons spends above a thousand on it before its first word. */
+const MAX_TOKENS = 4000;
 
 /**
  * A chat model behind an OpenAI-compatible API. The client is loaded at the first question: a function
