@@ -3,7 +3,7 @@ import { NimbusError } from '#shared/errors.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
 import { killSwitch } from './kill-switch.ts';
 import type { Memory } from './memory.ts';
-import { ownPageOnly } from './own-page.ts';
+import { controlEndpoint } from './control-endpoint.ts';
 import type { Policies } from './policies.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -35,33 +35,31 @@ const Load = z.looseObject({
 const generatorEndpoints = ({ loadGenerator }: Controls): Endpoint[] => {
   const generator = (): Upstream => needed(loadGenerator, 'load generator', 'LOAD_GENERATOR_URL');
   const refusals = { 404: 'No load generator', 503: 'It does not answer' };
-  const starting = (path: string, summary: string): Endpoint =>
-    endpoint({
-      method: 'post',
-      path: `/api${path}`,
-      summary,
+  return [
+    controlEndpoint({
+      path: '/api/load/generate',
+      summary: 'Starts load on the demo workload',
+      body: Load,
+      answer: z.looseObject({}),
+      status: 202,
+      refusals: { ...refusals, 409: 'A load is running' },
+      handle: (_input, body) => generator().send('POST', '/load/generate', body),
+    }),
+    controlEndpoint({
+      path: '/api/load/preview',
+      summary: 'The schedule that these settings would send',
       body: Load,
       answer: z.looseObject({}),
       refusals,
-      handle(_input, body, c) {
-        ownPageOnly(c);
-        return generator().send('POST', path, body);
-      },
-    });
-  return [
-    starting('/load/generate', 'Starts load on the demo workload'),
-    starting('/load/preview', 'The schedule that these settings would send'),
-    endpoint({
-      method: 'post',
+      handle: (_input, body) => generator().send('POST', '/load/preview', body),
+    }),
+    controlEndpoint({
       path: '/api/load/stop',
       summary: 'Stops the load',
       body: z.object({}),
       answer: z.looseObject({}),
       refusals,
-      handle(_input, _body, c) {
-        ownPageOnly(c);
-        return generator().send('POST', '/load/stop', {});
-      },
+      handle: () => generator().send('POST', '/load/stop', {}),
     }),
     endpoint({
       method: 'get',
@@ -78,29 +76,21 @@ const workloadEndpoints = ({ workload }: Controls): Endpoint[] => {
   const demo = (): Upstream => needed(workload, 'consumer-workload', 'WORKLOAD_URL');
   const refusals = { 404: 'No demo workload', 503: 'It does not answer' };
   return [
-    endpoint({
-      method: 'post',
+    controlEndpoint({
       path: '/api/workload/cpu/start',
       summary: 'Burns CPU in the demo workload',
       body: z.object({ intensity: z.number().min(1).max(100), duration: seconds }),
       answer: z.looseObject({}),
       refusals,
-      handle(_input, body, c) {
-        ownPageOnly(c);
-        return demo().send('POST', '/api/v1/workload/cpu/start', body);
-      },
+      handle: (_input, body) => demo().send('POST', '/api/v1/workload/cpu/start', body),
     }),
-    endpoint({
-      method: 'post',
+    controlEndpoint({
       path: '/api/workload/cpu/stop',
       summary: 'Stops burning CPU',
       body: z.object({}),
       answer: z.looseObject({}),
       refusals,
-      handle(_input, _body, c) {
-        ownPageOnly(c);
-        return demo().send('POST', '/api/v1/workload/cpu/stop', {});
-      },
+      handle: () => demo().send('POST', '/api/v1/workload/cpu/stop', {}),
     }),
   ];
 };

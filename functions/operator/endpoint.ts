@@ -5,14 +5,18 @@ import { z } from 'zod';
 import { parseOrThrow } from '#shared/events/index.ts';
 import { readJson } from '#shared/runtime/json-body.ts';
 
-interface Endpoint {
-  readonly mount: (app: Hono) => void;
+/** A route as the OpenAPI document has it. */
+interface Described {
   readonly path: string;
   readonly method: 'get' | 'post';
   readonly operation: Record<string, unknown>;
 }
 
-interface Declaration<Q, B> {
+interface Endpoint extends Described {
+  readonly mount: (app: Hono) => void;
+}
+
+interface Description<Q, B> {
   readonly method: 'get' | 'post';
   /** In the notation of OpenAPI: `/api/decisions/{id}`. */
   readonly path: string;
@@ -23,8 +27,13 @@ interface Declaration<Q, B> {
   /** Of the answer; absent where it is not JSON. */
   readonly answer?: z.ZodType;
   readonly contentType?: string;
-  /** Statuses other than 200 that a caller must expect, with their meaning. */
+  /** Of success; 200 unless given. */
+  readonly status?: number;
+  /** Other statuses that a caller must expect, with their meaning. */
   readonly refusals?: Readonly<Record<number, string>>;
+}
+
+interface Declaration<Q, B> extends Description<Q, B> {
   handle(input: Q, body: B, c: Context): Promise<Response> | Response;
 }
 
@@ -59,13 +68,15 @@ const parametersOf = (path: string, schema: z.ZodType | undefined): unknown[] =>
   });
 };
 
-function operationOf<Q, B>(declared: Declaration<Q, B>): Record<string, unknown> {
-  const { summary, path, parameters, body, answer, contentType } = declared;
+function operationOf<Q, B>(described: Description<Q, B>): Record<string, unknown> {
+  const { summary, path, parameters, body, answer, contentType, status = 200 } = described;
   const content =
     answer === undefined
       ? { [contentType ?? 'text/plain']: { schema: { type: 'string' } } }
       : { 'application/json': { schema: jsonSchema(answer) } };
-  const refusals = Object.entries({ 400: 'Invalid input, field by field', ...declared.refusals });
+  const hasInput = parameters !== undefined || body !== undefined;
+  const invalid = hasInput ? { 400: 'Invalid input, field by field' } : {};
+  const refusals = Object.entries({ ...invalid, ...described.refusals });
   return {
     summary,
     parameters: parametersOf(path, parameters),
@@ -78,13 +89,20 @@ function operationOf<Q, B>(declared: Declaration<Q, B>): Record<string, unknown>
           },
         }),
     responses: {
-      200: { description: 'OK', content },
+      [status]: { description: 'OK', content },
       ...Object.fromEntries(
-        refusals.map(([status, description]) => [status, { description, content: PROBLEM }]),
+        refusals.map(([code, description]) => [code, { description, content: PROBLEM }]),
       ),
     },
   };
 }
+
+/** A route that somebody else serves; `endpoint` describes its own. */
+export const describe = <Q, B>(described: Description<Q, B>): Described => ({
+  method: described.method,
+  path: described.path,
+  operation: operationOf(described),
+});
 
 /** Declares a route. Bad parameters and bodies are answered 400 before `handle` is called. */
 export function endpoint<Q = Record<string, never>, B = undefined>(
@@ -101,15 +119,13 @@ export function endpoint<Q = Record<string, never>, B = undefined>(
     return declared.handle(input, read, c);
   };
   return {
-    method,
-    path,
-    operation: operationOf(declared),
+    ...describe(declared),
     mount: (app) => void app.on(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ':$1'), answer),
   };
 }
 
 /** The OpenAPI 3.1 document of `endpoints`. */
-export function openApi(endpoints: readonly Endpoint[]): Record<string, unknown> {
+export function openApi(endpoints: readonly Described[]): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const { path, method, operation } of endpoints) {
     paths[path] = { ...paths[path], [method]: operation };
@@ -143,4 +159,4 @@ export function openApi(endpoints: readonly Endpoint[]): Record<string, unknown>
   };
 }
 
-export type { Endpoint };
+export type { Declaration, Endpoint };

@@ -259,13 +259,30 @@ test('a log that cannot be read leaves an empty history that says so', async () 
   expect(about).toContain('it answered 404');
 });
 
+const POSTS = [
+  '/api/suspend',
+  '/api/load/generate',
+  '/api/load/preview',
+  '/api/load/stop',
+  '/api/workload/cpu/start',
+  '/api/workload/cpu/stop',
+];
+
+/** Of a route that changes something, where nothing is connected. */
+const REFUSED = [400, 404, 415, 422];
+
+type Method = 'get' | 'post';
+type Responses = Record<string, { content: Record<string, { schema: object }> }>;
+
+const describedPaths = async () =>
+  (
+    (await (await app.request('/openapi.json')).json()) as {
+      paths: Record<string, Partial<Record<Method, { responses: Responses }>>>;
+    }
+  ).paths;
+
 test('the OpenAPI document is valid JSON Schema throughout, and the answers fit it', async () => {
-  const document = (await (await app.request('/openapi.json')).json()) as {
-    paths: Record<
-      string,
-      { get?: { responses: Record<string, { content: Record<string, { schema: object }> }> } }
-    >;
-  };
+  const paths = await describedPaths();
   const ajv = new Ajv2020({ strict: false });
   for (const path of [
     '/api/decisions',
@@ -273,15 +290,32 @@ test('the OpenAPI document is valid JSON Schema throughout, and the answers fit 
     '/api/chain',
     '/api/deadletters',
     '/api/about',
+    '/healthz',
   ]) {
-    const schema = document.paths[path]?.get?.responses['200']?.content['application/json']?.schema;
+    const schema = paths[path]?.get?.responses['200']?.content['application/json']?.schema;
     const fits = ajv.compile(schema ?? { not: {} });
     expect(
       fits(await (await app.request(path)).json()),
       `${path} ${ajv.errorsText(fits.errors)}`,
     ).toBe(true);
   }
-  expect(Object.keys(document.paths)).toContain('/api/stream');
+  expect(Object.keys(paths)).toContain('/api/stream');
+});
+
+test('what a route that changes something answers is stated: its success and its refusals', async () => {
+  const paths = await describedPaths();
+  const statuses = (path: string) => Object.keys(paths[path]?.post?.responses ?? {}).map(Number);
+  for (const path of POSTS) expect(statuses(path), path).toEqual(expect.arrayContaining(REFUSED));
+
+  for (const status of [202, 409]) {
+    const send = () => Promise.resolve(Response.json({}, { status }));
+    const demo = createApp(anOperator({ loadGenerator: { send } }));
+    const load = { pattern: 'spike', duration: 60, intensity: 50 };
+    expect((await demo.request(post('/api/load/generate', load))).status).toBe(status);
+    expect(statuses('/api/load/generate')).toContain(status);
+  }
+  expect(statuses('/api/load/generate')).not.toContain(200);
+  expect(Object.keys(paths['/healthz']?.get?.responses ?? {})).toEqual(['200']);
 });
 
 test('the page comes with a policy that allows no inline script and no other host', async () => {
@@ -341,15 +375,6 @@ test('no path makes a route fail', async () => {
   );
 });
 
-const POSTS = [
-  '/api/suspend',
-  '/api/load/generate',
-  '/api/load/preview',
-  '/api/load/stop',
-  '/api/workload/cpu/start',
-  '/api/workload/cpu/stop',
-];
-
 test('no body makes a writing route fail', async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -358,7 +383,7 @@ test('no body makes a writing route fail', async () => {
       async (path, body) => {
         const headers = { 'content-type': 'application/json' };
         const answer = await app.request(path, { method: 'POST', headers, body });
-        expect([400, 404, 415, 422]).toContain(answer.status);
+        expect(REFUSED).toContain(answer.status);
       },
     ),
     { numRuns: 120 },

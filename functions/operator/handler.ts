@@ -6,7 +6,7 @@ import type { FunctionSpec } from '#shared/runtime/function.ts';
 import { headersOf } from '#shared/runtime/request.ts';
 import type { BrokerReader } from './broker-reader.ts';
 import { controlEndpoints, type Controls } from './control-api.ts';
-import { endpoint, openApi, type Endpoint } from './endpoint.ts';
+import { describe, endpoint, openApi, type Endpoint } from './endpoint.ts';
 import type { EventLog } from './event-log.ts';
 import { kedaEndpoint } from './keda.ts';
 import { createMemory, type Memory } from './memory.ts';
@@ -68,6 +68,14 @@ const streamEndpoint = (memory: Memory, stopping: AbortSignal): Endpoint =>
     handle: ({ target }, _body, c) => memory.stream.serve(c, target, stopping),
   });
 
+/** Every function has it, by its host. */
+const HEALTH = describe({
+  method: 'get',
+  path: '/healthz',
+  summary: 'Answers as long as the process lives',
+  answer: z.object({ status: z.literal('ok'), function: z.literal('operator') }),
+});
+
 /**
  * operator: every event of the chain, and the events that nobody could use → history, API, console.
  * Writes nothing but, on the kill switch, spec.suspend of a policy.
@@ -111,7 +119,7 @@ export function operator(deps: Deps): FunctionSpec {
         ...controlEndpoints(memory, deps),
       ];
       for (const each of endpoints) each.mount(app);
-      app.get('/openapi.json', (c) => c.json(openApi(endpoints)));
+      app.get('/openapi.json', (c) => c.json(openApi([...endpoints, HEALTH])));
       // A path of its own: the same event may come as itself and as a dead letter, with one id.
       app.post('/dead-letters', async (c) => {
         memory.refuse(decodeEvent(headersOf(c), await c.req.text()), deps.nowMs());

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { NimbusError } from '#shared/errors.ts';
-import { endpoint, type Endpoint } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import type { Memory } from './memory.ts';
-import { ownPageOnly } from './own-page.ts';
+import { controlEndpoint } from './control-endpoint.ts';
 import type { Policies, PolicyName, Suspend } from './policies.ts';
 
 const Suspension = z.object({
@@ -77,15 +77,19 @@ async function suspendOne(
 }
 
 export const killSwitch = (memory: Memory, policies: Policies | undefined): Endpoint =>
-  endpoint({
-    method: 'post',
+  controlEndpoint({
     path: '/api/suspend',
     summary: 'The kill switch: sets spec.suspend of one policy, or of all',
     body: Suspension,
     answer: z.object({ policies: z.array(z.string()), suspend: Suspension.shape.suspend }),
-    refusals: { 404: 'No such target', 422: 'Refused by the API server', 503: 'No API server' },
+    refusals: {
+      404: 'No such target',
+      409: 'The policy was changed meanwhile',
+      422: 'Refused by the API server, or sent by a page of another site',
+      429: 'Throttled by the API server',
+      503: 'No answer of the API server; the detail says which policies are not set',
+    },
     async handle(_input, { target, suspend, confirm }, c) {
-      ownPageOnly(c);
       if (confirm !== target) {
         throw new NimbusError('input.invalid', 'confirm: must repeat target', {
           fields: [{ path: 'confirm', message: `must be ${target}`, value: confirm }],
