@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { PolicySpec } from '#shared/events/index.ts';
 import type { KubeObject } from './kubectl.ts';
@@ -143,6 +144,20 @@ describe('the manifests for a cluster', () => {
         });
       }
     }
+  });
+
+  test('every setting of a function is one that it reads', () => {
+    const source = (path: string): string => readFileSync(`${ROOT}${path}`, 'utf8');
+    const common = source('shared/runtime/config.ts');
+    const containers = kafka.flatMap((object) => podTemplate(object)?.spec.containers ?? []);
+    const unread = containers.flatMap(({ name, env = [] }) => {
+      const read = common + source(`functions/${name}/config.ts`);
+      const keys = env.map((each) => each.name);
+      return keys.filter((key) => !read.includes(`${key}:`)).map((key) => `${name} ${key}`);
+    });
+
+    expect(containers.length).toBeGreaterThan(8);
+    expect(unread).toEqual([]);
   });
 
   test('no Role has a wildcard or reads Secrets', () => {

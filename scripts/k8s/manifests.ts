@@ -65,7 +65,7 @@ export function clusterManifests(broker: BrokerKind, root = ROOT): KubeObject[] 
 interface Container {
   name: string;
   image: string;
-  env?: { valueFrom?: Record<string, { name?: string }> }[];
+  env?: { name: string; valueFrom?: Record<string, { name?: string }> }[];
   resources?: { requests?: Record<string, string> };
 }
 interface PodTemplate {
