@@ -22,9 +22,9 @@ export const FEATURES = 13;
 export const FORGETTING = 1 - 1 / 4000;
 /** Errors beyond this many deviations pull no harder (Huber). */
 export const HUBER = 2.5;
-/** A forecast moves the level by at most a factor of 3.3 either way. */
-export const FORECAST_CLIP = 1.2;
-/** Deviation of a forecast at most, log units: beyond a factor of ten it is no forecast. */
+/** A forecast moves the level by at most a factor of ten either way. */
+export const FORECAST_CLIP = 2.3;
+/** Deviation of a forecast at most, log units: the same factor. */
 export const DEVIATION_MAX = 2.3;
 /** Sum of the covariance diagonal: beyond it old directions would explode when they come back. */
 export const TRACE_MAX = 40;
