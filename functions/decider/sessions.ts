@@ -56,11 +56,10 @@ export function ask(
 ): Verdict | null {
   if (entry.sample === null) return null;
   const applySeconds = APPLY_SECONDS[owner.target?.kind ?? ''];
-  const live = owner.spec.mode === 'act' || owner.spec.mode === 'floor';
   return decide(model, unpackSample(entry.sample, entry.startups), owner.spec, {
     random: options.random(entry.id),
     record: options.record,
-    explore: live ? 'safe' : 'free',
+    explore: owner.spec.mode === 'shadow' ? 'free' : 'safe',
     id: entry.id,
     sequence: entry.sequence,
     ...(entry.holdUntilMs > 0 ? { holdUntilMs: entry.holdUntilMs } : {}),

@@ -86,7 +86,7 @@ async function watch(): Promise<void> {
   Next: a policy beside your workload. knative/examples/ has one for each kind of target:
     kubectl apply -n ${namespace} -f scalingpolicy.yaml
     kubectl get scalingpolicies -n ${namespace} -w
-  Take the rights back: node scripts/k8s/watch.ts ${namespace} --remove
+  Take the rights back: npx node scripts/k8s/watch.ts ${namespace} --remove
 `);
 }
 
