@@ -332,6 +332,15 @@ test('a mean over a gap is no reason to take pods away', () => {
   expect(verdict.to).toBe(12);
 });
 
+test('a floor of long ago is not where the next one starts', () => {
+  const floor = aPolicy({ mode: 'floor' });
+  const { model } = live(() => 600, 900, { policy: floor });
+  expect(model.plan.last).toBeGreaterThanOrEqual(14);
+  const verdict = decide(model, sampleAt(900 + 7200, 60, 3), floor, options());
+  expect(verdict.from).toBe(3);
+  expect(verdict.to).toBeLessThanOrEqual(3);
+});
+
 test('in mode floor nothing is remembered of pods that somebody else starts', () => {
   const noisy = (t: number): number => 300 + 150 * Math.sin(t / 60);
   const { model, verdicts } = live(noisy, 3600, { policy: aPolicy({ mode: 'floor' }) });

@@ -12,7 +12,7 @@ import { adaptPrice, noteSpend, noteWorth, priceOf } from './price.ts';
 import { planAll, type Asked, type Plans } from './propose.ts';
 import { MULTIPLIERS } from './q-learning.ts';
 import { recordOf } from './record.ts';
-import { shield, type Shielded } from './shield.ts';
+import { currentOf, shield, type Shielded } from './shield.ts';
 import type { DecideOptions, Sample, Verdict } from './types.ts';
 
 /** Registers the decision for its outcome, with what every other action would have asked for. */
@@ -49,8 +49,7 @@ function register(model: Model, plans: Plans, shielded: Shielded, { spec, option
 }
 
 function blind(model: Model, seen: Seen, spec: PolicySpec): Verdict {
-  const { desired } = seen.sample.replicas;
-  const from = spec.mode === 'act' || model.plan.last < 0 ? desired : model.plan.last;
+  const from = currentOf(model, seen.sample, spec);
   const to = Math.max(from, spec.minReplicas);
   return {
     kind: to === from ? 'hold' : 'scale',
@@ -83,6 +82,7 @@ export function decide(
   if (seen.demand === null) {
     const verdict = blind(model, seen, spec);
     model.plan.last = verdict.to;
+    model.lastAtMs = seen.sample.atMs;
     if (options.record) verdict.record = recordOf(model, { plans: null, seen }, verdict, spec);
     return verdict;
   }

@@ -9,7 +9,7 @@ import type { Model } from './model.ts';
 import { riskOf, totalOf } from './plan.ts';
 import { churnPrice } from './price.ts';
 import { meanOf } from './series.ts';
-import type { Constraint, DecideOptions, Reason } from './types.ts';
+import type { Constraint, DecideOptions, Reason, Sample } from './types.ts';
 import { startupSeconds } from './workload.ts';
 
 /** Names under which the guardrail stands in the record. */
@@ -24,6 +24,8 @@ const DIP_DEMAND = 0.8;
 const LATE_STARTS = 2;
 /** More pods are started in the place of such, up to this share of those that serve. */
 const LATE_SHARE = 0.25;
+/** Floors that nobody renews for this long are given back, milliseconds. */
+const PLAN_FORGOTTEN_MS = 600_000;
 /** CPU this many times above the expected is not explained by the demand. */
 const UNEXPLAINED = 1.4;
 /** Outcomes after which coverage is judged, and how far it may be off at 90 %. */
@@ -178,8 +180,15 @@ function worthDropping(
   return model.plan.regret >= churnPrice(model, spec) / Math.sqrt(keep.mean);
 }
 
-const currentOf = (model: Model, plans: Plans, spec: PolicySpec): number =>
-  spec.mode === 'act' || model.plan.last < 0 ? plans.seen.sample.replicas.desired : model.plan.last;
+/**
+ * The number that a decision starts from: the replicas where we own them, else what we asked for last,
+ * unless that is so old that a floor made of it has been given back since.
+ */
+export function currentOf(model: Model, { atMs, replicas }: Sample, spec: PolicySpec): number {
+  const { last } = model.plan;
+  const forgotten = last < 0 || atMs - model.lastAtMs > PLAN_FORGOTTEN_MS;
+  return spec.mode === 'act' || forgotten ? replicas.desired : last;
+}
 
 /** Collects what bit, in order. */
 class Trail {
@@ -297,7 +306,7 @@ export function shield(
   spec: PolicySpec,
   options: DecideOptions,
 ): Shielded {
-  const from = currentOf(model, plans, spec);
+  const from = currentOf(model, plans.seen.sample, spec);
   const trail = want(model, plans, spec, from);
   if (trail.to < from) lower(model, plans, { spec, options, from }, trail);
   else model.plan.regret = 0;
