@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { Decision, Inputs, PolicySpec } from '../events/index.ts';
+import { Decision, Inputs, PolicySpec, type ObservedState } from '../events/index.ts';
+import { aState } from '../testing/builders.ts';
+import { measure } from './measure.ts';
 import { createModel, decide, learn, parseModel, score, shippedPrior } from './index.ts';
 import type { DecideOptions, Model, Part, Sample, Verdict } from './index.ts';
 import {
@@ -326,10 +328,18 @@ test('a clock that is set back stops nothing', () => {
 });
 
 test('a mean over a gap is no reason to take pods away', () => {
-  const { model, spec } = settled();
-  const gap = { windowMs: 120_000, requestsPerSecond: 17, requests: 2000 };
-  const verdict = decide(model, sampleAt(3720, 17, 12, gap), spec, options());
-  expect(verdict.to).toBe(12);
+  const { model, spec, atMs } = settled();
+  const after = (seconds: number, requests: number): ObservedState => {
+    const measuredAtMs = atMs + seconds * 1000;
+    const counters = [{ pod: 'a', startedAtMs: T0, requests, late: 0, failed: 0 }];
+    const replicas = { desired: 12, ready: 12, starting: 0, draining: 0 };
+    const readings = { ...aState().readings!, measuredAtMs, counters };
+    return aState({ observedAtMs: measuredAtMs, replicas, readings });
+  };
+  const { counters } = measure(null, after(0, 1_000_000));
+  const { sample } = measure(counters, after(140, 1_001_200));
+  expect(sample.requestsPerSecond).toBeCloseTo(8.6, 1);
+  expect(decide(model, sample, spec, options())).toMatchObject({ to: 12, reason: 'no-data' });
 });
 
 test('a floor of long ago is not where the next one starts', () => {
@@ -445,6 +455,18 @@ test('rates that are gone for minutes leave the demand to CPU, and full pods are
   expect(after(170)).toMatchObject({ reason: 'no-data', to: 12 });
   expect(after(190).to).toBe(spec.maxReplicas);
   expect(model.demandUnit).toBe('pods');
+});
+
+test('after a change of unit a cooldown must pass before anything is taken away', () => {
+  const spec = aPolicy({ cooldownSeconds: 300 });
+  const { model } = settled();
+  const gone = { requestsPerSecond: null, requests: null, lateRatio: null, cpuUtilization: 0.2 };
+  const changes: number[] = [];
+  for (let second = BEAT; second <= 600; second += BEAT) {
+    const verdict = decide(model, sampleAt(3600 + second, 0, 12, gone), spec, options());
+    if (verdict.to < 12) changes.push(second);
+  }
+  expect(changes[0]).toBeGreaterThanOrEqual(180 + 300);
 });
 
 test('exploration: none where the random numbers never ask for it, safe steps otherwise', () => {

@@ -4,8 +4,10 @@ import type { Counters, Sample } from './types.ts';
 
 /** Assumed time to the next look where there was none before, milliseconds. */
 const FIRST_INTERVAL_MS = 5_000;
-/** Longer pauses than this are gaps, not beats. */
-const INTERVAL_MAX_MS = 150_000;
+/** Longer pauses than this are not taken for the beat, milliseconds: a minute, and its jitter. */
+const BEAT_MAX_MS = 75_000;
+/** A mean over more than this is not taken for the rate of now, milliseconds. */
+const WINDOW_MAX_MS = 150_000;
 /** Counters that are older than the last ones by more are of a clock that was set back. */
 const CLOCK_TURNED_MS = 5_000;
 /** Where fewer of the pods than this answer, nobody knows what the others get. */
@@ -97,7 +99,7 @@ const UNKNOWN: Rates = {
 /** Milliseconds between two reads; null where they do not belong together. */
 function windowOf(previous: Counters, measuredAtMs: number): number | null {
   const windowMs = measuredAtMs - previous.measuredAtMs;
-  return windowMs > 0 && windowMs <= INTERVAL_MAX_MS ? windowMs : null;
+  return windowMs > 0 && windowMs <= WINDOW_MAX_MS ? windowMs : null;
 }
 
 /** Part of the requests; null where it is unknown, or there are none. */
@@ -106,7 +108,7 @@ const shareOf = (part: number | null, requests: number): number | null =>
 
 /**
  * Rates of all pods by the counters of those that answered: the silent ones serve as much as these. A
- * window that spans a gap has a mean that says nothing about now: it only gives the next one its base.
+ * window that spans a long gap has a mean that says nothing about now: it only gives the next its base.
  */
 function fromCounters(
   previous: Counters | null,
@@ -146,7 +148,7 @@ function intervalOf(previous: Counters | null, state: ObservedState): number {
   const measured = state.readings?.measuredAtMs ?? null;
   if (previous === null || measured === null) return FIRST_INTERVAL_MS;
   const passed = measured - previous.measuredAtMs;
-  return passed >= 1000 && passed <= INTERVAL_MAX_MS ? passed : FIRST_INTERVAL_MS;
+  return passed >= 1000 && passed <= BEAT_MAX_MS ? passed : FIRST_INTERVAL_MS;
 }
 
 /** Whether a read is newer than the one before, or of a clock that was set back since. */

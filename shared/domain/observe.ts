@@ -113,6 +113,10 @@ function changeUnit(
   model.plan.needWeight = 0;
   model.plan.changedAtMs = sample.atMs;
   model.keep.mu = Math.log(DEMAND_MAX); // nothing was forecast in this unit: nothing surprises
+  for (const forecaster of [model.up, model.keep]) {
+    forecaster.outcomes = 0; // what came true in the other unit proves nothing in this one
+    forecaster.covered.fill(0);
+  }
   setUnit(model, sample, spec);
 }
 
