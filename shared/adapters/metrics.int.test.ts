@@ -140,6 +140,21 @@ test.each<[what: string, body: string, known: object]>([
   expect(readings?.cpuUtilization).toBe(body.startsWith('process_cpu') ? 0 : null);
 });
 
+test('of few pods that answer no use is taken for that of all', async () => {
+  const metrics = podMetrics({ timeoutMs: 200, concurrency: 4, clock });
+  const silent = ['b-2', 'c-3'].map((uid) => aPod({ uid, port: 1 }));
+  const uses = [];
+  for (const pods of [[aPod()], [aPod(), ...silent.slice(1)], [aPod(), ...silent]]) {
+    clock.at += 10_000;
+    answer = () => ({ body: exposition(clock.at / 1000 - NOW_MS / 1000, 0, 0) });
+    const [readings] = await metrics.read([request(pods)]);
+    uses.push(readings?.cpuUtilization ?? null);
+  }
+  metrics.close();
+
+  expect(uses).toEqual([null, expect.closeTo(0.02, 5), null]);
+});
+
 test.each<[string, Answer, Partial<Pod>]>([
   ['answers 500', () => ({ status: 500, body: '' }), {}],
   ['never answers', () => undefined, {}],

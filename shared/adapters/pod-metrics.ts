@@ -82,7 +82,8 @@ function readingsOf(pods: readonly Pod[], scrapes: (Scrape | null)[], pairs: Pai
     counters: counters.length === 0 ? null : counters,
     rates: null,
     latencyP95Ms: latencyP95Ms(pairs),
-    cpuUtilization: cpuUtilization(pairs),
+    // Few pods that answer say nothing about the others.
+    cpuUtilization: 2 * telling.length < scrapes.length ? null : cpuUtilization(pairs),
     memoryUtilization: memoryUtilization(pods, scrapes),
     inFlight: inFlightOf(answered),
     lagMessages: null,
