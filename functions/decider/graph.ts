@@ -37,7 +37,8 @@ const CLOCK_AHEAD_MS = 30_000;
 
 function isLate({ ledger }: Session, id: string, state: ObservedState, nowMs: number): boolean {
   if (ledger.inputs.includes(id)) return true;
-  if (ledger.observedAtMs > nowMs + CLOCK_AHEAD_MS) return false;
+  const aheadMs = nowMs + CLOCK_AHEAD_MS;
+  if (ledger.observedAtMs > aheadMs && state.observedAtMs <= aheadMs) return false;
   const passedMs = state.observedAtMs - ledger.observedAtMs;
   return passedMs < (state.cause === 'beat' ? SAME_BEAT_MS : 0);
 }

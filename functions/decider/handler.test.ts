@@ -216,6 +216,15 @@ test('an observation of a clock that was ahead makes no later one late', async (
   expect(decisionIn(answer)?.inputs?.atMs).toBe(NOW_MS + 5000);
 });
 
+test('where the clock of the observer stays ahead, late is still late', async () => {
+  const { clock, send } = setUp();
+  const [first, second, third] = beats(3) as [UnknownEvent, UnknownEvent, UnknownEvent];
+  clock.atMs = NOW_MS - 3_600_000;
+  await send(first);
+  await send(third);
+  expect(await send(second)).toBeUndefined();
+});
+
 test('a target that was created anew inherits nothing but the sequence', async () => {
   const { store, send } = setUp();
   for (const beat of beats(5)) await send(beat);
