@@ -4,8 +4,9 @@ import { endpoint, type Endpoint } from './endpoint.ts';
 import type { Memory } from './memory.ts';
 import type { TargetLog } from './target-log.ts';
 
-/** Decisions travel at least once a minute: where the newest is older than this, nobody decides. */
+/** Decisions travel once a minute, or with each beat where that is slower: an older one is the last. */
 const OLDEST_MS = 120_000;
+const OLDEST_BEATS = 3.5;
 
 /** The wanted number of replicas; throws while there is no decision to follow. */
 function wantedReplicas(log: TargetLog, nowMs: number): number {
@@ -15,7 +16,7 @@ function wantedReplicas(log: TargetLog, nowMs: number): number {
     throw new NimbusError('upstream.unavailable', `${log.id}: no fresh decision (${state})`);
   }
   const ageMs = nowMs - decision.atMs;
-  if (ageMs > OLDEST_MS) {
+  if (ageMs > Math.max(OLDEST_MS, OLDEST_BEATS * (log.beatMs() ?? 0))) {
     const age = `${Math.round(ageMs / 1000)} s`;
     throw new NimbusError('upstream.unavailable', `${log.id}: the newest decision is ${age} old`);
   }

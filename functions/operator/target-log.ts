@@ -118,7 +118,7 @@ export class TargetLog {
       why: whyOf(situation),
       hpaSentence: hpaSentenceOf(situation),
       remedy: remedyOf(situation),
-      beatMs: this.#beatMs(),
+      beatMs: this.beatMs(),
       bounds: { minReplicas, maxReplicas },
       now: this.#now(),
       workload: inputs === null ? null : workloadOf(inputs),
@@ -199,7 +199,8 @@ export class TargetLog {
     return { sinceMs: this.#hpaSinceMs, ours: last.ourPodSeconds, hpa: last.hpaPodSeconds };
   }
 
-  #beatMs(): number | null {
+  /** Usual time between two observations; null until it is known. */
+  beatMs(): number | null {
     return quantile(this.#intervals.items, 0.5);
   }
 
@@ -209,7 +210,7 @@ export class TargetLog {
       ...{ nowMs, decision, previous },
       observed: this.observed,
       point: this.#points.last,
-      beatMs: this.#beatMs(),
+      beatMs: this.beatMs(),
     };
   }
 
