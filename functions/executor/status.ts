@@ -5,12 +5,13 @@ import { FINALIZER, SECOND_WRITER } from './plan.ts';
 
 interface Fact {
   readonly type: string;
-  readonly holds: boolean;
+  /** Null: not known. */
+  readonly holds: boolean | null;
   readonly reason: string;
   readonly message: string;
 }
 
-const fact = (type: string, holds: boolean, reason: string, message: string): Fact => ({
+const fact = (type: string, holds: boolean | null, reason: string, message: string): Fact => ({
   type,
   holds,
   reason,
@@ -25,7 +26,11 @@ const blocking = (decision: Decision): Decision['problem'] =>
 
 function targetFact(decision: Decision, action: Action): Fact {
   const problem = blocking(decision);
-  if (problem !== null) return fact('TargetFound', false, problem.reason, problem.message);
+  if (problem !== null) {
+    // Not being able to look is not the same as not being there.
+    const holds = problem.reason === 'TargetUnreadable' ? null : false;
+    return fact('TargetFound', holds, problem.reason, problem.message);
+  }
   return action.reason === 'target-missing'
     ? fact('TargetFound', false, 'TargetMissing', action.message)
     : fact('TargetFound', true, 'Found', 'the target exists');
@@ -107,7 +112,7 @@ function conditionsOf(
   ];
   const now = new Date(action.executedAtMs).toISOString();
   return facts.map(({ type, holds, reason, message }) => {
-    const status = holds ? 'True' : 'False';
+    const status = holds === null ? 'Unknown' : holds ? 'True' : 'False';
     const before = policy.status.conditions?.find((condition) => condition.type === type);
     const since = before?.status === status ? before.lastTransitionTime : undefined;
     const { generation: observedGeneration } = policy;
