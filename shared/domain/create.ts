@@ -236,7 +236,7 @@ function listDifference(document: unknown, length: number, path: string): string
  */
 export function parseModel(json: unknown): Model {
   const document = migrated(typeof json === 'string' ? parseJson(json) : json);
-  const difference = firstDifference(document, createModel({ off: [] }), '');
+  const difference = firstDifference(document, createModel(), '');
   if (difference !== null) return refuse(difference);
   const bad = firstBad(document, '');
   if (bad !== null) return refuse(`${bad}: not a finite number`);

@@ -15,7 +15,7 @@ import {
   demandOf,
   DEMAND_MAX,
   SKEW_MS,
-  takeUnit,
+  beginAgain,
 } from './unit.ts';
 import { learnStartups, learnWorkload } from './workload.ts';
 
@@ -100,7 +100,7 @@ export function observe(model: Model, raw: Sample, spec: PolicySpec): Seen {
   const sample = cleaned(raw);
   const suspect = isSuspect(raw, sample);
   learnStartups(model, sample.startups);
-  takeUnit(model, sample, spec);
+  beginAgain(model, sample, spec);
   const demand = demandOf(model, sample);
   const measured = sample.measuredAtMs;
   const ageMs = measured === null ? null : sample.atMs - measured;

@@ -1,33 +1,24 @@
 // The shield: what stands between a plan and a change. Up at once; down only when it is proven.
-import { capacityKnown } from './capacity.ts';
-import { BLOCK_MEAN, RECENT_UP_BLOCKS, REFERENCE_MEAN, WARMUP_SEASONS } from './constants.ts';
+import { RECENT_UP_BLOCKS } from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
 import { orderPods, type Plans } from './propose.ts';
+import { CENSORED, forbidden, type Stop } from './forbid.ts';
 import { COVERAGE_LEVELS } from './forecast.ts';
 import { at } from './maths.ts';
 import type { Model } from './model.ts';
 import { riskOf, totalOf } from './plan.ts';
 import { churnPrice } from './price.ts';
-import { meanOf } from './series.ts';
 import type { Constraint, DecideOptions, Reason, Sample } from './types.ts';
 import { startupSeconds } from './workload.ts';
 
-/** Names under which the guardrail stands in the record. */
+/** Name under which the guardrail stands in the record. */
 const GUARD = 'guardrail';
-const CENSORED = 'censored-demand';
-
-/** Failed requests beyond this share, with falling demand, are an outage and not less demand. */
-const DIP_FAILURES = 0.05;
-/** Demand below this share of the mean over an hour's quarter (60 blocks) is falling. */
-const DIP_DEMAND = 0.8;
 /** A pod that has not become ready in this many start-up times is not coming. */
 const LATE_STARTS = 2;
 /** More pods are started in the place of such, up to this share of those that serve. */
 const LATE_SHARE = 0.25;
 /** Floors that nobody renews for this long are given back, milliseconds. */
 const PLAN_FORGOTTEN_MS = 600_000;
-/** CPU this many times above the expected is not explained by the demand. */
-const UNEXPLAINED = 1.4;
 /** Outcomes after which coverage is judged, and how far it may be off at 90 %. */
 const COVERAGE_OUTCOMES = 60;
 const COVERAGE_TOLERANCE = 0.05;
@@ -38,12 +29,6 @@ export interface Shielded {
   from: number;
   to: number;
   constraints: Constraint[];
-}
-
-/** What may stand against a move; the detail is only written where it does. */
-interface Stop {
-  name: Constraint['name'];
-  detail: () => string;
 }
 
 /**
@@ -91,62 +76,11 @@ function calibrated(model: Model): boolean {
   return at(covered, 2) / outcomes > level - COVERAGE_TOLERANCE - noise;
 }
 
-/** An outage: failures up and demand down. It holds on for two control delays. */
-function dipping(model: Model, plans: Plans): boolean {
-  const { sample, demand } = plans.seen;
-  const failing = (sample.failedRatio ?? 0) > DIP_FAILURES;
-  const falling = (demand ?? 0) < DIP_DEMAND * meanOf(model.series, REFERENCE_MEAN + 3);
-  if (failing && falling) {
-    model.plan.dipUntilMs = sample.atMs + 2000 * plans.outlook.horizonSeconds;
-  }
-  return sample.atMs < model.plan.dipUntilMs;
-}
-
 /** HPA's plain answer on the same CPU, for the warm-up; 0 where CPU is not known. */
 function plainHpa(plans: Plans, spec: PolicySpec): number {
   const { cpuUtilization, replicas } = plans.seen.sample;
   if (cpuUtilization === null) return 0;
   return Math.ceil((cpuUtilization * replicas.ready * 100) / spec.targetCPUUtilizationPercentage);
-}
-
-/**
- * CPU far above what the demand of the last block should need: a release or pods that warm up. The
- * demand alone is then no reason to take pods away.
- */
-function unexplained(model: Model, plans: Plans): boolean {
-  const { cpuUtilization: cpu, replicas } = plans.seen.sample;
-  if (cpu === null || model.demandUnit === 'pods' || !capacityKnown(model)) return false;
-  const expected = meanOf(model.series, BLOCK_MEAN) / (replicas.ready * plans.capacity);
-  return cpu > 0.5 && cpu > UNEXPLAINED * expected;
-}
-
-/** What forbids every scale-down on this beat, first reason first. */
-function forbidden(model: Model, plans: Plans, spec: PolicySpec, options: DecideOptions): Stop[] {
-  const { seen } = plans;
-  const nowMs = seen.sample.atMs;
-  const warm = model.startedAtMs + WARMUP_SEASONS * spec.seasonSeconds * 1000;
-  const held = options.holdUntilMs ?? 0;
-  const stops: Stop[] = [];
-  const when = (applies: boolean, name: Constraint['name'], detail: () => string): void => {
-    if (applies) stops.push({ name, detail });
-  };
-  when(seen.stale, 'data-stale', () => `telemetry is ${Math.round(seen.ageSeconds ?? 0)} s old`);
-  when(seen.suspect, 'data-missing', () => 'a number of the telemetry cannot be true');
-  when(!seen.fresh, 'data-stale', () => 'no new telemetry since the last decision');
-  when(
-    dipping(model, plans),
-    'outage-dip',
-    () => 'failures rose while demand fell: not less demand',
-  );
-  when(
-    unexplained(model, plans),
-    'unexplained-cpu',
-    () => 'CPU is busier than these requests explain',
-  );
-  when(plans.guard.censoredPods > 0, CENSORED, () => 'CPU is full: demand is at least this');
-  when(nowMs < warm, 'warm-up', () => 'installed a moment ago: nothing is taken away yet');
-  when(nowMs < held, 'held-by-advice', () => 'an adviser asked to hold');
-  return stops;
 }
 
 /**

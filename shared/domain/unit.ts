@@ -130,8 +130,8 @@ export function adjustBlock(model: Model, sample: Sample): void {
   if (old === 0 || Math.abs(Math.log(wanted / old)) > 0.3) model.series.blockSeconds = wanted;
 }
 
-/** What the sample must be counted in, by a clock that may have been set back. */
-export function takeUnit(model: Model, sample: Sample, spec: PolicySpec): void {
+/** Begins again what this sample makes worthless: times of a clock set back since, another unit. */
+export function beginAgain(model: Model, sample: Sample, spec: PolicySpec): void {
   if (sample.atMs < model.lastAtMs - SKEW_MS) turnBack(model, sample.atMs);
   if (model.startedAtMs === 0) {
     model.demandUnit = sample.requestsPerSecond === null ? 'pods' : 'requests';
