@@ -1,21 +1,13 @@
 // Where a function listens is up to HOST: on a machine of one's own nobody else may reach its buttons.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { freePort } from '#scripts/local/processes.ts';
 
 const running: ChildProcess[] = [];
 afterEach(() => {
   for (const child of running.splice(0)) child.kill('SIGKILL');
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 const answers = (host: string, port: number): Promise<boolean> =>
   new Promise((resolve) => {

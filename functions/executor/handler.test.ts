@@ -355,13 +355,16 @@ const pointingTo = (name: string) => ({
   spec: aSpec({ mode: 'floor', targetRef: hpa(name) }),
 });
 
+/** A floor of 8 is held on the HPA `web`; there is another one beside it. */
+async function holdingWeb() {
+  const scene = setUp({ spec: aSpec({ mode: 'floor', targetRef: hpa('web') }) }, floorField);
+  scene.world.others.set('web2', another('web2', 'target-2'));
+  await scene.send({ to: 8 });
+  return scene;
+}
+
 test('a policy that points elsewhere gives back what it held before it takes another', async () => {
-  const { world, send } = setUp(
-    { spec: aSpec({ mode: 'floor', targetRef: hpa('web') }) },
-    floorField,
-  );
-  world.others.set('web2', another('web2', 'target-2'));
-  await send({ to: 8 });
+  const { world, send } = await holdingWeb();
   expect(world.policy?.status.heldRef).toEqual(hpa('web'));
 
   world.policy = { ...world.policy!, ...pointingTo('web2') };
@@ -377,12 +380,7 @@ test.each<[string, Partial<PolicyObject>]>([
   ['the policy is deleted', { ...pointingTo('web2'), deleting: true }],
   ['the policy is not valid any more', { spec: { targetRef: hpa('web2'), mode: 'none' } }],
 ])('what is held where the policy pointed before goes back when %s', async (_when, change) => {
-  const { world, send } = setUp(
-    { spec: aSpec({ mode: 'floor', targetRef: hpa('web') }) },
-    floorField,
-  );
-  world.others.set('web2', another('web2', 'target-2'));
-  await send({ to: 8 });
+  const { world, send } = await holdingWeb();
   world.policy = { ...world.policy!, ...change };
   await send({ sequence: 2, to: 9 });
 
@@ -461,12 +459,7 @@ test('a deleted policy stays while it may not read what it holds, and says so', 
 });
 
 test('nothing is taken while what is held elsewhere may not be read', async () => {
-  const { world, send } = setUp(
-    { spec: aSpec({ mode: 'floor', targetRef: hpa('web') }) },
-    floorField,
-  );
-  world.others.set('web2', another('web2', 'target-2'));
-  await send({ to: 8 });
+  const { world, send } = await holdingWeb();
   world.policy = { ...world.policy!, ...pointingTo('web2') };
   world.refusal = { reason: 'forbidden', message: 'not allowed to read the target' };
   await send({ sequence: 2, target: world.others.get('web2')!.target, to: 9 });

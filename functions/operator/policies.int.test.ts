@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { startCluster, type Cluster } from '#scripts/local/cluster/index.ts';
-import { readManifests } from '#scripts/local/manifests/index.ts';
+import type { Cluster } from '#scripts/local/cluster/index.ts';
+import { startBareApi } from '#scripts/local/cluster/testing.ts';
 import { createApp } from '#shared/runtime/serve.ts';
 import { clusterPolicies } from './policies.ts';
 import { anOperator } from './testing/harness.ts';
@@ -31,19 +31,7 @@ async function makePolicy(namespace: string, name: string): Promise<void> {
 }
 
 beforeAll(async () => {
-  const { objects } = readManifests(new URL('../../knative', import.meta.url).pathname);
-  cluster = await startCluster({
-    port: 0,
-    stateFile: ':memory:',
-    manifests: objects.filter(({ kind }) => kind === 'CustomResourceDefinition'),
-    launcher: {
-      missing: (image) => `${image} is not run here`,
-      logFile: ({ name }) => join(folder, name),
-      start: () => {
-        throw new Error('no pod is started here');
-      },
-    },
-  });
+  cluster = await startBareApi(folder);
   const kubeconfig = join(folder, 'kubeconfig');
   const named = (name: string, key: string, value: object) => [{ name, [key]: value }];
   writeFileSync(

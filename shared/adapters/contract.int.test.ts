@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startCluster, type Cluster } from '#scripts/local/cluster/index.ts';
-import { readManifests } from '#scripts/local/manifests/index.ts';
+import type { Cluster } from '#scripts/local/cluster/index.ts';
+import { startBareApi } from '#scripts/local/cluster/testing.ts';
 import { aField, aPolicy } from '../testing/builders.ts';
 import { memoryControl } from '../testing/memory-control.ts';
 import { memoryStore } from '../testing/memory-store.ts';
@@ -126,19 +126,7 @@ describe('the embedded API', () => {
   let api: KubernetesApi;
   const logs = mkdtempSync(join(tmpdir(), 'nimbusguard-contract-'));
   beforeAll(async () => {
-    const { objects } = readManifests(new URL('../../knative', import.meta.url).pathname);
-    cluster = await startCluster({
-      port: 0,
-      stateFile: ':memory:',
-      manifests: objects.filter(({ kind }) => kind === 'CustomResourceDefinition'),
-      launcher: {
-        missing: (image) => `${image} is not run here`,
-        logFile: ({ name }) => join(logs, name),
-        start: () => {
-          throw new Error('no pod is started here');
-        },
-      },
-    });
+    cluster = await startBareApi(logs);
     const config = new KubeConfig();
     config.loadFromClusterAndUser(
       { name: 'embedded', server: cluster.url, skipTLSVerify: true },

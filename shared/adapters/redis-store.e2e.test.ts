@@ -2,10 +2,10 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '#scripts/local/processes.ts';
 import { decider } from '#functions/decider/handler.ts';
 import { createApp } from '#shared/runtime/serve.ts';
 import { encodeEvent } from '#shared/runtime/envelope.ts';
@@ -21,15 +21,6 @@ const folder = mkdtempSync(join(tmpdir(), 'nimbusguard-redis-'));
 const program = ['valkey-server', 'redis-server'].find(
   (name) => spawnSync(name, ['--version']).status === 0,
 );
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Certificate for 127.0.0.1 that signs itself. */
 function certificate(): { cert: string; key: string } {

@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readManifests } from '../manifests/index.ts';
 import { bundleLauncher, startCluster, type Cluster, type ClusterOptions } from './index.ts';
 import { isDict, type Dict, type NewObject } from './types.ts';
 
@@ -137,4 +138,21 @@ export async function eventually<T>(
     if (performance.now() > giveUpAt) throw new Error(`not within 45 s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
+}
+
+/** The embedded API with our custom resources alone; it has nothing that could run a pod. */
+export function startBareApi(logs: string): Promise<Cluster> {
+  const { objects } = readManifests(new URL('../../../knative', import.meta.url).pathname);
+  return startCluster({
+    port: 0,
+    stateFile: ':memory:',
+    manifests: objects.filter(({ kind }) => kind === 'CustomResourceDefinition'),
+    launcher: {
+      missing: (image) => `${image} is not run here`,
+      logFile: ({ name }) => join(logs, name),
+      start: () => {
+        throw new Error('no pod is started here');
+      },
+    },
+  });
 }
