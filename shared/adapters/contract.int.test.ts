@@ -1,5 +1,5 @@
 // The contract of the ports against memory and the embedded Kubernetes API; against the API server of
-// NIMBUSGUARD_TEST_KUBECONFIG as well where that is set.
+// NIMBUSGUARD_TEST_KUBECONFIG as well where that is set; each adapter with the rights of its function.
 import { KubeConfig } from '@kubernetes/client-node';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { startBareApi } from '#scripts/local/cluster/testing.ts';
 import { aField, aPolicy } from '../testing/builders.ts';
 import { memoryControl } from '../testing/memory-control.ts';
 import { memoryStore } from '../testing/memory-store.ts';
+import { withRights } from '../testing/rights.ts';
 import { clusterContract, controlContract, modelStoreContract, type Check } from './contract.ts';
 import { kubernetesApi, type Json, type KubernetesApi } from './kubernetes-api.ts';
 import { kubernetesCluster } from './kubernetes-cluster.ts';
@@ -97,7 +98,7 @@ function kubernetesContract(connect: () => KubernetesApi): void {
   let keys = 0;
   runAll(
     modelStoreContract(() => ({
-      store: configMapStore(connect(), NAMESPACE),
+      store: configMapStore(withRights(connect(), 'decider'), NAMESPACE),
       key: `contract-${++keys}`,
     })),
   );
@@ -110,11 +111,18 @@ function kubernetesContract(connect: () => KubernetesApi): void {
         policy: { namespace: NAMESPACE, name },
         locator: { namespace: NAMESPACE, ref },
       };
-      runAll(controlContract(() => ({ ...world, control: kubernetesControl(connect()) })));
+      runAll(
+        controlContract(() => ({
+          ...world,
+          control: kubernetesControl(withRights(connect(), 'executor')),
+        })),
+      );
       runAll(
         clusterContract(() => ({
           ...world,
-          cluster: kubernetesCluster(connect(), { watchNamespaces: [NAMESPACE] }),
+          cluster: kubernetesCluster(withRights(connect(), 'observer'), {
+            watchNamespaces: [NAMESPACE],
+          }),
         })),
       );
     });
