@@ -53,33 +53,39 @@ export async function endForwarder(): Promise<boolean> {
   return found;
 }
 
-/** Starts the forwarder detached; its first words (ports) are waited for and printed. */
-export async function forwardInBackground(progress: Progress): Promise<void> {
+/**
+ * Starts the forwarder detached and waits for its first words: the access points, a line each, on the
+ * ports that were free. Empty where it did not start, which is said.
+ */
+export async function forwardInBackground(progress: Progress): Promise<readonly string[]> {
+  let points: readonly string[] = [];
   await progress.step('forward ports', async () => {
     await endForwarder();
-    mkdirSync(STATE, { recursive: true });
-    writeFileSync(LOG_FILE, '');
-    const log = openSync(LOG_FILE, 'a');
-    const child = spawn(process.execPath, [join(ROOT, 'scripts/k8s/forward.ts')], {
-      detached: true,
-      stdio: ['ignore', log, log],
-    });
-    closeSync(log);
-    child.unref();
-    for (let waited = 0; waited < 15_000; waited += 100) {
-      await sleep(100);
-      const said = readFileSync(LOG_FILE, 'utf8');
-      if (said.includes('forwarding until')) return ports(said);
-      if (child.exitCode !== null) break;
+    const said = await firstWords();
+    if (said === undefined) {
+      progress.say(`the forwarder did not start: see ${LOG_FILE}, or type make forward`, 'warn');
+      return '';
     }
-    progress.say(`the forwarder did not start: see ${LOG_FILE}, or type make forward`, 'warn');
-    return '';
+    points = said.split('\n').filter((line) => line.startsWith('http://'));
+    return points.flatMap((line) => /localhost(:\d+)/.exec(line)?.[1] ?? []).join(' ');
   });
+  return points;
 }
 
-const ports = (said: string): string =>
-  said
-    .split('\n')
-    .flatMap((line) => /localhost:(\d+)/.exec(line)?.[1] ?? [])
-    .map((port) => `:${port}`)
-    .join(' ');
+async function firstWords(): Promise<string | undefined> {
+  mkdirSync(STATE, { recursive: true });
+  writeFileSync(LOG_FILE, '');
+  const log = openSync(LOG_FILE, 'a');
+  const child = spawn(process.execPath, [join(ROOT, 'scripts/k8s/forward.ts')], {
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  child.unref();
+  for (let waited = 0; waited < 15_000 && child.exitCode === null; waited += 100) {
+    await sleep(100);
+    const said = readFileSync(LOG_FILE, 'utf8');
+    if (said.includes('forwarding until')) return said;
+  }
+  return undefined;
+}

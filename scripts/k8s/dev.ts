@@ -84,14 +84,11 @@ async function images(
   return names;
 }
 
-const ACCESS = `
-  console            http://localhost:8082
-  consumer workload  http://localhost:8080
-  load generator     http://localhost:8081
-
+const NEXT = `
   make status                                  health of every part
   kubectl get scalingpolicies -A -w            what NimbusGuard does
   kn service list -n ${NAMESPACE}
+  make forward                                 the ports again, until Ctrl-C
   make k8s-watch NAMESPACE=shop                let it watch a namespace of yours
   make k8s-clean                               restore what it changed, remove it
 `;
@@ -120,10 +117,12 @@ async function dev(): Promise<void> {
   await noteRestingAdapter();
   await rollOut(manifests, built, secrets, progress);
   await awaitFirstLook(manifests, progress);
-  if (!flags.has('no-forward')) await forwardInBackground(progress);
+  const points = flags.has('no-forward') ? [] : await forwardInBackground(progress);
   const total = (performance.now() - started) / 1000;
   progress.say(`ready after ${total.toFixed(1)} s`, 'ok');
-  progress.say(ACCESS);
+  progress.say('');
+  for (const point of points) progress.say(`  ${point}`);
+  progress.say(NEXT);
 }
 
 await main(dev);
