@@ -44,7 +44,7 @@ function boundedScale(stored: unknown): Partial<Forecaster> {
   return drifted ? { ...forecaster, scale: [...SCALE_START] } : forecaster;
 }
 
-const SCHEMA = 4;
+const SCHEMA = 5;
 /** How a document of an older schema becomes one of the next. */
 const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) => object>> = {
   // 2 counts what was spent beside an HPA.
@@ -80,6 +80,12 @@ const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) =>
     up: boundedScale(document['up']),
     keep: boundedScale(document['keep']),
     plan: { ...(document['plan'] as Partial<Model['plan']>), addedMs: [], added: [] },
+  }),
+  // 5 knows pods that are late whoever asked for them.
+  4: (document) => ({
+    ...document,
+    schema: 5,
+    plan: { ...(document['plan'] as Partial<Model['plan']>), fleet: newPlan().fleet },
   }),
 };
 /** Variance of the log demand over the control delay before anything was seen: 12 %. */
@@ -118,6 +124,7 @@ const newPlan = (): Model['plan'] => ({
   last: -1,
   regret: 0,
   changedAtMs: 0,
+  fleet: -1,
   addedMs: [],
   added: [],
   dipUntilMs: 0,

@@ -135,7 +135,7 @@ export interface FixedPrices {
 }
 
 export interface Model {
-  schema: 4;
+  schema: 5;
   /** Absent: learned. */
   told?: Told;
   version: string;
@@ -175,7 +175,9 @@ export interface Model {
     /** What keeping spare pods has cost since the last change, mean-fleet-minutes. */
     regret: number;
     changedAtMs: number;
-    /** Our last scale-ups, to know how many starting pods are late. */
+    /** Pods the target asked for at the last sample. -1: none yet. */
+    fleet: number;
+    /** When it asked for more, and how many: starting pods that are none of these are late. */
     addedMs: number[];
     added: number[];
     dipUntilMs: number;

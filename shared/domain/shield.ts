@@ -38,6 +38,7 @@ export interface Shielded {
  */
 function lateStarters(model: Model, plans: Plans): number {
   const { plan } = model;
+  noteLaunches(model, plans.seen.sample);
   const since = plans.seen.sample.atMs - LATE_STARTS * startupSeconds(model) * 1000;
   while (plan.addedMs.length > 0 && at(plan.addedMs, 0) < since) {
     plan.addedMs.shift();
@@ -48,6 +49,15 @@ function lateStarters(model: Model, plans: Plans): number {
   const { desired, ready, starting } = plans.seen.sample.replicas;
   const most = Math.ceil(LATE_SHARE * ready);
   return Math.max(0, Math.min(starting - recent, desired - ready, most));
+}
+
+/** Notes the pods that were asked for since the last sample, by whomever. */
+function noteLaunches({ plan }: Model, { atMs, replicas }: Sample): void {
+  const launched = plan.fleet < 0 ? replicas.starting : replicas.desired - plan.fleet;
+  plan.fleet = replicas.desired;
+  if (launched <= 0) return;
+  plan.addedMs.push(atMs);
+  plan.added.push(launched);
 }
 
 /** Largest answer of UP in the last two thirds of a block. */
@@ -190,20 +200,11 @@ function reasonOf(plans: Plans, from: number, trail: Trail, spec: PolicySpec): R
   return guarded ? 'guardrail' : 'demand';
 }
 
-function note(
-  model: Model,
-  nowMs: number,
-  { mode }: PolicySpec,
-  { from, to }: { from: number; to: number },
-): void {
-  model.plan.last = to;
+function note({ plan }: Model, nowMs: number, { from, to }: { from: number; to: number }): void {
+  plan.last = to;
   if (to === from) return;
-  model.plan.changedAtMs = nowMs;
-  model.plan.regret = 0;
-  if (to > from && mode === 'act') {
-    model.plan.addedMs.push(nowMs);
-    model.plan.added.push(to - from);
-  }
+  plan.changedAtMs = nowMs;
+  plan.regret = 0;
 }
 
 /** What is wanted before anything forbids it: UP and the guardrail, or KEEP on the way down. */
@@ -219,7 +220,7 @@ function want(model: Model, plans: Plans, spec: PolicySpec, from: number): Trail
     name: plans.guard.censoredPods > 0 ? CENSORED : GUARD,
     detail: () => `what is certain now needs ${plans.guardPods}`,
   });
-  const late = spec.mode === 'act' ? lateStarters(model, plans) : 0;
+  const late = lateStarters(model, plans);
   trail.move(trail.to + late, {
     name: 'not-ready',
     detail: () => `${late} of the pods asked for should be ready by now`,
@@ -247,7 +248,7 @@ export function shield(
   bound(trail, spec);
   const { constraints, to } = trail;
   const reason = reasonOf(plans, from, trail, spec);
-  note(model, plans.seen.sample.atMs, spec, { from, to });
+  note(model, plans.seen.sample.atMs, { from, to });
   return { kind: to === from ? 'hold' : 'scale', reason, from, to, constraints };
 }
 
