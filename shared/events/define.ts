@@ -57,11 +57,21 @@ const perField = (issue: z.core.$ZodIssue): Pick<z.core.$ZodIssue, 'path' | 'mes
     ? issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not a known field' }))
     : [issue];
 
-/** Turns a zod error into field problems: path, what stood there, what is allowed. */
+/** What is wrong beyond so many fields is counted: a body of 1 MiB has room for 100,000 of them. */
+const MAX_FIELDS = 50;
+const MAX_PATH_CHARS = 200;
+
+const wrongFields = (error: z.ZodError) => error.issues.flatMap(perField);
+
+/** Turns a zod error into field problems, 50 at most: path, what stood there, what is allowed. */
 export function fieldProblems(error: z.ZodError, input: unknown, prefix = ''): FieldProblem[] {
-  return error.issues.flatMap(perField).map((issue) => {
+  const named = wrongFields(error).slice(0, MAX_FIELDS);
+  return named.map((issue) => {
     const value = valueAt(input, issue.path);
-    const path = [prefix, ...issue.path.map(String)].filter((part) => part !== '').join('.');
+    const path = [prefix, ...issue.path.map(String)]
+      .filter((part) => part !== '')
+      .join('.')
+      .slice(0, MAX_PATH_CHARS);
     return {
       path,
       message: issue.message,
@@ -70,15 +80,19 @@ export function fieldProblems(error: z.ZodError, input: unknown, prefix = ''): F
   });
 }
 
-const summary = (fields: readonly FieldProblem[]): string =>
+const summary = (fields: readonly FieldProblem[], more: number): string =>
   fields
     .map(
       (f) =>
         `${f.path || 'document'}: ${f.message}${f.value === undefined ? '' : ` (got ${f.value})`}`,
     )
+    .concat(more === 0 ? [] : [`and ${more} more`])
     .join('; ');
 
-/** Parses `input`, or throws a NimbusError of `code` that names every wrong field. */
+/**
+ * Parses `input`, or throws a NimbusError of `code` that names every wrong field: the first 50 of them,
+ * and how many more there are.
+ */
 export function parseOrThrow<T>(
   schema: z.ZodType<T>,
   input: unknown,
@@ -91,7 +105,8 @@ export function parseOrThrow<T>(
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
   const fields = fieldProblems(parsed.error, input, options.prefix);
-  throw new NimbusError(options.code, `${options.what}: ${summary(fields)}`, { fields });
+  const more = wrongFields(parsed.error).length - fields.length;
+  throw new NimbusError(options.code, `${options.what}: ${summary(fields, more)}`, { fields });
 }
 
 /** One event of the vocabulary. The version is part of the type; unknown fields are tolerated. */

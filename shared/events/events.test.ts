@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { NimbusError } from '../errors.ts';
-import { aDecision, anInput, aState, NOW_MS, TARGET } from '../testing/builders.ts';
+import { aDecision, anInput, aSpec, aState, NOW_MS, TARGET } from '../testing/builders.ts';
 import {
   ActionExecuted,
   AdviceGiven,
@@ -104,6 +104,8 @@ const refusal = (definition: EventDefinition<unknown>, data: unknown): NimbusErr
   }
 };
 
+const WRONG = Array.from({ length: 1000 }, (_, n) => [`q${n}`, n] as const);
+
 const byType = EVENTS.map(([definition, data]) => [definition.type, definition, data] as const);
 
 test.each(byType)('%s: a valid one is taken, also after JSON', (type, definition, data) => {
@@ -159,4 +161,13 @@ test.each(byType.slice(1))('%s: no number of it may be NaN', (_type, definition,
   for (const path of numbers) {
     expect(refusal(definition, replaced(data, path, Number.NaN)), path.join('.')).toBeDefined();
   }
+});
+
+test('of many wrong fields fifty are named, and how many more there are', () => {
+  const spec = { ...aSpec(), metrics: { queries: Object.fromEntries(WRONG) } };
+  const state = { ...aState(), policy: { ...aState().policy, spec } };
+  const refused = refusal(StateObserved, state);
+  expect(refused?.fields).toHaveLength(50);
+  expect(refused?.message).toContain('data.policy.spec.metrics.queries.q49: Invalid input');
+  expect(refused?.message).toMatch(/; and 950 more$/);
 });

@@ -73,7 +73,11 @@ function fitted(problem: Problem, maxBytes: number): string {
   const { type, title, status } = problem;
   const brief = (detail: string): string => JSON.stringify({ type, title, status, detail });
   let { detail } = problem;
-  for (let left = detail.length; Buffer.byteLength(brief(detail)) > maxBytes; left -= 16)
+  for (
+    let left = Math.min(detail.length, maxBytes);
+    Buffer.byteLength(brief(detail)) > maxBytes;
+    left -= 16
+  )
     detail = `${problem.detail.slice(0, left)}…`;
   return brief(detail);
 }

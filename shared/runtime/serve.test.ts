@@ -88,6 +88,7 @@ test('nothing to say is 204 with an empty body', async () => {
   expect(await response.text()).toBe('');
 });
 
+const WRONG = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`A${n}`, 1]));
 const DEEP = '['.repeat(200_000) + ']'.repeat(200_000);
 
 test.each<
@@ -102,6 +103,7 @@ test.each<
   ['JSON without a floor', 400, '100 levels', BINARY, `{"n":${DEEP}}`],
   ['an attribute without a floor', 400, '100 levels', STRUCTURED, `{"id":${DEEP}}`],
   ['a structured list', 400, 'JSON object', STRUCTURED, '[]'],
+  ['more wrong attributes than can be named', 400, 'A0: attribute', STRUCTURED, asked(WRONG)],
   ['broken structured JSON', 400, 'malformed JSON', STRUCTURED, '{'],
   ['structured without source', 400, 'source', STRUCTURED, asked({ source: undefined })],
   ['a batch', 415, 'batches', { 'content-type': 'application/cloudevents-batch+json' }, '[]'],
