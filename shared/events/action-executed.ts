@@ -3,6 +3,7 @@ import { defineEvent } from './define.ts';
 import { Matured } from './decision-made.ts';
 import { Mode, Slo } from './policy.ts';
 import { Target } from './target.ts';
+import { epochMs } from './time.ts';
 
 const replicas = z.int().nonnegative();
 
@@ -34,8 +35,8 @@ export const Action = z.object({
   field: z.string().nullable(),
   from: replicas,
   to: replicas,
-  decidedAtMs: z.int().nonnegative(),
-  executedAtMs: z.int().nonnegative(),
+  decidedAtMs: epochMs,
+  executedAtMs: epochMs,
   matured: z.array(Matured).max(64),
   /** The promise that the outcomes are scored by; absent where the policy is gone. */
   slo: Slo.optional(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineEvent } from './define.ts';
+import { epochMs } from './time.ts';
 
 export const Advice = z.object({
   decisionId: z.string().min(1),
@@ -11,7 +12,7 @@ export const Advice = z.object({
   verdict: z.enum(['explain', 'hold']),
   explanation: z.string().min(1).max(1200),
   /** At most 15 minutes after the decision; null unless the verdict is hold. */
-  holdUntilMs: z.int().nonnegative().nullable(),
+  holdUntilMs: epochMs.nullable(),
   model: z.string().nullable(),
   tookMs: z.number().nonnegative(),
   /** Why a language model's answer was not used, where it was asked. */

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { defineEvent } from './define.ts';
 import { Mode } from './policy.ts';
 import { Replicas, Target } from './target.ts';
+import { epochMs } from './time.ts';
 
-const epochMs = z.int().nonnegative();
 const known = z.number().nullable(); // null: not known, never zero
 const replicas = z.int().nonnegative();
 

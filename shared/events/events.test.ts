@@ -163,6 +163,15 @@ test.each(byType.slice(1))('%s: no number of it may be NaN', (_type, definition,
   }
 });
 
+test.each(byType)('%s: no time of it may be after the year 9999', (_type, definition, data) => {
+  for (const path of pathsOf(data).filter((at) => at.at(-1)?.endsWith('AtMs') === true)) {
+    const late = replaced(data, path, Date.UTC(10_000, 0));
+    expect(refusal(definition, late)?.fields[0]?.path, path.join('.')).toBe(
+      ['data', ...path].join('.'),
+    );
+  }
+});
+
 test('of many wrong fields fifty are named, and how many more there are', () => {
   const spec = { ...aSpec(), metrics: { queries: Object.fromEntries(WRONG) } };
   const state = { ...aState(), policy: { ...aState().policy, spec } };

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { defineEvent } from './define.ts';
+import { epochMs } from './time.ts';
 
 /** The score of one matured decision: of the action taken and, as arrivals do not depend on us, of every action not taken. */
 export const Score = z.object({
   decisionId: z.string(),
   sequence: z.int().nonnegative(),
-  decidedAtMs: z.int().nonnegative(),
-  maturedAtMs: z.int().nonnegative(),
+  decidedAtMs: epochMs,
+  maturedAtMs: epochMs,
   action: z.int().min(0).max(20),
   reward: z.number(),
   /** −reward = efficiency + sla + stability, each in mean-fleet-minutes per minute. */

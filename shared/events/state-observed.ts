@@ -3,8 +3,8 @@ import { AlertData } from './alert-raised.ts';
 import { defineEvent } from './define.ts';
 import { PolicySpec } from './policy.ts';
 import { Replicas, Target } from './target.ts';
+import { epochMs } from './time.ts';
 
-const epochMs = z.int().nonnegative(); // Unix epoch, milliseconds
 const ratio = z.number().min(0).max(1);
 
 /** Raw, ever-growing counters of one pod. The decider turns differences into rates. */
