@@ -6,6 +6,7 @@ import { ActionExecuted } from '#shared/events/index.ts';
 import { on, type FunctionSpec, type RouteContext } from '#shared/runtime/function.ts';
 import { readJson } from '#shared/runtime/json-body.ts';
 import { problemResponse } from '#shared/runtime/problem.ts';
+import { validTraceparent } from '#shared/runtime/trace.ts';
 import { alertOf, TriggerRequest, type SendAlert } from './alert.ts';
 import type { Config } from './config.ts';
 import type { WorkSource } from './kafka.ts';
@@ -79,10 +80,6 @@ function stressRoutes(app: Hono, pod: string, kinds: Readonly<Record<string, Str
   }
 }
 
-/** The caller's trace goes along, unless it is none. */
-const traceparentIn = (c: Context): string | undefined =>
-  /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(c.req.header('traceparent') ?? '')?.[0];
-
 function triggerRoute(deps: Deps) {
   return async (c: Context): Promise<Response> => {
     const request = await readJson(c, TriggerRequest, 'event');
@@ -90,7 +87,7 @@ function triggerRoute(deps: Deps) {
       id: deps.newId(),
       time: new Date(deps.wallMs()).toISOString(),
       namespace: deps.config.NAMESPACE,
-      traceparent: traceparentIn(c),
+      traceparent: validTraceparent(c.req.header('traceparent')),
     });
     await deps.sendAlert(alert);
     return c.json({ id: alert.id, type: alert.type, subject: alert.subject }, 202);

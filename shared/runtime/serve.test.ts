@@ -81,6 +81,20 @@ test('an event without a trace starts one that a redelivery starts again', async
   expect(again.headers.get('ce-traceparent')).toBe(first.headers.get('ce-traceparent'));
 });
 
+test.each([
+  ['no id of a trace', `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`],
+  ['no id of a span', `00-${'a'.repeat(32)}-${'0'.repeat(16)}-01`],
+  ['version ff', `ff-${'a'.repeat(32)}-${'b'.repeat(16)}-01`],
+  ['upper case', `00-${'A'.repeat(32)}-${'b'.repeat(16)}-01`],
+  ['no traceparent at all', 'x'],
+])('%s is not passed along: a trace of its own is started', async (_what, traceparent) => {
+  const response = await post({ ...BINARY, 'ce-traceparent': traceparent }, '{"n":2}');
+  const unsent = await post(BINARY, '{"n":2}');
+
+  expect(response.status).toBe(200);
+  expect(response.headers.get('ce-traceparent')).toBe(unsent.headers.get('ce-traceparent'));
+});
+
 test('nothing to say is 204 with an empty body', async () => {
   const response = await post(BINARY, '{"n":2}', () => Promise.resolve(undefined));
 
