@@ -19,13 +19,15 @@ const Attributes = z
     traceparent: z.string().max(256).optional(),
   })
   .superRefine((attributes, context) => {
-    for (const name of Object.keys(attributes)) {
-      if (/^([a-z0-9]{1,64}|data_base64)$/.test(name)) continue;
-      context.addIssue({
-        code: 'custom',
-        path: [name],
-        message: 'attribute names are a-z and 0-9 only',
-      });
+    const refuse = (name: string, message: string): void => {
+      context.addIssue({ code: 'custom', path: [name], message });
+    };
+    for (const [name, value] of Object.entries(attributes)) {
+      if (!/^([a-z0-9]{1,64}|data_base64)$/.test(name)) {
+        refuse(name, 'attribute names are a-z and 0-9 only');
+      } else if (typeof value === 'object') {
+        refuse(name, 'must be a string, a number or a boolean');
+      }
     }
   });
 
@@ -59,12 +61,13 @@ const parseBody = (body: string): unknown => {
   }
 };
 
-const structuredAttributes = (body: string): Record<string, unknown> => {
+/** Members of a structured event. An attribute that is null is one that is not set (JSON format 1.0, 2.2). */
+const structuredMembers = (body: string): [name: string, value: unknown][] => {
   const document = parseBody(body);
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     throw new NimbusError('event.malformed', 'body: a structured CloudEvent is a JSON object');
   }
-  return Object.fromEntries(Object.entries(document).filter(([name]) => name !== 'data'));
+  return Object.entries(document).filter(([name, value]) => name === 'data' || value !== null);
 };
 
 const binaryHeaders = (headers: HeaderMap): Record<string, string> =>
@@ -111,12 +114,14 @@ function fromBinary(headers: HeaderMap, body: string): UnknownEvent {
 }
 
 function fromStructured(body: string): UnknownEvent {
-  const attributes = structuredAttributes(body);
+  const members = structuredMembers(body);
+  const attributes = Object.fromEntries(members.filter(([name]) => name !== 'data'));
   check(attributes);
   if (attributes['data_base64'] !== undefined) {
     throw new NimbusError('content.unsupported', 'data_base64: data must be JSON');
   }
-  return toEvent({ 'content-type': 'application/cloudevents+json' }, body);
+  const document = JSON.stringify(Object.fromEntries(members));
+  return toEvent({ 'content-type': 'application/cloudevents+json' }, document);
 }
 
 /**

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { NimbusError } from '../errors.ts';
 import { defineEvent, type UnknownEvent } from '../events/index.ts';
 import { createApp } from './app.ts';
+import { decodeEvent } from './envelope.ts';
 import { on, type FunctionSpec } from './function.ts';
 import { readJson } from './json-body.ts';
 
@@ -95,6 +96,15 @@ test.each([
   expect(response.headers.get('ce-traceparent')).toBe(unsent.headers.get('ce-traceparent'));
 });
 
+test('an attribute that is null counts as not set', async () => {
+  const event = asked({ subject: null, time: null, traceparent: null, ext: null });
+  const response = await post(STRUCTURED, event);
+
+  expect(response.status).toBe(200);
+  const time = expect.any(String) as string; // the library's own where none is set
+  expect(decodeEvent(STRUCTURED, event)).toEqual({ ...decodeEvent(STRUCTURED, asked()), time });
+});
+
 test('nothing to say is 204 with an empty body', async () => {
   const response = await post(BINARY, '{"n":2}', () => Promise.resolve(undefined));
 
@@ -119,6 +129,8 @@ test.each<
   ['a structured list', 400, 'JSON object', STRUCTURED, '[]'],
   ['more wrong attributes than can be named', 400, 'A0: attribute', STRUCTURED, asked(WRONG)],
   ['broken structured JSON', 400, 'malformed JSON', STRUCTURED, '{'],
+  ['an attribute that is a list', 400, 'ext: must be a', STRUCTURED, asked({ ext: ['a'] })],
+  ['an id that is null', 400, 'id: Invalid', STRUCTURED, asked({ id: null })],
   ['structured without source', 400, 'source', STRUCTURED, asked({ source: undefined })],
   ['a batch', 415, 'batches', { 'content-type': 'application/cloudevents-batch+json' }, '[]'],
   ['XML data', 415, 'application/json', { ...BINARY, 'content-type': 'text/xml' }, '<n/>'],
