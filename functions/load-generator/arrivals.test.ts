@@ -3,7 +3,10 @@ import { expect, test } from 'vitest';
 import { createArrivals } from './arrivals.ts';
 import { LoadRequest, planOf } from './request.ts';
 
-const aPlan = (request: object) => planOf(LoadRequest.parse(request), 800);
+function aPlan(body: object) {
+  const request = LoadRequest.parse(body);
+  return planOf(request, 800, request.trace);
+}
 
 /** All arrivals in seconds, asked for in steps of `stepSeconds` as a scheduler does. */
 function timesOf(request: object, stepSeconds = 0.25): number[] {
@@ -35,6 +38,13 @@ test.each([
   [{ pattern: 'sine', duration: 60, rate: 100, baseRate: 20, periodSeconds: 30 }, 3600],
 ])('%j are as many as the area below the curve', (request, count) => {
   expect(Math.abs(timesOf(request).length - count)).toBeLessThanOrEqual(2);
+});
+
+test.each([5, 35])('a trace of %i intervals in 5 ms has as many requests as it says', (fast) => {
+  const every = fast * 8; // seconds; one of them has requests
+  const rows = Array.from({ length: 100 * every }, (_, t) => `${t},${t % every === 7 ? every : 0}`);
+  const trace = ['t_s,rps', ...rows].join('\n');
+  expect(timesOf({ pattern: 'replay', duration: 4, trace })).toHaveLength(4);
 });
 
 test('Poisson arrivals have exponential gaps: their deviation equals their mean', () => {

@@ -1,4 +1,4 @@
-import { rateAt, totalSecondsOf, type Plan } from './pattern.ts';
+import { requestsIn, totalSecondsOf, type Plan } from './pattern.ts';
 
 /** Resolution of the rate; within a step it is taken as its mean. */
 const STEP_SECONDS = 0.005;
@@ -41,7 +41,7 @@ export function createArrivals(plan: Plan): Arrivals {
   const enter = (): void => {
     startSeconds = step * STEP_SECONDS;
     length = Math.min(STEP_SECONDS, Math.max(0, endSeconds - startSeconds));
-    mass = rateAt(plan, startSeconds + length / 2) * length; // the middle: exact for straight lines
+    mass = requestsIn(plan, startSeconds, length);
     used = 0;
   };
   enter();

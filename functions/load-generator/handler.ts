@@ -6,7 +6,7 @@ import { NimbusError } from '#shared/errors.ts';
 import type { FunctionSpec } from '#shared/runtime/function.ts';
 import { readJson } from '#shared/runtime/json-body.ts';
 import type { Config } from './config.ts';
-import { PATTERNS, preview, totalSecondsOf, type Plan } from './pattern.ts';
+import { PATTERNS, preview, summaryOf, totalSecondsOf, type Plan } from './pattern.ts';
 import { LoadRequest, planOf } from './request.ts';
 import { Run } from './run.ts';
 import type { Sender } from './sender.ts';
@@ -156,14 +156,11 @@ function loadRoutes(app: Hono, runner: Runner, maxRate: number): void {
   });
   app.post('/load/preview', async (c) => {
     const plan = await runner.planOf(await readJson(c, LoadRequest, 'load'));
-    const series = preview(plan, PREVIEW_POINTS);
-    const mean = series.reduce((sum, { perSecond }) => sum + perSecond, 0) / series.length;
     return c.json({
       pattern: plan.pattern,
       durationSeconds: totalSecondsOf(plan),
-      requests: Math.round(mean * totalSecondsOf(plan)),
-      peakPerSecond: Math.max(...series.map(({ perSecond }) => perSecond)),
-      series,
+      ...summaryOf(plan),
+      series: preview(plan, PREVIEW_POINTS),
     });
   });
   app.post('/load/stop', (c) => {

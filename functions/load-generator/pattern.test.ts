@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PATTERNS, preview, rateAt, totalSecondsOf } from './pattern.ts';
+import { PATTERNS, preview, rateAt, summaryOf, totalSecondsOf } from './pattern.ts';
 import { LoadRequest, planOf } from './request.ts';
 
 const aPlan = (request: object, csv?: string) => planOf(LoadRequest.parse(request), 800, csv);
@@ -150,4 +150,24 @@ test('every pattern stays between its base and its peak, and is over at its end'
 test('the preview is the schedule itself', () => {
   const plan = aPlan({ pattern: 'ramp', duration: 10, rate: 100, baseRate: 0 });
   expect(preview(plan, 5).map(({ perSecond }) => perSecond)).toEqual([0, 20, 40, 60, 80]);
+});
+
+/** Forty in each fortieth second, as a job that runs every forty seconds makes them. */
+const JOBS = `t_s,rps\n${Array.from({ length: 4000 }, (_, t) => `${t},${t % 40 === 7 ? 40 : 0}`).join('\n')}`;
+
+test('a trace of more intervals than the preview has points is shown with all of them', () => {
+  const plan = aPlan({ pattern: 'replay', duration: 4000, trace: JOBS }, JOBS);
+  const shown = preview(plan, 10).map(({ perSecond }) => Math.round(perSecond * 1000) / 1000);
+  expect(shown).toEqual(Array(10).fill(1));
+  expect(summaryOf(plan)).toEqual({ requests: 4000, peakPerSecond: 40 });
+});
+
+test.each([
+  [{ pattern: 'ramp', duration: 300, rate: 600, baseRate: 0 }, 90_000, 600],
+  [{ pattern: 'spike', duration: 300, intensity: 75 }, 90_400, 600],
+  [{ pattern: 'step', duration: 7, rate: 90, baseRate: 0, steps: 6 }, 315, 90],
+])('%j is summed up as %i requests, at most %i/s', (request, requests, peak) => {
+  const summary = summaryOf(aPlan(request));
+  expect(summary.requests).toBe(requests);
+  expect(summary.peakPerSecond).toBeCloseTo(peak, 1);
 });

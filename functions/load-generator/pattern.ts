@@ -71,8 +71,8 @@ function spikeShare({ atSeconds, riseSeconds, holdSeconds }: Plan['spike'], t: n
   return falling < riseSeconds ? 1 - falling / riseSeconds : 0;
 }
 
-/** The trace's rate at `t`; points are looked up from the left. */
-function traceRate(trace: readonly TracePoint[], t: number): number {
+/** Where the trace's interval at `t` stands in it; -1 before its start. */
+function intervalAt(trace: readonly TracePoint[], t: number): number {
   let low = 0;
   let high = trace.length;
   while (low < high) {
@@ -80,7 +80,19 @@ function traceRate(trace: readonly TracePoint[], t: number): number {
     if ((trace[middle]?.tSeconds ?? Infinity) <= t) low = middle + 1;
     else high = middle;
   }
-  return trace[low - 1]?.perSecond ?? 0;
+  return low - 1;
+}
+
+/** The area below the trace between two times of it. */
+function traceArea(trace: readonly TracePoint[], fromSeconds: number, toSeconds: number): number {
+  let area = 0;
+  for (let i = Math.max(0, intervalAt(trace, fromSeconds)); i < trace.length; i += 1) {
+    const start = Math.max(fromSeconds, trace[i]?.tSeconds ?? Infinity);
+    if (start >= toSeconds) break;
+    const end = Math.min(toSeconds, trace[i + 1]?.tSeconds ?? Infinity);
+    area += (end - start) * (trace[i]?.perSecond ?? 0);
+  }
+  return area;
 }
 
 /** Share of the way from base to peak at `t` seconds into the pattern. */
@@ -100,9 +112,36 @@ export function rateAt(plan: Plan, tSeconds: number): number {
   if (tSeconds < 0 || tSeconds >= totalSecondsOf(plan)) return 0;
   const t = tSeconds - plan.startupSeconds;
   if (t < 0) return plan.basePerSecond;
-  if (plan.pattern === 'replay') return traceRate(plan.trace, t);
+  if (plan.pattern === 'replay') return plan.trace[intervalAt(plan.trace, t)]?.perSecond ?? 0;
   const share = SHARE[plan.pattern](plan, t);
   return plan.basePerSecond + (plan.peakPerSecond - plan.basePerSecond) * share;
+}
+
+/**
+ * Requests of the plan in a short time: its rate in the middle, exact for straight lines. A trace may
+ * have many intervals in that time, and each of them counts for what it has.
+ */
+export function requestsIn(plan: Plan, fromSeconds: number, seconds: number): number {
+  if (plan.pattern !== 'replay') return rateAt(plan, fromSeconds + seconds / 2) * seconds;
+  const t = fromSeconds - plan.startupSeconds;
+  const resting = Math.max(0, Math.min(seconds, -t));
+  return resting * plan.basePerSecond + traceArea(plan.trace, Math.max(0, t), t + seconds);
+}
+
+/** Enough for the parts of a pattern of any length: 5 ms of five minutes. */
+const SUMMARY_STEPS = 60_000;
+
+/** How many requests the plan has, the expected number of random ones, and its highest rate. */
+export function summaryOf(plan: Plan): { requests: number; peakPerSecond: number } {
+  const step = totalSecondsOf(plan) / SUMMARY_STEPS;
+  let requests = 0;
+  let peakPerSecond = rateAt(plan, 0);
+  for (let i = 0; i < SUMMARY_STEPS; i += 1) {
+    requests += requestsIn(plan, i * step, step);
+    peakPerSecond = Math.max(peakPerSecond, rateAt(plan, (i + 0.5) * step));
+  }
+  for (const { perSecond } of plan.trace) peakPerSecond = Math.max(peakPerSecond, perSecond);
+  return { requests: Math.round(requests), peakPerSecond };
 }
 
 /** The plan's rate at `points` equally spaced times, for a picture before the load is sent. */
@@ -110,6 +149,9 @@ export function preview(plan: Plan, points: number): { tSeconds: number; perSeco
   const step = totalSecondsOf(plan) / points;
   return Array.from({ length: points }, (_, i) => {
     const tSeconds = i * step;
-    return { tSeconds, perSecond: rateAt(plan, tSeconds) };
+    // of a trace the mean: a single interval may be narrower than what lies between two points
+    const isTrace = plan.pattern === 'replay';
+    const perSecond = isTrace ? requestsIn(plan, tSeconds, step) / step : rateAt(plan, tSeconds);
+    return { tSeconds, perSecond };
   });
 }
