@@ -111,6 +111,9 @@ export function planOf(request: LoadRequest, maxRate: number, traceCsv?: string)
     trace:
       traceCsv === undefined
         ? []
-        : fitTrace(parseTrace(traceCsv), duration, scaled ? peakPerSecond : undefined),
+        : fitTrace(parseTrace(traceCsv), duration, {
+            peakPerSecond: scaled ? peakPerSecond : undefined,
+            limit: MAX_PER_SECOND,
+          }),
   };
 }

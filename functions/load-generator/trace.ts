@@ -3,18 +3,25 @@ import type { TracePoint } from './pattern.ts';
 
 const MAX_POINTS = 200_000;
 
-const refuse = (line: number, reason: string): never => {
-  throw new NimbusError('input.invalid', `trace: line ${line}: ${reason}`, {
-    fields: [{ path: 'trace', message: `line ${line}: ${reason}` }],
+/** Seconds of any clock, and milliseconds of the Unix epoch too: what is beyond is no time. */
+const MAX_T = 1e14;
+
+const refuseTrace = (reason: string): never => {
+  throw new NimbusError('input.invalid', `trace: ${reason}`, {
+    fields: [{ path: 'trace', message: reason }],
   });
 };
+const refuse = (line: number, reason: string): never => refuseTrace(`line ${line}: ${reason}`);
 
 function parsePoint(text: string, line: number): TracePoint {
   const cells = text.split(',').map((cell) => cell.trim());
   if (cells.length !== 2) return refuse(line, `expected two columns (got ${cells.length})`);
   const [tSeconds, perSecond] = cells.map((cell) => (cell === '' ? NaN : Number(cell)));
-  if (tSeconds === undefined || !Number.isFinite(tSeconds)) {
-    return refuse(line, `t_s must be a number of seconds (got ${cells[0]?.slice(0, 40)})`);
+  if (tSeconds === undefined || !(Math.abs(tSeconds) <= MAX_T)) {
+    return refuse(
+      line,
+      `t_s must be a number of seconds, at most ${MAX_T} (got ${cells[0]?.slice(0, 40)})`,
+    );
   }
   if (perSecond === undefined || !Number.isFinite(perSecond) || perSecond < 0) {
     return refuse(line, `rps must be a number ≥ 0 (got ${cells[1]?.slice(0, 40)})`);
@@ -47,21 +54,24 @@ export function parseTrace(csv: string): TracePoint[] {
 }
 
 /**
- * The trace played in `durationSeconds`, with its highest rate at `peakPerSecond`.
- * The last interval is as long as the one before it.
+ * The trace played in `durationSeconds`, with its highest rate at `peakPerSecond`, or as it is.
+ * The last interval is as long as the one before it. Throws `input.invalid` where it is beyond `limit`.
  */
 export function fitTrace(
   points: readonly TracePoint[],
   durationSeconds: number,
-  peakPerSecond: number | undefined,
+  { peakPerSecond, limit }: { peakPerSecond: number | undefined; limit: number },
 ): TracePoint[] {
   const first = points[0]?.tSeconds ?? 0;
   const last = points.at(-1)?.tSeconds ?? 0;
   const span = last - first + (last - (points.at(-2)?.tSeconds ?? 0));
   const peak = points.reduce((most, { perSecond }) => Math.max(most, perSecond), 0);
-  const scale = peakPerSecond === undefined ? 1 : peakPerSecond / peak;
+  if (peakPerSecond === undefined && peak > limit) {
+    const scaled = 'intensity or rate plays it with another peak';
+    return refuseTrace(`rps must be at most ${limit} (got ${peak}); ${scaled}`);
+  }
   return points.map(({ tSeconds, perSecond }) => ({
     tSeconds: ((tSeconds - first) * durationSeconds) / span,
-    perSecond: perSecond * scale,
+    perSecond: peakPerSecond === undefined ? perSecond : (perSecond / peak) * peakPerSecond,
   }));
 }
