@@ -5,7 +5,7 @@ import { loadConfig } from './config.ts';
 import { connectWith } from './connect.ts';
 import { LoadRequest, planOf } from './request.ts';
 import { Run } from './run.ts';
-import { chooseTarget } from './target.ts';
+import { chooseTarget, type Resolve } from './target.ts';
 
 const cleanUp: (() => void)[] = [];
 afterAll(() => {
@@ -23,10 +23,15 @@ async function stub(listener: RequestListener): Promise<string> {
 }
 
 /** Runs a load against a server on this machine to its end and returns the report. */
-async function load(url: string, request: object, env: NodeJS.ProcessEnv = {}) {
+async function load(
+  url: string,
+  request: object,
+  env: NodeJS.ProcessEnv = {},
+  resolve: Resolve = () => Promise.reject(new Error('no look-up')),
+) {
   const config = loadConfig({ TARGET_URL: url, ...env });
   const allowed = { targetUrl: url, others: [], kafka: false };
-  const target = await chooseTarget('http', allowed, () => Promise.reject(new Error('no look-up')));
+  const target = await chooseTarget('http', allowed, resolve);
   const run = new Run({
     id: '00000000000000ab',
     plan: planOf(LoadRequest.parse(request), config.MAX_RATE),
@@ -88,6 +93,16 @@ test.concurrent(
     expect(latencyMs.p90).toBeGreaterThanOrEqual(350); // 60 of 200: analytically 400 ms
   },
 );
+
+test.concurrent('a name of two addresses is reached where one of them answers', async () => {
+  const url = (await stub((_request, response) => response.end())).replace(
+    '127.0.0.1',
+    'localhost',
+  );
+  const request = { pattern: 'constant', duration: 1, rate: 20 };
+  const both = () => Promise.resolve([{ address: '::1' }, { address: '127.0.0.1' }]);
+  expect(await load(url, request, {}, both)).toMatchObject({ achieved: 20, failed: 0 });
+});
 
 test.concurrent('redirects are failures and are not followed', async () => {
   const elsewhere = vi.fn<RequestListener>((_request, response) => response.end());

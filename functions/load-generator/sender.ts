@@ -35,8 +35,8 @@ export async function httpSender(
   },
 ): Promise<Sender> {
   const { Pool } = await import('undici');
-  const { url, address } = target;
-  const family = isIP(address);
+  const { url } = target;
+  const addresses = target.addresses.map((address) => ({ address, family: isIP(address) }));
   const pool = new Pool(url.origin, {
     connections: options.connections,
     pipelining: options.keepAlive ? 1 : 0,
@@ -45,8 +45,9 @@ export async function httpSender(
     connect: {
       timeout: options.timeoutMs,
       lookup: (_host, lookup, callback) => {
-        if (lookup.all === true) callback(null, [{ address, family }]);
-        else callback(null, address, family);
+        // all of them: of `localhost` the first may be ::1, where the target does not listen
+        if (lookup.all === true) callback(null, addresses);
+        else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
       },
     },
   });

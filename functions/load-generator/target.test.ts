@@ -16,11 +16,11 @@ test.each([
   ],
   ['http://shop.store:8080/', 'http://shop.store:8080/'],
   ['HTTP://SHOP.store:8080', 'http://shop.store:8080/'],
-])('%s is allowed and pinned to one address', async (name, href) => {
+])('%s is allowed and pinned to what its name led to', async (name, href) => {
   expect(await chooseTarget(name, allowed, inCluster)).toEqual({
     kind: 'http',
     url: new URL(href),
-    address: '10.96.0.17',
+    addresses: ['10.96.0.17'],
   });
 });
 
@@ -90,7 +90,7 @@ test.each([
 test('a literal address that was configured is taken as it is, without a look-up', async () => {
   const local = { ...allowed, targetUrl: 'http://127.0.0.1:8080' };
   const noLookup = () => Promise.reject(new Error('looked up'));
-  expect(await chooseTarget('http', local, noLookup)).toMatchObject({ address: '127.0.0.1' });
+  expect(await chooseTarget('http', local, noLookup)).toMatchObject({ addresses: ['127.0.0.1'] });
 });
 
 test('a name that is not known is the upstream’s fault', async () => {

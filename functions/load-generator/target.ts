@@ -4,7 +4,7 @@ import { NimbusError } from '#shared/errors.ts';
 /** Where the requests of one run go. */
 export type Target =
   | { readonly kind: 'kafka' }
-  | { readonly kind: 'http'; readonly url: URL; readonly address: string };
+  | { readonly kind: 'http'; readonly url: URL; readonly addresses: readonly string[] };
 
 /** One address of a host name, as by `dns.lookup` with `all`. */
 export type Resolve = (hostname: string) => Promise<readonly { readonly address: string }[]>;
@@ -36,13 +36,13 @@ const literalOf = (hostname: string): string | undefined => {
 };
 
 /**
- * The address a host is pinned to for a whole run, so that a name cannot change its meaning after it
+ * The addresses a host is pinned to for a whole run, so that a name cannot change its meaning after it
  * was checked. A literal address, or `localhost`, was written down by who runs this service: taken as
  * it is. A name that leads to this machine or to link-local addresses is refused.
  */
-async function pin(url: URL, resolve: Resolve): Promise<string> {
+async function pin(url: URL, resolve: Resolve): Promise<string[]> {
   const literal = literalOf(url.hostname);
-  if (literal !== undefined) return literal;
+  if (literal !== undefined) return [literal];
   const found = await resolve(url.hostname).catch((cause: unknown) => {
     throw new NimbusError('upstream.unavailable', `target: ${url.hostname} is not known`, {
       cause,
@@ -50,8 +50,7 @@ async function pin(url: URL, resolve: Resolve): Promise<string> {
   });
   const bad = url.hostname === 'localhost' ? undefined : found.find((f) => isNever(f.address));
   if (bad !== undefined) refuse(url.href, `${url.hostname} leads to ${bad.address}: not a service`);
-  const address = found[0]?.address;
-  if (address !== undefined) return address;
+  if (found.length > 0) return found.map(({ address }) => address);
   throw new NimbusError('upstream.unavailable', `target: ${url.hostname} has no address`);
 }
 
@@ -86,5 +85,5 @@ export async function chooseTarget(
     return refuse(name, `allowed are ${names.join(', ')}`);
   }
   const url = new URL(found);
-  return { kind: 'http', url, address: await pin(url, resolve) };
+  return { kind: 'http', url, addresses: await pin(url, resolve) };
 }
