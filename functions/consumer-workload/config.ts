@@ -33,6 +33,7 @@ const Environment = z
     KAFKA_GROUP: z.string().min(1).default('consumer-workload'),
   })
   .refine((env) => (env.KAFKA_BROKERS === undefined) === (env.KAFKA_TOPIC === undefined), {
+    when: () => true, // also where another key is wrong: every bad one is named
     path: ['KAFKA_TOPIC'],
     error: 'KAFKA_BROKERS and KAFKA_TOPIC belong together: set both or neither',
   });

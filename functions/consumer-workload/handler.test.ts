@@ -234,6 +234,7 @@ test.each<[env: NodeJS.ProcessEnv, says: RegExp]>([
     { SERVICE_TIME_MS: 'fast', QUEUE_LIMIT: '-1' },
     /SERVICE_TIME_MS[^]*QUEUE_LIMIT|QUEUE_LIMIT[^]*SERVICE_TIME_MS/,
   ],
+  [{ KAFKA_TOPIC: 'work', PORT: 'abc' }, /PORT[^]*set both or neither/],
   [{ KAFKA_BROKERS: 'kafka:9092' }, /set both or neither/],
   [{ K_SINK: 'file:///etc/passwd' }, /K_SINK/],
 ])('the configuration %j is refused at start', (env, says) => {

@@ -38,6 +38,7 @@ const Environment = z
     KAFKA_TOPIC: optional(z.string().regex(/^[\w.-]{1,249}$/)),
   })
   .refine((env) => (env.KAFKA_BROKERS === undefined) === (env.KAFKA_TOPIC === undefined), {
+    when: () => true, // also where another key is wrong: every bad one is named
     path: ['KAFKA_TOPIC'],
     error: 'KAFKA_BROKERS and KAFKA_TOPIC belong together: set both or neither',
   });

@@ -309,6 +309,7 @@ test.each<[env: NodeJS.ProcessEnv, says: RegExp]>([
     /TARGET_URL[^]*MAX_RATE|MAX_RATE[^]*TARGET_URL/,
   ],
   [{ TARGET_URL: 'http://a', ALLOWED_TARGETS: 'http://b,ftp://c' }, /ALLOWED_TARGETS/],
+  [{ KAFKA_TOPIC: 'work' }, /TARGET_URL[^]*set both or neither/],
   [{ TARGET_URL: 'http://a', KAFKA_TOPIC: 'work' }, /set both or neither/],
 ])('the configuration %j is refused at start', (env, says) => {
   expect(() => loadConfig(env)).toThrow(says);
