@@ -127,6 +127,7 @@ test('the memory workload is started, reported and stopped', async () => {
   expect(process.memoryUsage().arrayBuffers - before).toBeGreaterThanOrEqual(2 * 1_048_576);
   const stopped = await post(app, '/api/v1/workload/memory/stop', '');
   expect(await stopped.json()).toMatchObject({ workload: 'memory', state: 'idle' });
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_048_576); // with nothing collected
 });
 
 test('an event triggered by curl without a content type becomes alert.raised', async () => {

@@ -61,9 +61,11 @@ const CHUNK_BYTES = 1_048_576;
 
 /** Holds `intensity` percent of `maxMb` MiB of memory, every page of it written. */
 export function memoryStress(maxMb: number, nowMs: () => number): Stress {
-  let held: Buffer[] = [];
+  const held: Uint8Array<ArrayBuffer>[] = [];
   return timedStress((intensity) => {
     const chunks = Math.round((maxMb * intensity) / 100);
-    held = Array.from({ length: chunks }, (_, i) => held[i] ?? Buffer.alloc(CHUNK_BYTES, 1));
+    while (held.length < chunks) held.push(new Uint8Array(CHUNK_BYTES).fill(1));
+    // at once: an idle process may never collect its garbage
+    for (const chunk of held.splice(chunks)) chunk.buffer.transfer(0);
   }, nowMs);
 }
