@@ -2,7 +2,7 @@
 import { Annotation, END, START, StateGraph } from '@langchain/langgraph';
 import type { Decision } from '#shared/events/index.ts';
 import type { LanguageModel } from '#shared/ports.ts';
-import { check, type Opinion } from './opinion.ts';
+import { check, tidy, type Opinion } from './opinion.ts';
 import { ModelAnswer, promptFor } from './prompt.ts';
 import { explainByRule } from './rules.ts';
 
@@ -34,7 +34,7 @@ export function adviceGraph(model: LanguageModel | undefined) {
       const reason = signal.aborted
         ? 'the model did not answer in time'
         : `the model failed: ${error instanceof Error ? error.message : String(error)}`;
-      return { failure: reason.slice(0, MAX_REASON_CHARS) };
+      return { failure: tidy(reason).slice(0, MAX_REASON_CHARS) };
     }
   };
 

@@ -12,6 +12,7 @@ import { advisor } from './handler.ts';
 import { check } from './opinion.ts';
 import { promptFor } from './prompt.ts';
 
+const KEY = 'sk-a-secret';
 const AT_MS = 1_700_000_000_000;
 const servers: Server[] = [];
 afterEach(() => {
@@ -31,8 +32,11 @@ interface Asked {
   authorization: string | undefined;
 }
 
-/** A server that speaks the chat completions API and answers with `content`; never where it is null. */
-async function modelServer(content: string | null, status = 200, name = 'fake') {
+/**
+ * A server that speaks the chat completions API and answers with `content`: a model's words, or a whole
+ * body. It never answers where that is null.
+ */
+async function modelServer(content: string | object | null, status = 200, name = 'fake') {
   const asked: Asked[] = [];
   const server = createServer((request, response) => {
     let text = '';
@@ -45,22 +49,17 @@ async function modelServer(content: string | null, status = 200, name = 'fake') 
       if (content === null) return;
       const message = { role: 'assistant', content, refusal: null };
       response.writeHead(status, { 'content-type': 'application/json' });
-      response.end(
-        JSON.stringify({
-          id: 'c1',
-          object: 'chat.completion',
-          created: 1,
-          model: 'fake',
-          choices: [{ index: 0, finish_reason: 'stop', message }],
-          usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
-        }),
-      );
+      const choices = [{ index: 0, finish_reason: 'stop', message }];
+      const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
+      const head = { id: 'c1', object: 'chat.completion', created: 1, model: 'fake' };
+      const body = typeof content === 'object' ? content : { ...head, choices, usage };
+      response.end(JSON.stringify(body));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   servers.push(server);
   const { port } = server.address() as AddressInfo;
-  const model = openAiModel({ apiKey: 'k', baseUrl: `http://127.0.0.1:${port}/v1`, name });
+  const model = openAiModel({ apiKey: KEY, baseUrl: `http://127.0.0.1:${port}/v1`, name });
   return { asked, model };
 }
 
@@ -108,7 +107,7 @@ describe('with a model', () => {
 
     expect(advice).toMatchObject({ source: 'llm', explanation: 'Ten carry it.', model: 'fake' });
     expect(asked).toHaveLength(1);
-    expect(asked[0]!.authorization).toBe('Bearer k');
+    expect(asked[0]!.authorization).toBe(`Bearer ${KEY}`);
     expect(asked[0]!.body.tools).toBeUndefined();
     expect(asked[0]!.body.messages.map(({ role }) => role)).toEqual(['system', 'user']);
   });
@@ -158,6 +157,14 @@ describe('with a model', () => {
     expect(advice).toMatchObject({ source: 'rules', verdict: 'explain', holdUntilMs: null });
     expect(advice.explanation).toContain('Adding 2');
     expect(advice.fallback).toMatch(/the model/);
+  });
+
+  test('a refusal that quotes the key is told without it, in one line', async () => {
+    const refusal = { error: { message: `Incorrect API key:\n\u0007${KEY}` } };
+    const { advice } = await adviceOf((await modelServer(refusal, 401)).model);
+
+    expect(advice.fallback).toMatch(/^the model failed: 401 Incorrect API key: \[the key\]/);
+    expect(advice.fallback).not.toMatch(/[\u0000-\u001f]/);
   });
 
   test('a model that does not answer in time costs its time-out and nothing else', async () => {

@@ -12,7 +12,7 @@ const MAX_EXPLANATION_CHARS = 1200;
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
 
 /** Words as one tidy paragraph. */
-const tidy = (text: string): string =>
+export const tidy = (text: string): string =>
   text.replace(CONTROL, ' ').replace(/\s+/g, ' ').trim().slice(0, MAX_EXPLANATION_CHARS);
 
 const holdUntil = (answer: ModelAnswer, decidedAtMs: number): number | null => {

@@ -11,6 +11,12 @@ export interface OpenAiOptions {
 /** Thinking counts: a model that reasons spends above a thousand on it before its first word. */
 const MAX_TOKENS = 4000;
 
+/** A server's refusal may quote the key, and why a model failed is told in events and logs. */
+function withoutKey(error: unknown, apiKey: string): Error {
+  const message = error instanceof Error ? error.message : String(error);
+  return new Error(message.replaceAll(apiKey, '[the key]'));
+}
+
 /**
  * A chat model behind an OpenAI-compatible API. The client is loaded at the first question: a function
  * that is never asked does not pay for it. One try: the caller has a fallback and a time-out. No
@@ -37,13 +43,14 @@ export function openAiModel({ apiKey, baseUrl, name }: OpenAiOptions): LanguageM
         method: 'jsonSchema',
         strict: true,
       });
-      const answer: unknown = await structured.invoke(
-        [
-          { role: 'system', content: system },
-          { role: 'user', content: user },
-        ],
-        { signal },
-      );
+      const messages = [
+        { role: 'system', content: system },
+        { role: 'user', content: user },
+      ];
+      const asked: Promise<unknown> = structured.invoke(messages, { signal });
+      const answer = await asked.catch((error: unknown) => {
+        throw withoutKey(error, apiKey);
+      });
       return schema.parse(answer); // a server that ignores the schema is not believed
     },
   };
