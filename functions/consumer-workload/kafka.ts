@@ -16,6 +16,9 @@ export interface WorkSource {
 
 const FULL_QUEUE_PAUSE_MS = 5;
 
+/** For the messages in service, and for a Kafka that does not answer: they are delivered again. */
+const MAX_CLOSE_MS = 5000;
+
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A message waits for its place in the queue, where a request would be refused. */
@@ -36,6 +39,7 @@ function kafkaSource(options: {
   readonly brokers: readonly string[];
   readonly topic: string;
   readonly groupId: string;
+  readonly closeMs: number;
 }): WorkSource {
   let consumer: Consumer | undefined;
 
@@ -70,7 +74,7 @@ function kafkaSource(options: {
       });
     },
     async close() {
-      await consumer?.disconnect();
+      await Promise.race([consumer?.disconnect(), sleep(options.closeMs)]);
     },
   };
 }
@@ -78,6 +82,7 @@ function kafkaSource(options: {
 /** The topic of the configuration, or undefined where none is set. */
 export function configuredSource(config: Config): WorkSource | undefined {
   const { KAFKA_BROKERS: brokers, KAFKA_TOPIC: topic, KAFKA_GROUP: groupId } = config;
+  const closeMs = Math.min(MAX_CLOSE_MS, config.GRACE_MS);
   if (brokers === undefined || topic === undefined) return undefined;
-  return kafkaSource({ brokers: brokers.split(','), topic, groupId });
+  return kafkaSource({ brokers: brokers.split(','), topic, groupId, closeMs });
 }

@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { freePort } from '#scripts/local/processes.ts';
 import { AlertRaised } from '#shared/events/index.ts';
 import { decodeEvent } from '#shared/runtime/envelope.ts';
 import { listenTo } from '#shared/runtime/serve.ts';
@@ -69,6 +73,34 @@ test('a pod that is told to stop finishes its queue, at full speed', async () =>
   await stop();
   expect(await work).toEqual(Array.from({ length: 10 }, () => 200));
   await expect(fetch(`${url}/work`)).rejects.toThrow();
+});
+
+test('a pod is not held by a Kafka that never answers', async () => {
+  const sockets: Socket[] = [];
+  const silent = createTcpServer(
+    (socket) => void sockets.push(socket.on('error', () => undefined)),
+  );
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const port = await freePort();
+  const pod = spawn(process.execPath, [join(import.meta.dirname, 'index.ts')], {
+    stdio: 'ignore',
+    env: {
+      ...{ PORT: String(port), HOST: '127.0.0.1', DRAIN_MS: '0', GRACE_MS: '300' },
+      ...{
+        KAFKA_BROKERS: `127.0.0.1:${(silent.address() as AddressInfo).port}`,
+        KAFKA_TOPIC: 'work',
+      },
+    },
+  });
+  cleanUp.push(() => Promise.resolve(pod.kill('SIGKILL')));
+  await once(silent, 'connection');
+  expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+  const startedMs = performance.now();
+  pod.kill('SIGTERM');
+  expect(await once(pod, 'exit')).toEqual([0, null]);
+  expect(performance.now() - startedMs).toBeLessThan(3000);
+  for (const socket of sockets) socket.destroy();
+  silent.close();
 });
 
 test('an alert reaches the Broker as a CloudEvent, and a refusal is told', async () => {
