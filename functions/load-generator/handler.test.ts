@@ -134,6 +134,25 @@ test('one load at a time: a second one is refused until the first was stopped', 
   await post(app, '/load/stop', '');
 });
 
+test('a load that is stopped on its way to the target does not begin', async () => {
+  const { promise, resolve } = Promise.withResolvers<Sender>();
+  const sender = scripted(20, { ok: true, code: '200' });
+  const close = vi.spyOn(sender, 'close');
+  const app = anApp({ connect: () => promise });
+  const asked = post(app, '/load/generate', KNOWN);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await (await post(app, '/load/stop', '')).json()).toEqual({ state: 'idle' });
+  resolve(sender);
+  expect(await (await asked).json()).toMatchObject({
+    status: 409,
+    detail: 'the load was stopped before it began',
+  });
+  expect(await get(app, '/load/status')).toEqual({ state: 'idle' });
+  expect(close).toHaveBeenCalledTimes(1);
+  expect((await post(app, '/load/generate', KNOWN)).status).toBe(202);
+  await post(app, '/load/stop', '');
+});
+
 test('the same idempotency key does not start a second load', async () => {
   const app = anApp();
   for (let i = 0; i < 2; i += 1) {

@@ -37,7 +37,8 @@ class Runner {
   readonly #deps: Deps;
   #run: Run | undefined;
   #key: string | undefined;
-  #starting = false;
+  /** The load that is on its way: to reach Kafka can take seconds. */
+  #starting: { stopped: boolean } | undefined;
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -58,29 +59,35 @@ class Runner {
   async start(request: LoadRequest, key: string | undefined): Promise<Run> {
     if (key !== undefined && key === this.#key && this.#run !== undefined) return this.#run;
     this.#refuseWhileBusy();
-    this.#starting = true;
+    const starting = (this.#starting = { stopped: false });
     try {
-      this.#run = await this.#begin(request);
+      this.#run = await this.#begin(request, starting);
       this.#key = key;
       return this.#run;
     } finally {
-      this.#starting = false;
+      this.#starting = undefined;
     }
   }
 
-  /** Stops sending; resolves when the last answer is in or was given up. */
-  async stop(): Promise<void> {
+  /** Stops sending; a load that is on its way does not begin. */
+  stop(): void {
+    if (this.#starting !== undefined) this.#starting.stopped = true;
     this.#run?.stop();
+  }
+
+  /** Resolves when the last answer is in or was given up. */
+  async close(): Promise<void> {
+    this.stop();
     await this.#run?.finished;
   }
 
   #refuseWhileBusy(): void {
-    if (!this.#starting && this.#run?.active !== true) return;
+    if (this.#starting === undefined && this.#run?.active !== true) return;
     const id = this.#run?.options.id ?? 'one';
     throw new NimbusError('state.conflict', `a load is running (${id}): POST /load/stop ends it`);
   }
 
-  async #begin(request: LoadRequest): Promise<Run> {
+  async #begin(request: LoadRequest, starting: { readonly stopped: boolean }): Promise<Run> {
     const { config, connect, newId, nowMs, wallMs, resolve } = this.#deps;
     const plan = await this.planOf(request);
     const allowed = {
@@ -90,13 +97,18 @@ class Runner {
     };
     const target = await chooseTarget(request.target, allowed, resolve);
     const id = newId();
+    const sender = await connect(target, id);
+    if (starting.stopped) {
+      sender.close().catch(() => undefined); // nobody waits for it
+      throw new NimbusError('state.conflict', 'the load was stopped before it began');
+    }
     return new Run({
       id,
       plan,
       target: target.kind === 'http' ? target.url.href : target.kind,
       sloMs: request.sloMilliseconds,
       maxInFlight: config.MAX_IN_FLIGHT,
-      sender: await connect(target, id),
+      sender,
       nowMs,
       wallMs,
     });
@@ -164,7 +176,7 @@ function loadRoutes(app: Hono, runner: Runner, maxRate: number): void {
     });
   });
   app.post('/load/stop', (c) => {
-    runner.run?.stop();
+    runner.stop();
     return c.json(statusOf(runner));
   });
   app.get('/load/status', (c) => c.json(statusOf(runner)));
@@ -182,8 +194,8 @@ export function loadGenerator(deps: Deps): FunctionSpec {
       metricsOf(registry, runner);
       loadRoutes(app, runner, deps.config.MAX_RATE);
       app.get('/load/stream', streamRoute(runner, stopping));
-      stopping.addEventListener('abort', () => runner.run?.stop());
+      stopping.addEventListener('abort', () => runner.stop());
     },
-    close: () => runner.stop(),
+    close: () => runner.close(),
   };
 }
