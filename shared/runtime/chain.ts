@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { EventDefinition, Envelope, UnknownEvent } from '../events/index.ts';
 
 /** A hop of the chain as the last part of the ids it gives. */
@@ -5,11 +6,22 @@ export type Hop = 'observer' | 'decider' | 'learned' | 'executor' | 'reward' | '
 
 const HOP = /\.(observer|decider|learned|executor|reward|advisor)$/;
 
+/** With a hop behind it still an id that every function takes (see envelope.ts). */
+const MAX_CAUSE_CHARS = 480;
+
+/** Ids from outside may be as long as an id can be, and ours are longer: their end becomes a hash. */
+function bounded(id: string): string {
+  if (id.length <= MAX_CAUSE_CHARS) return id;
+  const hash = createHash('sha256').update(id).digest('hex');
+  return `${id.slice(0, MAX_CAUSE_CHARS - hash.length - 1)}~${hash}`;
+}
+
 /**
  * Id of the event that `hop` makes out of the event `causeId`: `<tick>.<target uid>.<hop>`.
  * Derived, so that handling a redelivery makes the same event.
  */
-export const hopId = (causeId: string, hop: Hop): string => `${causeId.replace(HOP, '')}.${hop}`;
+export const hopId = (causeId: string, hop: Hop): string =>
+  `${bounded(causeId.replace(HOP, ''))}.${hop}`;
 
 /**
  * The event that answers `cause`: derived id, same subject, partition and trace.
