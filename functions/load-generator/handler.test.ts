@@ -178,6 +178,19 @@ test('a target that hangs: too many under way are dropped, a stop gives the rest
   });
 });
 
+test('a stop also gives up what is under way when all was sent', async () => {
+  const connect = () => Promise.resolve(scripted(60_000, { ok: true, code: '200' }));
+  const app = anApp({ connect });
+  await post(app, '/load/generate', { pattern: 'constant', duration: 2, rate: 5 });
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(await get(app, '/load/status')).toMatchObject({ state: 'draining', inFlight: 10 });
+  await post(app, '/load/stop', '');
+  await vi.advanceTimersByTimeAsync(2001);
+  expect(await get(app, '/load/status')).toMatchObject({ state: 'done', failed: 10 });
+  expect((await post(app, '/load/generate', KNOWN)).status).toBe(202);
+  await post(app, '/load/stop', '');
+});
+
 test('before any load the state is idle', async () => {
   const app = anApp();
   expect(await get(app, '/load/status')).toEqual({ state: 'idle' });

@@ -133,3 +133,13 @@ test.concurrent('a target that never answers is given up after the timeout', asy
   expect(report).toMatchObject({ state: 'done', failed: 5, codes: { timeout: 5 } });
   expect(report.slo).toMatchObject({ violatingSeconds: 1 });
 });
+
+test.concurrent('a target whose answers never end is given up after the timeout', async () => {
+  const url = await stub((_request, response) => {
+    const trickle = setInterval(() => response.write('.'), 100);
+    response.on('close', () => clearInterval(trickle));
+  });
+  const request = { pattern: 'constant', duration: 1, rate: 5 };
+  const report = await load(url, request, { REQUEST_TIMEOUT_MS: '1000' });
+  expect(report).toMatchObject({ state: 'done', failed: 5, codes: { timeout: 5 } });
+});

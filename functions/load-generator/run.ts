@@ -73,9 +73,11 @@ export class Run {
 
   /** Sends nothing more; requests under way are answered soon or given up. */
   stop(): void {
-    if (this.#state !== 'running') return;
-    this.#stopSchedule();
-    this.#end('stopped');
+    if (!this.active) return;
+    if (this.#state === 'running') {
+      this.#stopSchedule();
+      this.#end('stopped');
+    }
     setTimeout(this.#close, STOP_WAIT_MS).unref();
   }
 

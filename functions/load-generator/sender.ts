@@ -34,7 +34,7 @@ export async function httpSender(
     readonly runId: string;
   },
 ): Promise<Sender> {
-  const { Pool } = await import('undici');
+  const { Pool, errors } = await import('undici');
   const { url } = target;
   const addresses = target.addresses.map((address) => ({ address, family: isIP(address) }));
   const pool = new Pool(url.origin, {
@@ -52,11 +52,14 @@ export async function httpSender(
     },
   });
   const path = url.pathname + url.search;
+  const { timeoutMs } = options;
+  const timeout = (): Error => new errors.BodyTimeoutError();
 
   return {
     send(sequence, done) {
       const traceparent = `00-${options.runId}${hex(sequence, 16)}-${hex(sequence + 1, 16)}-00`;
-      pool.dispatch({ path, method: 'GET', headers: { traceparent } }, answerHandler(done));
+      const handler = answerHandler(done, { timeoutMs, timeout });
+      pool.dispatch({ path, method: 'GET', headers: { traceparent } }, handler);
     },
     async close() {
       await pool.destroy();
@@ -64,15 +67,24 @@ export async function httpSender(
   };
 }
 
-/** The least a response needs: bodies are read to their end and thrown away. */
-function answerHandler(done: (answer: Answer) => void): Dispatcher.DispatchHandler {
+/**
+ * The least a response needs: bodies are read to their end and thrown away. One that never ends is given
+ * up: the client's own time-out begins anew with each piece.
+ */
+function answerHandler(
+  done: (answer: Answer) => void,
+  { timeoutMs, timeout }: { timeoutMs: number; timeout: () => Error },
+): Dispatcher.DispatchHandler {
+  const untilMs = performance.now() + timeoutMs;
   let status = 0;
   return {
     onRequestStart: () => undefined,
     onResponseStart(_controller, statusCode) {
       status = statusCode;
     },
-    onResponseData: () => undefined,
+    onResponseData(controller) {
+      if (performance.now() > untilMs) controller.abort(timeout());
+    },
     onResponseEnd: () => done({ ok: status >= 200 && status < 300, code: String(status) }),
     onResponseError: (_controller, error) => done({ ok: false, code: reasonOf(error) }),
   };
