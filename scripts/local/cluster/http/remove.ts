@@ -1,5 +1,6 @@
 // DELETE: of one object or of all that are selected.
 import type { DeleteOptions } from '../api/deletion.ts';
+import { badValue } from '../api/errors.ts';
 import { selection } from '../api/selectors.ts';
 import { subjectOf, type Resource } from '../kinds/resource.ts';
 import { at, isDict, listAt, omit, textAt, type Dict, type KubeObject } from '../types.ts';
@@ -7,6 +8,7 @@ import { readBody } from './body.ts';
 import {
   OBJECT_TYPES,
   answer,
+  invalidOptions,
   isDryRun,
   listAnswer,
   refOf,
@@ -17,11 +19,24 @@ import {
 const textOrNone = (value: unknown): string | undefined =>
   value === undefined ? undefined : textAt({ value }, 'value');
 
+const MOST_SECONDS = 2 ** 31 - 1;
+
+function checkedGrace(grace: unknown): number | undefined {
+  if (grace === undefined) return undefined;
+  if (typeof grace === 'number' && Number.isInteger(grace) && Math.abs(grace) <= MOST_SECONDS) {
+    return grace < 0 ? 1 : grace; // as the API server takes a negative one
+  }
+  throw invalidOptions(
+    'DeleteOptions',
+    badValue('gracePeriodSeconds', grace, `must be a whole number up to ${MOST_SECONDS}`),
+  );
+}
+
 function deleteOptions(query: URLSearchParams, body: Dict): DeleteOptions {
   const asked = query.get('gracePeriodSeconds');
   const grace = body['gracePeriodSeconds'] ?? (asked === null ? undefined : Number(asked));
   return {
-    graceSeconds: typeof grace === 'number' ? grace : undefined,
+    graceSeconds: checkedGrace(grace),
     preconditions: {
       uid: textOrNone(at(body, 'preconditions', 'uid')),
       resourceVersion: textOrNone(at(body, 'preconditions', 'resourceVersion')),

@@ -12,6 +12,8 @@ const BOOKMARK_EVERY_MS = 60_000;
 /** A reader that is further behind is cut off; it lists again. */
 const BACKLOG_LIMIT_BYTES = 16 * 1024 * 1024;
 const DEFAULT_SECONDS = 3600;
+/** A timer of Node can wait no longer. */
+const MOST_SECONDS = 2_147_483;
 
 type EventType = Change['type'];
 
@@ -72,7 +74,7 @@ export class Watch {
       if (resourceId(change.resource) === id) this.#show(change);
     });
     const bookmarks = setInterval(() => this.#bookmark(), BOOKMARK_EVERY_MS);
-    const seconds = Number(query.get('timeoutSeconds')) || DEFAULT_SECONDS;
+    const seconds = Math.min(Number(query.get('timeoutSeconds')) || DEFAULT_SECONDS, MOST_SECONDS);
     const end = setTimeout(() => this.#response.end(), seconds * 1000);
     this.#response.on('close', () => {
       unsubscribe();

@@ -1,4 +1,5 @@
 // Defaults and checks of the built-in kinds, as far as somebody depends on them here.
+import { isDeepStrictEqual } from 'node:util';
 import { badValue, missingValue, type Cause } from '../api/errors.ts';
 import { matchesSelector, asSelector } from '../api/selectors.ts';
 import {
@@ -14,11 +15,12 @@ import {
 } from '../types.ts';
 import { checkDefinition } from './custom.ts';
 import { resourceId, type Resource } from './resource.ts';
+import { checkPodShape, checkWorkloadShape } from './workload-schema.ts';
 
 interface Rules {
   /** Fills in what the API server would. */
   defaults?(object: NewObject): void;
-  check?(object: NewObject): Cause[];
+  check?(object: NewObject, previous: KubeObject | undefined): Cause[];
 }
 
 function fill(target: Dict, values: Dict): void {
@@ -29,6 +31,16 @@ const specOf = (object: NewObject): Dict => {
   if (!isDict(object['spec'])) object['spec'] = {};
   return object['spec'] as Dict;
 };
+
+/** To the built-in kinds a field that is null is one that is not there. */
+function dropNulls(value: unknown): void {
+  if (Array.isArray(value)) (value as unknown[]).forEach(dropNulls);
+  if (!isDict(value)) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (inner === null) Reflect.deleteProperty(value, key);
+    else dropNulls(inner);
+  }
+}
 
 function podDefaults(spec: unknown): void {
   if (!isDict(spec)) return;
@@ -85,14 +97,28 @@ function checkSelector(object: NewObject): Cause[] {
   ];
 }
 
-const checkWorkload = (object: NewObject): Cause[] => [
-  ...checkReplicas(object),
-  ...checkSelector(object),
-  ...checkContainers(at(object, 'spec', 'template', 'spec'), 'spec.template.spec'),
-];
+/** What the fields mean is asked once their shapes are right. */
+function checkWorkload(object: NewObject, previous: KubeObject | undefined): Cause[] {
+  const shape = [...checkReplicas(object), ...checkWorkloadShape(object)];
+  if (shape.length > 0) return shape;
+  const selector = at(object, 'spec', 'selector');
+  const isFixed =
+    previous === undefined || isDeepStrictEqual(at(previous, 'spec', 'selector'), selector);
+  return [
+    ...checkSelector(object),
+    ...(isFixed ? [] : [badValue('spec.selector', selector, 'field is immutable')]),
+    ...checkContainers(at(object, 'spec', 'template', 'spec'), 'spec.template.spec'),
+  ];
+}
+
+function checkPod(object: NewObject): Cause[] {
+  const shape = checkPodShape(object);
+  return shape.length > 0 ? shape : checkContainers(object['spec'], 'spec');
+}
 
 const WORKLOAD: Rules = {
   defaults(object) {
+    dropNulls(object['spec']);
     fill(specOf(object), { replicas: 1 });
     podDefaults(at(object, 'spec', 'template', 'spec'));
   },
@@ -118,10 +144,11 @@ const RULES: Record<string, Rules> = {
   'statefulsets.apps': WORKLOAD,
   pods: {
     defaults(object) {
+      dropNulls(object['spec']);
       podDefaults(object['spec']);
       object['status'] ??= { phase: 'Pending', qosClass: 'Burstable' };
     },
-    check: (object) => checkContainers(object['spec'], 'spec'),
+    check: checkPod,
   },
   services: {
     defaults(object) {
@@ -232,6 +259,6 @@ export const findProblems = (
   ...checkName(resource, object.metadata.name ?? ''),
   ...checkLabels(object),
   ...checkReferences(object),
-  ...(RULES[resourceId(resource)]?.check?.(object) ?? []),
+  ...(RULES[resourceId(resource)]?.check?.(object, previous) ?? []),
   ...(resource.schema?.check(object, previous) ?? []),
 ];

@@ -17,7 +17,6 @@ const NODE_NAME = 'local';
 
 export interface KubeletOptions extends RunnerDeps {
   readonly maxPods: number;
-  readonly onError: (error: unknown, what: string) => void;
 }
 
 export class Kubelet {

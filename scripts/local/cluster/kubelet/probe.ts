@@ -5,8 +5,13 @@ import type { ProbeSpec } from '../types.ts';
 
 const HOST = '127.0.0.1';
 
+/** As the kubelet asks for it: from the root, and what no URL may hold escaped. */
+const pathOf = ({ httpGet }: ProbeSpec): string =>
+  (httpGet?.path ?? '').replace(/^(?!\/)/, '/').replaceAll(/[^!-~]+/gu, encodeURIComponent);
+
 /** The container's port where the probe names it, or names none. A probe of another port means it too. */
 function byHttp(spec: ProbeSpec, port: number, timeoutMs: number): Promise<string | undefined> {
+  const path = pathOf(spec);
   return new Promise((resolve) => {
     const headers = Object.fromEntries(
       (spec.httpGet?.httpHeaders ?? []).map(({ name, value }) => [name, value]),
@@ -15,7 +20,7 @@ function byHttp(spec: ProbeSpec, port: number, timeoutMs: number): Promise<strin
       {
         host: HOST,
         port,
-        path: spec.httpGet?.path ?? '/',
+        path,
         headers: { 'user-agent': 'kube-probe/1.34', ...headers },
         agent: false,
       },
@@ -31,7 +36,7 @@ function byHttp(spec: ProbeSpec, port: number, timeoutMs: number): Promise<strin
       request.destroy(new Error(`no answer within ${timeoutMs} ms`)),
     );
     request.on('error', (error) =>
-      resolve(`Get "http://${HOST}:${port}${spec.httpGet?.path ?? '/'}": ${error.message}`),
+      resolve(`Get "http://${HOST}:${port}${path}": ${error.message}`),
     );
   });
 }
@@ -49,11 +54,17 @@ function byTcp(port: number, timeoutMs: number): Promise<string | undefined> {
   });
 }
 
-/** Undefined when the probe succeeds, else why it does not. */
-export const runProbe = (spec: ProbeSpec, port: number): Promise<string | undefined> => {
+/** Undefined when the probe succeeds, else why it does not. Never rejects. */
+export async function runProbe(spec: ProbeSpec, port: number): Promise<string | undefined> {
   const timeoutMs = (spec.timeoutSeconds ?? 1) * 1000;
-  return spec.httpGet === undefined ? byTcp(port, timeoutMs) : byHttp(spec, port, timeoutMs);
-};
+  try {
+    return await (spec.httpGet === undefined
+      ? byTcp(port, timeoutMs)
+      : byHttp(spec, port, timeoutMs));
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error); // a request that cannot be made
+  }
+}
 
 export interface ProberOptions {
   readonly spec: ProbeSpec;

@@ -20,6 +20,7 @@ export interface RunnerDeps {
   readonly podEnv: (env: Record<string, string>, pod: Pod) => Record<string, string>;
   /** Remembers a process, or that it ended, for a later run that finds it still there. */
   readonly remember: (podUid: string, pid: number | undefined) => void;
+  readonly onError: (error: unknown, what: string) => void;
 }
 
 /** Knative probes eagerly until a container is ready; so does this, and a pod serves at once. */
@@ -110,17 +111,30 @@ export class PodRunner {
     try {
       await this.#spawn(pod);
     } catch (error) {
-      if (!(error instanceof ContainerConfigError)) throw error;
-      this.#wait('CreateContainerConfigError', error.message);
-      this.#record('Warning', 'Failed', `Error: ${error.message}`);
-      this.#retryIn(CONFIG_RETRY_MS);
+      if (this.#process !== undefined) throw error;
+      this.#notStarted(error);
     } finally {
       release();
     }
   }
 
+  /** What is missing may come; what the system refuses (an environment too large) may be changed. */
+  #notStarted(error: unknown): void {
+    const isConfig = error instanceof ContainerConfigError;
+    const why = error instanceof Error ? error.message : String(error);
+    this.#wait(isConfig ? 'CreateContainerConfigError' : 'CreateContainerError', why);
+    this.#record('Warning', 'Failed', `Error: ${why}`);
+    this.#retryIn(CONFIG_RETRY_MS);
+  }
+
   #retryIn(ms: number): void {
-    this.#retry = setTimeout(() => void this.start(), ms);
+    this.#retry = setTimeout(() => {
+      this.start().catch((error: unknown) => this.#failed(error));
+    }, ms);
+  }
+
+  #failed(error: unknown): void {
+    this.#deps.onError(error, `pod ${this.#ref.namespace}/${this.#ref.name}`);
   }
 
   async #spawn(pod: Pod): Promise<void> {
@@ -142,7 +156,9 @@ export class PodRunner {
     this.#process = child;
     this.#startedAtMs = api.nowMs();
     remember(this.#uid, child.pid);
-    void child.exited.then((exit) => this.#onExit(exit, child));
+    child.exited
+      .then((exit) => this.#onExit(exit, child))
+      .catch((error: unknown) => this.#failed(error));
     this.#report({ state: { running: { startedAt: api.nowIso() } }, pid: child.pid });
     this.#record(
       'Normal',
