@@ -38,6 +38,17 @@ test('binary mode: headers are attributes, the body is passed on byte for byte',
   expect(Buffer.from(event.data ?? []).toString()).toBe('{ "a" : 1 }');
 });
 
+test.each([
+  ['"a b"', 'a b'],
+  ['"a \\"b\\" %C3%BC"', 'a "b" ü'],
+  ['"a', '"a'],
+  ['a "b"', 'a "b"'],
+  ['50%', '50%'],
+])('a header value of %s is read as %s', (text, subject) => {
+  const { attributes } = decode({ ...binary, 'ce-subject': text }, new Uint8Array());
+  expect(attributes['subject']).toBe(subject);
+});
+
 test.each<[what: string, fields: object, data: string | null, type: string | undefined]>([
   ['an object', { data: { a: 1 } }, '{"a":1}', 'application/json'],
   ['null', { data: null }, 'null', 'application/json'],
@@ -68,6 +79,15 @@ test.each<
   ['data that is no JSON', { ...binary, 'content-type': 'application/json' }, '{', 400, 'data'],
   ['a body that is no JSON', structured, '{', 400, 'body'],
   ['a list', structured, '[]', 400, 'body'],
+  ...['text/plain; x=é', 'text/plain; x=€', 'text/plain; x=\u0001'].map(
+    (datacontenttype): [string, Record<string, string>, string, number, string] => [
+      `a media type that no header may hold (${JSON.stringify(datacontenttype)})`,
+      structured,
+      JSON.stringify({ ...document, datacontenttype, data: 'x' }),
+      400,
+      'datacontenttype',
+    ],
+  ),
   ['an attribute that is an object', structured, JSON.stringify({ ...document, x: {} }), 400, 'x'],
   ['a fraction', structured, JSON.stringify({ ...document, x: 1.5 }), 400, 'x'],
   [

@@ -17,7 +17,8 @@ const STRUCTURED = 'application/cloudevents+json';
 const REQUIRED = ['id', 'source', 'type'] as const;
 const NAME = /^[a-z0-9]{1,64}$/;
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
-const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;.*)?$/;
+/** It is sent on as a header as it is: what no header may hold is no media type either. */
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+([\t ]*;[\t -~]*)?$/;
 const NOT_PLAIN = /[^\x21\x23\x24\x26-\x7e]/gu;
 
 const mediaType = (headers: Headers): string =>
@@ -80,12 +81,17 @@ const readable = (bytes: Uint8Array, path: string): unknown => {
   }
 };
 
-/** Header values are percent-encoded where they are not printable ASCII (HTTP binding 3.1.3.2). */
+/**
+ * Header values may be quoted, and are percent-encoded where they are not printable ASCII (HTTP
+ * binding 3.1.3.2).
+ */
 const decodeHeader = (value: string): string => {
+  const quoted = /^"((?:[^"\\]|\\.)*)"$/.exec(value)?.[1];
+  const text = quoted === undefined ? value : quoted.replaceAll(/\\(.)/g, '$1');
   try {
-    return decodeURIComponent(value);
+    return decodeURIComponent(text);
   } catch {
-    return value; // a bare % that was never encoded
+    return text; // a bare % that was never encoded
   }
 };
 

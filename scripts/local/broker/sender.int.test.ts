@@ -107,3 +107,25 @@ test('a kept connection that the subscriber had closed costs no failure', async 
   expect(await send(url)).toMatchObject({ status: 204 });
   expect(requests).toBe(3);
 });
+
+test('an event that no request can hold fails, as any delivery may', async () => {
+  const url = await subscriber((_request, response) => void response.writeHead(204).end());
+  const datacontenttype = 'text/plain; x=€'; // of a log that an earlier version wrote
+  const odd = { ...event, attributes: { ...event.attributes, datacontenttype } };
+  expect(await sender.send(url, odd, 5000, 'ns')).toMatchObject({
+    status: null,
+    reason: expect.stringContaining('Invalid character') as string,
+  });
+});
+
+test('a traceparent that is none goes along as an attribute and not as a trace', async () => {
+  let seen: IncomingMessage['headers'] = {};
+  const url = await subscriber((request, response) => {
+    seen = request.headers;
+    response.writeHead(204).end();
+  });
+  const odd = { ...event, attributes: { ...event.attributes, traceparent: 'é€' } };
+  expect(await sender.send(url, odd, 5000, 'ns')).toMatchObject({ status: 204 });
+  expect(seen['ce-traceparent']).toBe('%C3%A9%E2%82%AC');
+  expect(seen).not.toHaveProperty('traceparent');
+});

@@ -1,9 +1,17 @@
 // HTTP client of the dispatcher: binary mode, kept connections, one deadline per request.
-import { Agent, request, type IncomingMessage, type RequestOptions } from 'node:http';
+import {
+  Agent,
+  request,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
 import { encodeHeaders, type BrokerEvent } from './cloudevent.ts';
 import type { Answer } from './delivery.ts';
 
 const MAX_ANSWER_BYTES = 1_048_576; // what the log takes as an event
+/** As W3C Trace Context has it; what an event calls so may be anything. */
+const TRACEPARENT = /^[\da-f]{2}(-[\da-f]+){3}/;
 const IDLE_SOCKET_MS = 4000; // below Node's own server keep-alive of 5 s, so that we close first
 
 interface Attempt {
@@ -60,7 +68,7 @@ export class Sender {
       agent: this.#agent,
       headers: {
         ...encodeHeaders(event),
-        ...(traceparent === undefined ? {} : { traceparent: String(traceparent) }),
+        ...(TRACEPARENT.test(String(traceparent)) ? { traceparent: String(traceparent) } : {}),
         prefer: 'reply',
         'kn-namespace': namespace,
         'content-length': String(body.length),
@@ -81,7 +89,14 @@ export class Sender {
     timeoutMs: number,
   ): Promise<Attempt> {
     return new Promise((resolve) => {
-      const attempt = request(url, options, (message) => collect(message, done));
+      let attempt: ClientRequest;
+      try {
+        attempt = request(url, options, (message) => collect(message, done));
+      } catch (error) {
+        // What cannot be sent fails as any delivery does: it must not hold its partition up for ever.
+        resolve(unanswered(error instanceof Error ? error.message : String(error)));
+        return;
+      }
       const deadline = setTimeout(() => {
         attempt.destroy(new Error(`no answer within ${timeoutMs} ms`));
       }, timeoutMs);

@@ -51,6 +51,15 @@ const DestinationSpec = z
     }
   });
 
+/** Where the broker or a PingSource sends: both speak plain HTTP here. */
+const SentTo = DestinationSpec.superRefine(({ ref, uri }, context) => {
+  if (ref === undefined && uri !== undefined && !/^http:/i.test(uri)) {
+    context.addIssue(
+      `uri must be http:// here: the local runtime sends nothing by TLS (got ${uri})`,
+    );
+  }
+});
+
 const destination = (spec: z.infer<typeof DestinationSpec>, namespace: string): Destination => {
   const { ref, uri } = spec;
   if (ref === undefined) return { kind: 'uri', uri: uri ?? '' };
@@ -62,7 +71,7 @@ const DeliverySpec = z.object({
   backoffPolicy: z.enum(['linear', 'exponential']).default(NO_DELIVERY.backoffPolicy),
   backoffDelay: duration.default(NO_DELIVERY.backoffDelayMs),
   timeout: duration.default(NO_DELIVERY.timeoutMs),
-  deadLetterSink: DestinationSpec.optional(),
+  deadLetterSink: SentTo.optional(),
 });
 
 const delivery = (spec: z.infer<typeof DeliverySpec>, namespace: string): Delivery => ({
@@ -124,7 +133,7 @@ const TriggerObject = z.object({
     broker: z.string().min(1),
     filter: z.object({ attributes: z.record(z.string(), z.string()).default({}) }).optional(),
     filters: z.array(FilterItem).default([]),
-    subscriber: DestinationSpec,
+    subscriber: SentTo,
     delivery: DeliverySpec.optional(),
   }),
 });
@@ -178,7 +187,7 @@ const PingSourceObject = z.object({
       contentType: z.string().min(1).optional(),
       data: z.string().optional(),
       dataBase64: z.base64().optional(),
-      sink: DestinationSpec,
+      sink: SentTo,
       ceOverrides: Extensions,
     })
     .superRefine((spec, context) => {

@@ -204,6 +204,16 @@ test.each<[what: string, yaml: string, says: string]>([
   ['a Go duration', eventing('delivery: { timeout: 10s }'), 'ISO 8601'],
   ['an unknown Broker', trigger(''), 'no Broker ns/default'],
   [
+    'a subscriber by TLS',
+    `${broker()}---${trigger('').replace(/subscriber: .*/, 'subscriber: { uri: https://example.com/in }')}`,
+    'https://example.com/in',
+  ],
+  [
+    'a sink by TLS',
+    ping(`schedule: '* * * * *'`).replace(/ref: [^}]*}/, 'uri: https://a/'),
+    'http:',
+  ],
+  [
     'an unknown order',
     `${broker()}---${trigger('', 'kafka.eventing.knative.dev/delivery.order: sorted')}`,
     'order',
