@@ -11,7 +11,7 @@ import type { Answer } from './delivery.ts';
 
 const MAX_ANSWER_BYTES = 1_048_576; // what the log takes as an event
 /** As W3C Trace Context has it; what an event calls so may be anything. */
-const TRACEPARENT = /^[\da-f]{2}(-[\da-f]+){3}/;
+const TRACEPARENT = /^[\da-f]{2}(-[\da-f]+){3}(-[!-~]*)?$/;
 const IDLE_SOCKET_MS = 4000; // below Node's own server keep-alive of 5 s, so that we close first
 
 interface Attempt {
