@@ -1,6 +1,7 @@
 // `make clean`: stops what `make local` started, then removes its state and the bundles.
 import { rmSync } from 'node:fs';
 import { endAll } from './processes.ts';
+import { lockState } from './run-lock.ts';
 import { endLeftovers, liveSupervisor, readRunState, STATE_DIR } from './run-state.ts';
 
 const state = readRunState();
@@ -8,6 +9,10 @@ const supervisor = liveSupervisor(state);
 if (supervisor !== undefined) {
   console.log(`stopping the running loop (pid ${supervisor})`);
   await endAll([supervisor], 15_000);
+}
+if (lockState(STATE_DIR) === undefined) {
+  console.error('a `make local` of this checkout is just starting or ending: try again');
+  process.exit(1);
 }
 const ended = await endLeftovers(state);
 if (ended.length > 0) console.log(`ended what was left over: ${ended.join(', ')}`);

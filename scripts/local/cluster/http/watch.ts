@@ -74,7 +74,8 @@ export class Watch {
       if (resourceId(change.resource) === id) this.#show(change);
     });
     const bookmarks = setInterval(() => this.#bookmark(), BOOKMARK_EVERY_MS);
-    const seconds = Math.min(Number(query.get('timeoutSeconds')) || DEFAULT_SECONDS, MOST_SECONDS);
+    const asked = Number(query.get('timeoutSeconds'));
+    const seconds = Math.min(asked > 0 ? asked : DEFAULT_SECONDS, MOST_SECONDS);
     const end = setTimeout(() => this.#response.end(), seconds * 1000);
     this.#response.on('close', () => {
       unsubscribe();

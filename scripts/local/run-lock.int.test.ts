@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { lockState } from './run-lock.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'nimbusguard-lock-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Another process that holds the lock and says so. */
+async function holder() {
+  const lock = new URL('run-lock.ts', import.meta.url).href;
+  const code = `import { lockState } from '${lock}';
+    console.log(lockState(process.argv[1]) === undefined ? 'refused' : 'locked');
+    setInterval(() => undefined, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code, directory]);
+  const [said] = (await once(child.stdout, 'data')) as [Buffer];
+  return { child, said: said.toString().trim() };
+}
+
+test('of two loops that start at the same moment one has the state', async () => {
+  const other = await holder();
+  expect(other.said).toBe('locked');
+  expect(lockState(directory)).toBeUndefined();
+  other.child.kill('SIGKILL');
+  await once(other.child, 'exit');
+  const own = lockState(directory);
+  expect(own).toBeDefined();
+  const refused = await holder();
+  expect(refused.said).toBe('refused');
+  refused.child.kill('SIGKILL');
+  own?.release();
+});

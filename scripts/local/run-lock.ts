@@ -1,0 +1,19 @@
+// One loop per state directory: held by the file lock of an open SQLite transaction, which the system
+// gives back however the process ends.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+/** Locks the directory until `release`, or the end of the process; undefined while another has it. */
+export function lockState(directory: string): { release(): void } | undefined {
+  mkdirSync(directory, { recursive: true });
+  const db = new DatabaseSync(join(directory, 'lock.sqlite'));
+  try {
+    db.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
+    return { release: () => db.close() };
+  } catch (error) {
+    db.close();
+    if (error instanceof Error && /locked/.test(error.message)) return undefined;
+    throw error;
+  }
+}
