@@ -5,8 +5,8 @@ import { parseArgs } from 'node:util';
 import { localUrl } from './addresses.ts';
 import { followDecisions } from './decisions.ts';
 import { ManifestError, readManifests } from './manifests/index.ts';
-import { lockState } from './run-lock.ts';
-import { endLeftovers, freeState, removeRunState, STATE_DIR } from './run-state.ts';
+import { takeState } from './run-lock.ts';
+import { endLeftovers, removeRunState } from './run-state.ts';
 import { LocalLoop } from './supervisor.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
@@ -27,11 +27,7 @@ const givenSecrets = (): Record<string, Record<string, string>> => {
 
 /** Refuses to run beside a live loop of this checkout; ends what a killed one left behind. */
 async function takeOver(): Promise<void> {
-  if (lockState(STATE_DIR) === undefined) {
-    freeState(); // names the one that runs
-    throw new Error('another `make local` of this checkout is just starting: wait for it');
-  }
-  const ended = await endLeftovers(freeState());
+  const ended = await endLeftovers(takeState());
   if (ended.length > 0) say(`replaced what a killed run left behind: ${ended.join(', ')}`);
 }
 

@@ -4,6 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { identityOf } from './processes.ts';
+import { lockState } from './run-lock.ts';
+
+const prepare = (state: string) =>
+  spawnSync(process.execPath, [new URL('prepare.ts', import.meta.url).pathname], {
+    env: { ...process.env, NIMBUSGUARD_STATE_DIR: state },
+    encoding: 'utf8',
+  });
 
 test('beside a loop of the same checkout, a second start says so and nothing else', () => {
   const state = mkdtempSync(join(tmpdir(), 'nimbusguard-'));
@@ -15,13 +22,18 @@ test('beside a loop of the same checkout, a second start says so and nothing els
   };
   writeFileSync(join(state, 'run.json'), JSON.stringify(run));
 
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [new URL('prepare.ts', import.meta.url).pathname],
-    { env: { ...process.env, NIMBUSGUARD_STATE_DIR: state }, encoding: 'utf8' },
-  );
+  const { status, stdout, stderr } = prepare(state);
 
   expect(status).toBe(1);
   expect(stdout).toBe('');
   expect(stderr).toMatch(/^a local loop of this checkout is already running .*\nStop it .*\n$/);
+});
+
+test('beside one that is just starting, a second start overwrites no bundle', () => {
+  const state = mkdtempSync(join(tmpdir(), 'nimbusguard-'));
+  const lock = lockState(state);
+  const { status, stdout, stderr } = prepare(state);
+  lock?.release();
+  expect([status, stdout]).toEqual([1, '']);
+  expect(stderr).toBe('another `make local` of this checkout is just starting: wait for it\n');
 });

@@ -1,8 +1,8 @@
 // First half of `make local`: bundles everything, unless a live loop of this checkout uses the bundles.
 import { buildBundles } from '../build/main.ts';
 
-/** Loaded while esbuild, a process of its own, is at work. */
-const checkFree = async (): Promise<void> => void (await import('./run-state.ts')).freeState();
+/** Loaded while esbuild, a process of its own, is at work. Locks until this process ends. */
+const checkFree = async (): Promise<void> => void (await import('./run-lock.ts')).takeState();
 
 try {
   console.log(await buildBundles(checkFree()));

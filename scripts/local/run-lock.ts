@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { freeState, STATE_DIR, type RunState } from './run-state.ts';
 
 /** Locks the directory until `release`, or the end of the process; undefined while another has it. */
 export function lockState(directory: string): { release(): void } | undefined {
@@ -16,4 +17,11 @@ export function lockState(directory: string): { release(): void } | undefined {
     if (error instanceof Error && /locked/.test(error.message)) return undefined;
     throw error;
   }
+}
+
+/** Locks the state and returns that of the last run; throws, with what to do, beside another start. */
+export function takeState(): RunState | undefined {
+  const state = freeState(); // names a loop that runs
+  if (lockState(STATE_DIR) !== undefined) return state;
+  throw new Error('another `make local` of this checkout is just starting: wait for it');
 }

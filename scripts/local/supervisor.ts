@@ -10,6 +10,7 @@ import {
   writeKubeconfig,
   type Addresses,
 } from './addresses.ts';
+import { setAsideFiles } from './broker/log-file.ts';
 import { Ingress } from './ingress.ts';
 import { Instances, type InstanceEvents } from './instances.ts';
 import type { Destination, KnativeService, Manifests } from './manifests/index.ts';
@@ -195,6 +196,8 @@ export class LocalLoop {
 
   async #startBroker(): Promise<void> {
     const { brokerPort } = this.addresses;
+    const stateFile = join(STATE_DIR, 'broker.sqlite');
+    const before = new Set(setAsideFiles(stateFile));
     this.#broker = new Instances(
       {
         name: 'broker',
@@ -202,7 +205,7 @@ export class LocalLoop {
         env: {
           HOST: '127.0.0.1',
           MANIFESTS: this.#options.manifestsDir,
-          STATE_FILE: join(STATE_DIR, 'broker.sqlite'),
+          STATE_FILE: stateFile,
           SUBSCRIBERS: JSON.stringify(
             Object.fromEntries(
               [...this.addresses.services].map(([name, port]) => [name, localUrl(port)]),
@@ -221,6 +224,12 @@ export class LocalLoop {
       this.#events(),
     );
     await this.#broker.start();
+    for (const file of setAsideFiles(stateFile).filter((each) => !before.has(each))) {
+      const why = `why: ${this.#logFile('broker')}`;
+      this.#options.say(
+        `the Broker's log could not be used; it was set aside as ${file} and a fresh one was begun (${why})`,
+      );
+    }
   }
 
   #required(to: Destination): string {

@@ -1,6 +1,6 @@
 // The broker's state file: opened, checked, and set aside where it cannot be trusted.
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 const SCHEMA_VERSION = 1;
@@ -86,6 +86,14 @@ export interface Opened {
   readonly setAside: { readonly file: string; readonly reason: string } | null;
 }
 
+const ASIDE = '.unreadable-';
+
+/** Where earlier state files that could not be used are now. */
+export const setAsideFiles = (file: string): string[] =>
+  readdirSync(dirname(file), { withFileTypes: true })
+    .map(({ name }) => join(dirname(file), name))
+    .filter((path) => path.startsWith(file + ASIDE) && !/-(wal|shm)$/.test(path));
+
 /**
  * Opens the state file or makes it. A corrupt file, or one of another version, is renamed beside
  * (with its write-ahead log) and a fresh one is started: nothing is deleted.
@@ -97,7 +105,7 @@ export function openLogFile(file: string, nowMs: number): Opened {
     return { db: open(file), setAside: null };
   } catch (error) {
     if (isNew) throw error;
-    const aside = `${file}.unreadable-${new Date(nowMs).toISOString().replaceAll(':', '')}`;
+    const aside = `${file}${ASIDE}${new Date(nowMs).toISOString().replaceAll(':', '')}`;
     for (const suffix of ['', '-wal', '-shm']) {
       if (existsSync(file + suffix)) renameSync(file + suffix, aside + suffix);
     }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { BrokerEvent } from './cloudevent.ts';
-import { openLogFile } from './log-file.ts';
+import { openLogFile, setAsideFiles } from './log-file.ts';
 import { EventLog } from './log.ts';
 import { trim } from './retention.ts';
 
@@ -98,6 +98,7 @@ test.each<[what: string, content: string]>([
   expect(opened.setAside?.reason).toMatch(/\S/);
   expect(opened.setAside?.file).toContain('unreadable-2023-11-14T');
   expect(statSync(opened.setAside?.file ?? '').size).toBe(content.length);
+  expect(setAsideFiles(file)).toEqual([opened.setAside?.file]);
   const log = new EventLog(opened.db);
   log.partitions(BROKER, 1);
   log.append(BROKER, event('1'), NOW);
