@@ -5,50 +5,76 @@ import type { Backend, Picked, Upstreams } from './ingress.ts';
 /** How long a request waits for a pod before it is refused, as Knative's activator would hold it. */
 const WAIT_MS = 30_000;
 
+export interface PodService {
+  readonly name: string;
+  /** Requests one pod takes at a time; 0 is unbounded. */
+  readonly containerConcurrency: number;
+}
+
 export class PodUpstreams implements Upstreams {
-  readonly #name: string;
+  readonly #service: PodService;
   readonly #end: () => void;
   #backends = new Map<string, Backend>();
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
   #next = 0;
 
   /** `watch` calls back with the ready pods now and at every change; it returns what ends it. */
-  constructor(name: string, watch: (callback: (pods: readonly ReadyPod[]) => void) => () => void) {
-    this.#name = name;
+  constructor(
+    service: PodService,
+    watch: (callback: (pods: readonly ReadyPod[]) => void) => () => void,
+  ) {
+    this.#service = service;
     this.#end = watch((pods) => this.#update(pods));
-  }
-
-  /** Resolves when at least one pod is ready. */
-  async #ready(timeoutMs: number): Promise<void> {
-    const giveUpAt = performance.now() + timeoutMs;
-    while (this.#backends.size === 0) {
-      const leftMs = giveUpAt - performance.now();
-      if (leftMs <= 0) throw new Error(`${this.#name} has no ready pod`);
-      await this.#change(leftMs);
-    }
   }
 
   /** The pod with the fewest requests under way; among equals they take turns. */
   async pick(): Promise<Picked> {
-    if (this.#backends.size === 0) await this.#ready(WAIT_MS);
-    const backends = [...this.#backends.values()];
-    this.#next = (this.#next + 1) % backends.length;
-    let best = backends[this.#next] as Backend;
-    for (const backend of backends) if (backend.inFlight < best.inFlight) best = backend;
-    return { backend: best, isColdStart: false };
+    const giveUpAt = performance.now() + WAIT_MS;
+    for (;;) {
+      const backend = this.#leastBusy();
+      if (backend !== undefined) return { backend, isColdStart: false };
+      const leftMs = giveUpAt - performance.now();
+      if (leftMs <= 0) throw new Error(`${this.#service.name} has no ${this.#lacking} pod`);
+      await this.#change(leftMs);
+    }
+  }
+
+  /** One of those who wait for room may go on. */
+  released(): void {
+    if (this.#service.containerConcurrency === 0) return;
+    for (const wake of this.#waiting) {
+      wake();
+      return;
+    }
   }
 
   close(): void {
     this.#end();
   }
 
+  get #lacking(): string {
+    return this.#backends.size === 0 ? 'ready' : 'free';
+  }
+
+  #leastBusy(): Backend | undefined {
+    const backends = [...this.#backends.values()];
+    this.#next = (this.#next + 1) % Math.max(1, backends.length);
+    let best = backends[this.#next];
+    if (best === undefined) return undefined;
+    for (const backend of backends) if (backend.inFlight < best.inFlight) best = backend;
+    const limit = this.#service.containerConcurrency || Infinity;
+    return best.inFlight < limit ? best : undefined;
+  }
+
   #change(timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
-      this.#waiting.push(() => {
+      const wake = (): void => {
         clearTimeout(timer);
+        this.#waiting.delete(wake);
         resolve();
-      });
+      };
+      const timer = setTimeout(wake, timeoutMs);
+      this.#waiting.add(wake);
     });
   }
 
@@ -60,6 +86,6 @@ export class PodUpstreams implements Upstreams {
         before.get(uid) ?? { origin: `http://${host}:${port}`, inFlight: 0 },
       ]),
     );
-    if (pods.length > 0) for (const wake of this.#waiting.splice(0)) wake();
+    if (pods.length > 0) for (const wake of [...this.#waiting]) wake();
   }
 }

@@ -1,6 +1,6 @@
 // The supervisor of the local loop: the embedded Kubernetes API with its controllers, the ingress,
 // the broker process and one process per function.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   destinationUrl,
@@ -13,7 +13,12 @@ import {
 import { setAsideFiles } from './broker/log-file.ts';
 import { Ingress } from './ingress.ts';
 import { Instances, type InstanceEvents } from './instances.ts';
-import type { Destination, KnativeService, Manifests } from './manifests/index.ts';
+import {
+  isScaled,
+  type Destination,
+  type KnativeService,
+  type Manifests,
+} from './manifests/index.ts';
 import { startPingSources, type Pings } from './ping.ts';
 import { identityOf, rotate } from './processes.ts';
 import { STATE_DIR, writeRunState, type RunState } from './run-state.ts';
@@ -25,6 +30,7 @@ const GRACE_MS = 5000;
 /** Made by scripts/build/main.ts. */
 const DIST = new URL('../../dist', import.meta.url).pathname;
 const BUNDLES = join(DIST, 'functions');
+const scriptOf = ({ bundle }: KnativeService): string => join(BUNDLES, bundle, 'index.mjs');
 
 export interface LoopOptions {
   readonly manifests: Manifests;
@@ -122,10 +128,7 @@ export class LocalLoop {
 
   /** A service that a policy scales as a Deployment has its pods in the embedded cluster. */
   #isScaled(name: string): boolean {
-    return this.#options.manifests.policies.some(({ spec }) => {
-      const target = spec?.['targetRef'] as { kind?: string; name?: string } | undefined;
-      return target?.kind === 'Deployment' && target.name === name;
-    });
+    return isScaled(name, this.#options.manifests.policies);
   }
 
   #url(service: string): string | undefined {
@@ -144,6 +147,9 @@ export class LocalLoop {
   }
 
   async #serve(service: KnativeService, cluster: Cluster): Promise<void> {
+    if (!existsSync(scriptOf(service))) {
+      throw new Error(`${service.where}: image ${service.image}: there is no bundle of this name`);
+    }
     const port = this.addresses.services.get(service.name);
     if (port === undefined) throw new Error(`no port for ${service.name}`);
     const ingress = new Ingress({
@@ -159,7 +165,7 @@ export class LocalLoop {
   }
 
   #podsOf(service: KnativeService, cluster: Cluster): PodUpstreams {
-    const pods = new PodUpstreams(service.name, (callback) =>
+    const pods = new PodUpstreams(service, (callback) =>
       cluster.watchReadyPods(
         service.namespace,
         { matchLabels: { [SERVICE_LABEL]: service.name } },
@@ -174,7 +180,7 @@ export class LocalLoop {
     const instances = new Instances(
       {
         name: service.name,
-        script: join(BUNDLES, service.bundle, 'index.mjs'),
+        script: scriptOf(service),
         env: {
           ...functionEnv(service, this.#options.manifests, this.addresses),
           HOST: '127.0.0.1',

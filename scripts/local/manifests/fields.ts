@@ -34,13 +34,13 @@ const probe = (name: string): string[] =>
 const autoscaling = [
   'min-scale',
   'max-scale',
-  'initial-scale',
   'window',
   'scale-down-delay',
   'scale-to-zero-pod-retention-period',
 ].map((key) => `spec.template.metadata.annotations[autoscaling.knative.dev/${key}]`);
 
 const served: Fields = { honoured: ['**'], listed: [], others: 'listed' };
+const inContainer = (key: string): string => `spec.template.spec.containers[].${key}`;
 
 const KINDS: Readonly<Record<string, Fields>> = {
   'serving.knative.dev/Service': {
@@ -113,10 +113,62 @@ const KINDS: Readonly<Record<string, Fields>> = {
     others: 'listed',
   },
   '/Namespace': served,
-  'apps/Deployment': served,
-  'autoscaling/HorizontalPodAutoscaler': served,
+  'apps/Deployment': {
+    honoured: [
+      ...metadata,
+      ...['replicas', 'selector**', 'strategy**', 'revisionHistoryLimit', 'paused'].map(
+        (key) => `spec.${key}`,
+      ),
+      'spec.template.metadata.labels**',
+      'spec.template.metadata.annotations**',
+      'spec.template.spec.terminationGracePeriodSeconds',
+      ...['name', 'image', 'env**', 'envFrom**', 'ports**'].map(inContainer),
+      ...['readinessProbe**', 'livenessProbe**'].map(inContainer),
+    ],
+    listed: [
+      'spec.template.spec.initContainers**',
+      'spec.template.spec.volumes**',
+      ...['resources**', 'securityContext**', 'volumeMounts**'].map(inContainer),
+    ],
+    others: 'listed',
+  },
+  // Kept, shown, and written to by a policy of mode floor; no controller here scales by it.
+  'autoscaling/HorizontalPodAutoscaler': {
+    honoured: metadata,
+    listed: ['spec**'],
+    others: 'listed',
+  },
   'apiextensions.k8s.io/CustomResourceDefinition': served,
   'nimbusguard.io/ScalingPolicy': served,
+};
+
+/** The one version of each group that is read. */
+const VERSIONS: Readonly<Record<string, string>> = {
+  '': 'v1',
+  'serving.knative.dev': 'v1',
+  'eventing.knative.dev': 'v1',
+  'sources.knative.dev': 'v1',
+  apps: 'v1',
+  autoscaling: 'v2',
+  'apiextensions.k8s.io': 'v1',
+  'nimbusguard.io': 'v1alpha1',
+};
+
+const versionProblem = ({ apiVersion }: KubeObject): string[] => {
+  const [group = '', version = ''] = apiVersion.includes('/')
+    ? apiVersion.split('/')
+    : ['', apiVersion];
+  const read = VERSIONS[group];
+  return version === read ? [] : [`apiVersion ${apiVersion} (instead of ${read ?? 'none'})`];
+};
+
+/** The local runtime runs the first container of a pod. */
+const unrunContainers = ({ kind, spec }: KubeObject): string[] => {
+  const template = spec?.['template'] as { spec?: { containers?: unknown } } | undefined;
+  const containers = template?.spec?.containers;
+  return kind === 'Deployment' && Array.isArray(containers) && containers.length > 1
+    ? ['every container but the first']
+    : [];
 };
 
 /** `group/Kind`; the core group is empty. */
@@ -159,8 +211,8 @@ export interface FieldVerdict {
 export function judgeFields(object: KubeObject): FieldVerdict {
   const fields = KINDS[groupKind(object)];
   if (fields === undefined) return { known: false, refused: [], listed: [] };
-  const refused = new Set<string>();
-  const listed = new Set<string>();
+  const refused = new Set<string>(versionProblem(object));
+  const listed = new Set<string>(unrunContainers(object));
   for (const path of leafPaths(object)) {
     if (fields.honoured.some((pattern) => matches(pattern, path))) continue;
     const pattern = fields.listed.find((candidate) => matches(candidate, path));

@@ -104,13 +104,38 @@ function listedFields(located: readonly Located[], errors: string[]): string[] {
   });
 }
 
-/** Says so where a Broker's settings come from a ConfigMap that only a cluster has. */
+/** The pods of a service that a policy scales as a Deployment are as many as the policy says. */
+function listedBounds(
+  services: readonly KnativeService[],
+  policies: readonly KubeObject[],
+): string[] {
+  const scaled = services.filter(({ name, scale }) => scale.max > 0 && isScaled(name, policies));
+  return scaled.map(
+    ({ name }) =>
+      `Service ${name}: not applied locally: max-scale, as its ScalingPolicy has the bounds`,
+  );
+}
+
+/** Whether a policy scales the service as the Deployment that its pods have here. */
+export const isScaled = (name: string, policies: readonly KubeObject[]): boolean =>
+  policies.some(({ spec }) => {
+    const target = spec?.['targetRef'] as { kind?: string; name?: string } | undefined;
+    return target?.kind === 'Deployment' && target.name === name;
+  });
+
+/** Says so where a Broker's class is another, and where its settings come from a ConfigMap that only a cluster has. */
 function listedBroker(found: Located, configMaps: readonly ConfigData[]): string[] {
   const { name, namespace } = named(found);
+  const { brokerClass } = readBroker(found.object, named(found), configMaps);
+  const lines =
+    brokerClass === 'Kafka'
+      ? []
+      : [`Broker ${name}: class ${brokerClass} is not applied locally: it behaves as class Kafka`];
   const wanted = brokerConfigName(found.object, namespace);
-  if (wanted === undefined) return [];
-  if (configMaps.some((map) => `${map.namespace}/${map.name}` === wanted)) return [];
+  if (wanted === undefined || configMaps.some((map) => `${map.namespace}/${map.name}` === wanted))
+    return lines;
   return [
+    ...lines,
     `Broker ${name}: ConfigMap ${wanted} is not among these files: ${DEFAULT_PARTITIONS} partitions`,
   ];
 }
@@ -175,6 +200,7 @@ export function readManifests(
     readSinkBinding(found.object, named(found)),
   );
   if (reader.errors.length > 0) throw new ManifestError(reader.errors);
+  const policies = objects('nimbusguard.io/ScalingPolicy');
   return {
     namespaces: objects('/Namespace').map(({ metadata }) => metadata.name),
     services,
@@ -187,8 +213,8 @@ export function readManifests(
     deployments: objects('apps/Deployment'),
     autoscalers: objects('autoscaling/HorizontalPodAutoscaler'),
     crds: objects('apiextensions.k8s.io/CustomResourceDefinition'),
-    policies: objects('nimbusguard.io/ScalingPolicy'),
+    policies,
     objects: located.map(({ object }) => object),
-    listed,
+    listed: [...listed, ...listedBounds(services, policies)],
   };
 }

@@ -150,7 +150,7 @@ stringData: { B: plain }
       S_B: 'plain',
       S_C: 'given',
     },
-    scale: { min: 1, max: 3, initial: 1, idleMs: 95_000 },
+    scale: { min: 1, max: 3, idleMs: 95_000 },
     containerConcurrency: 0,
     timeoutMs: 300_000,
     readinessPath: '/ready',
@@ -264,6 +264,72 @@ metadata: { name: a, namespace: ns }
     'Service fn: not applied locally: resources',
     'ServiceAccount a: not applied locally: the whole object',
   ]);
+});
+
+const deployment = (more: string) => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web, namespace: ns }
+spec:
+  replicas: 1
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec: { containers: [{ name: a, image: b }], ${more} }`;
+const policy = (kind: string) => `
+apiVersion: nimbusguard.io/v1alpha1
+kind: ScalingPolicy
+metadata: { name: p, namespace: ns }
+spec: { targetRef: { apiVersion: x, kind: ${kind}, name: fn } }`;
+
+test.each<[what: string, yaml: string, says: string[]]>([
+  ['a Deployment that is honoured', deployment(''), []],
+  [
+    'fields of a Deployment',
+    deployment('initContainers: [{ name: i, image: x }], hostNetwork: true'),
+    ['Deployment web: not applied locally: initContainers, hostNetwork'],
+  ],
+  [
+    'a second container',
+    deployment('').replace('image: b }', 'image: b }, { name: c, image: d }'),
+    ['Deployment web: not applied locally: every container but the first'],
+  ],
+  [
+    'an autoscaler',
+    `
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: { name: web, namespace: ns }
+spec: { maxReplicas: 3 }`,
+    ['HorizontalPodAutoscaler web: not applied locally: spec'],
+  ],
+  [
+    'another class of Broker',
+    broker().replace(
+      'metadata: {',
+      'metadata: { annotations: { eventing.knative.dev/broker.class: X },',
+    ),
+    ['Broker default: class X is not applied locally: it behaves as class Kafka'],
+  ],
+  [
+    'the bounds of a service that a policy scales',
+    `${service('', `autoscaling.knative.dev/max-scale: '3'`)}---${policy('Deployment')}`,
+    ['Service fn: not applied locally: max-scale, as its ScalingPolicy has the bounds'],
+  ],
+  [
+    'the bounds of a service that it does not',
+    `${service('', `autoscaling.knative.dev/max-scale: '3'`)}---${policy('Service')}`,
+    [],
+  ],
+])('%s: what has no effect is listed', (_what, yaml, says) => {
+  expect(read(yaml).listed).toEqual(says);
+});
+
+test('another version of a kind is refused, as a cluster would', () => {
+  const problems = problemsOf(
+    service('').replace('serving.knative.dev/v1', 'serving.knative.dev/v2'),
+  );
+  expect(problems).toContain('apiVersion serving.knative.dev/v2 (instead of v1)');
 });
 
 test.each<[string, number | undefined]>([

@@ -26,7 +26,6 @@ const duration = z.string().transform((text, context) => {
 const Annotations = z.object({
   'autoscaling.knative.dev/min-scale': count.default(0),
   'autoscaling.knative.dev/max-scale': count.default(0),
-  'autoscaling.knative.dev/initial-scale': count.default(1),
   'autoscaling.knative.dev/window': duration.default(60_000),
   'autoscaling.knative.dev/scale-down-delay': duration.default(0),
   'autoscaling.knative.dev/scale-to-zero-pod-retention-period': duration.default(0),
@@ -69,7 +68,6 @@ const probeOf = (probe: z.infer<typeof Probe> | undefined): HttpProbe | null => 
 const scaleOf = (annotations: z.infer<typeof Annotations>): KnativeService['scale'] => ({
   min: annotations['autoscaling.knative.dev/min-scale'],
   max: annotations['autoscaling.knative.dev/max-scale'],
-  initial: annotations['autoscaling.knative.dev/initial-scale'],
   // Knative waits for a quiet stable window, then for whichever of the two delays is longer.
   idleMs:
     annotations['autoscaling.knative.dev/window'] +

@@ -60,7 +60,6 @@ export interface KnativeService extends Named {
     readonly min: number;
     /** 0: unbounded. */
     readonly max: number;
-    readonly initial: number;
     /** Idle time before the last pod goes. */
     readonly idleMs: number;
   };
