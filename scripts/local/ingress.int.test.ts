@@ -106,3 +106,26 @@ test('an event stream is passed on piece by piece', async () => {
 
   expect([first, second]).toEqual(['data: 1\n\n', 'data: 2\n\n']);
 });
+
+test('a request that was given up while it waited for a backend reaches none', async () => {
+  let requests = 0;
+  let released = 0;
+  const late = await backend((_request, response) => {
+    requests += 1;
+    response.end();
+  });
+  const ready = Promise.withResolvers<undefined>();
+  const url = await ingressFor({
+    pick: async () => {
+      await ready.promise;
+      return { backend: late, isColdStart: true };
+    },
+    released: () => (released += 1),
+  });
+  const impatient = fetch(url, { method: 'POST', body: '{}', signal: AbortSignal.timeout(50) });
+  await expect(impatient).rejects.toThrow(/abort/);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  ready.resolve(undefined);
+  await expect.poll(() => released).toBe(1);
+  expect([requests, late.inFlight]).toEqual([0, 0]);
+});

@@ -148,8 +148,8 @@ export class Ingress {
     const body = await holdBody(request);
     const held = body === null || Buffer.isBuffer(body);
     for (let attempt = 1; ; attempt += 1) {
-      const { backend, isColdStart } = await this.#options.upstreams.pick();
-      if (isColdStart) response.setHeader(COLD_START_HEADER, '1');
+      const backend = await this.#pick(response);
+      if (backend === undefined) return;
       backend.inFlight += 1;
       try {
         await this.#pass({ request, response, body, backend });
@@ -163,6 +163,17 @@ export class Ingress {
         this.#options.upstreams.released?.(backend);
       }
     }
+  }
+
+  /** Undefined where the client gave up while it waited: then the next one may go on. */
+  async #pick(response: ServerResponse): Promise<Backend | undefined> {
+    const { backend, isColdStart } = await this.#options.upstreams.pick();
+    if (response.closed) {
+      this.#options.upstreams.released?.(backend);
+      return undefined;
+    }
+    if (isColdStart) response.setHeader(COLD_START_HEADER, '1');
+    return backend;
   }
 
   #refuse(response: ServerResponse, error: unknown): void {
