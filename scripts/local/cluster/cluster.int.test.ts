@@ -233,6 +233,37 @@ test('a new template rolls over: new pods are ready before the last old one goes
   expect(Math.min(...counts)).toBeGreaterThanOrEqual(1);
 });
 
+test('a rollback is a revision of its own, and a rollout that hangs is not called complete', async () => {
+  const cluster = await start();
+  await cluster.call('POST', DEPLOYMENTS, aDeployment({ replicas: 1 }));
+  const setImage = (image: string) =>
+    cluster.call(
+      'PATCH',
+      `${DEPLOYMENTS}/web`,
+      { spec: { template: { spec: { containers: [{ name: 'main', image }] } } } },
+      { type: 'application/strategic-merge-patch+json' },
+    );
+  const settled = (revision: string, reason: string) =>
+    eventually(async () => {
+      const { body } = await cluster.call('GET', `${DEPLOYMENTS}/web`);
+      const progress = listAt(body, 'status', 'conditions').find(
+        (each) => textAt(each, 'type') === 'Progressing',
+      );
+      const isCounted = numberAt(body, 'status', 'updatedReplicas') === 1;
+      const now = at(body, 'metadata', 'annotations') as Record<string, string> | undefined;
+      return isCounted &&
+        now?.['deployment.kubernetes.io/revision'] === revision &&
+        textAt(progress, 'reason') === reason
+        ? true
+        : undefined;
+    }, `revision ${revision}, ${reason}`);
+  await settled('1', 'NewReplicaSetAvailable');
+  await setImage('dev.local/absent:1');
+  await settled('2', 'ReplicaSetUpdated');
+  await setImage('dev.local/tiny:1');
+  await settled('3', 'NewReplicaSetAvailable');
+});
+
 const service: NewObject = {
   apiVersion: 'serving.knative.dev/v1',
   kind: 'Service',

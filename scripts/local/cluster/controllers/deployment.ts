@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Api } from '../api/api.ts';
 import { resourceId } from '../kinds/resource.ts';
-import type { Condition, Deployment, ReplicaSet } from '../types.ts';
+import type { Condition, Deployment, KubeObject, ReplicaSet } from '../types.ts';
 import { withCondition } from './conditions.ts';
 import { EventRecorder } from './events.ts';
 import { Reconciler, keyOfMeta, refOfKey } from './reconciler.ts';
@@ -96,18 +96,22 @@ export class DeploymentController {
     const hash = templateHash(deployment);
     const sets = this.#setsOf(deployment);
     const found = sets.find(({ metadata }) => metadata.labels?.[HASH_LABEL] === hash);
-    if (found !== undefined) return found;
-    if (deployment.spec.paused === true) return sets.at(-1);
+    if (found !== undefined && found === sets.at(-1)) return found;
+    if (deployment.spec.paused === true) return found ?? sets.at(-1);
     const revision = String(1 + Math.max(0, ...sets.map(revisionOf)));
+    const renumber = (live: KubeObject): KubeObject => {
+      live.metadata.annotations = { ...live.metadata.annotations, [REVISION]: revision };
+      return live;
+    };
     this.#api.modify(this.#kind, deployment.metadata, {
       manager: MANAGER,
       subresource: 'status',
-      change: (live) => {
-        live.metadata.annotations = { ...live.metadata.annotations, [REVISION]: revision };
-        return live;
-      },
+      change: renumber,
     });
-    return this.#createSet(deployment, hash, revision);
+    if (found === undefined) return this.#createSet(deployment, hash, revision);
+    // A template that comes back is the newest revision: a rollback can be rolled back.
+    const how = { manager: MANAGER, change: renumber };
+    return this.#api.modify(this.#setKind, found.metadata, how) as ReplicaSet;
   }
 
   #createSet(deployment: Deployment, hash: string, revision: string): ReplicaSet {
@@ -181,6 +185,7 @@ export class DeploymentController {
       sets.reduce((total, set) => total + (pick(set) ?? 0), 0);
     const updated = sets.find(({ metadata }) => metadata.uid === nextUid)?.status?.replicas ?? 0;
     const ready = sum(({ status }) => status?.readyReplicas);
+    const all = sum(({ status }) => status?.replicas);
     const desired = deployment.spec.replicas ?? 1;
     this.#api.modify(this.#kind, deployment.metadata, {
       manager: MANAGER,
@@ -189,12 +194,12 @@ export class DeploymentController {
         ...live,
         status: {
           observedGeneration: live.metadata.generation,
-          replicas: sum(({ status }) => status?.replicas),
+          replicas: all,
           updatedReplicas: updated,
           readyReplicas: ready,
           availableReplicas: ready,
           unavailableReplicas: Math.max(0, desired - ready),
-          conditions: this.#conditions(live as Deployment, { ready, updated, desired }),
+          conditions: this.#conditions(live as Deployment, { ready, updated, desired, all }),
         },
       }),
     });
@@ -202,11 +207,12 @@ export class DeploymentController {
 
   #conditions(
     live: Deployment,
-    now: { ready: number; updated: number; desired: number },
+    now: { ready: number; updated: number; desired: number; all: number },
   ): Condition[] {
     const time = this.#api.nowIso();
     const isAvailable = now.ready >= Math.floor(now.desired * 0.75);
-    const isComplete = now.updated === now.desired && now.ready >= now.desired;
+    const isRolledOut = now.updated === now.desired && now.all === now.updated;
+    const isComplete = isRolledOut && now.ready >= now.desired;
     const available = withCondition(
       live.status?.conditions,
       isAvailable
