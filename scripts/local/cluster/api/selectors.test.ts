@@ -25,6 +25,7 @@ test.each<[selector: string, matches: boolean]>([
   ['app!=db', true],
   ['missing!=db', true],
   ['tier in (front, middle)', true],
+  ['tier in(front,middle)', true],
   ['tier notin (front,middle)', false],
   ['app', true],
   ['!app', false],

@@ -12,7 +12,7 @@ interface Requirement {
 }
 
 const KEY = String.raw`[A-Za-z0-9][-A-Za-z0-9_./]*`;
-const SET = new RegExp(String.raw`^(${KEY})\s+(in|notin)\s+\(([^)]*)\)$`);
+const SET = new RegExp(String.raw`^(${KEY})\s+(in|notin)\s*\(([^)]*)\)$`);
 const EQUAL = new RegExp(String.raw`^(${KEY})\s*(==|=|!=)\s*([-A-Za-z0-9_.]*)$`);
 const EXISTS = new RegExp(String.raw`^(!?)\s*(${KEY})$`);
 

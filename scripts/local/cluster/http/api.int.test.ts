@@ -296,6 +296,35 @@ test('lists are selected and cut into pages', async () => {
   ).toHaveLength(1);
 });
 
+test.each([
+  ['limit=abc', 'limit'],
+  ['limit=1&continue=zzz', 'continue key'],
+  ['resourceVersion=abc', 'resourceVersion'],
+])('a list with %s is refused, not answered as if it were whole', async (query, says) => {
+  const { body } = await cluster.call('GET', `${MAPS}?${query}`);
+  expect(body).toMatchObject({ code: 400 });
+  expect(textAt(body, 'message')).toContain(says);
+});
+
+test.each<[patch: Dict, code: number]>([
+  [{ metadata: { name: 'other' } }, 422],
+  [{ metadata: { namespace: 'other' } }, 422],
+  [{ metadata: { managedFields: 5 } }, 422],
+  [{ kind: 'Secret' }, 400],
+  [{ apiVersion: 'v2' }, 400],
+])('a patch of %j makes no other object', async (patch, code) => {
+  await cluster.call('POST', MAPS, aMap('itself'));
+  const { body } = await cluster.call('PATCH', `${MAPS}/itself`, patch, MERGE);
+  expect(body['code']).toBe(code);
+});
+
+test('a client that speaks protobuf is told what to do', async () => {
+  const type = 'application/vnd.kubernetes.protobuf';
+  const { body } = await cluster.call('POST', MAPS, 'k8s', { type });
+  expect(body).toMatchObject({ code: 415 });
+  expect(textAt(body, 'message')).toContain('--dry-run=client -o yaml');
+});
+
 test('a Table has the columns of the kind and of the definition', async () => {
   await cluster.call('POST', POLICIES, aPolicy('shown'));
   const { body } = await cluster.call(

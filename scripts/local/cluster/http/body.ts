@@ -16,6 +16,12 @@ export const mediaType = (request: IncomingMessage): string =>
 
 const isYaml = (type: string): boolean => type.includes('yaml');
 
+/** `kubectl create namespace x` and its like speak protobuf to built-in kinds, and nothing else. */
+const hintFor = (type: string): string =>
+  type.endsWith('protobuf')
+    ? '; this API speaks no protobuf: add --dry-run=client -o yaml and pipe it to kubectl apply -f -'
+    : '';
+
 /** The body as data; 415 for a type outside `types`, 400 for text that cannot be read. */
 export async function readBody(
   request: IncomingMessage,
@@ -25,7 +31,7 @@ export async function readBody(
   if (!types.includes(type)) {
     throw new ApiError(
       415,
-      `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')} (got ${type})`,
+      `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')} (got ${type})${hintFor(type)}`,
     );
   }
   const text = (await readAtMost(request, LIMIT_BYTES, oversized)).toString('utf8');

@@ -1,7 +1,7 @@
 // What every verb needs: the call with its options, and answers in the shape asked for.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Api, Ref, WriteOptions } from '../api/api.ts';
-import { ApiError, invalid, type Cause } from '../api/errors.ts';
+import { ApiError, badRequest, invalid, type Cause } from '../api/errors.ts';
 import { scaleOf } from '../api/scale.ts';
 import { jsonOf } from '../api/store.ts';
 import { apiVersionOf, type Resource, type ScalePaths } from '../kinds/resource.ts';
@@ -85,16 +85,27 @@ export function scalePaths(resource: Resource): ScalePaths {
 const continueAfter = (object: KubeObject): string =>
   Buffer.from(`${object.metadata.namespace ?? ''}/${object.metadata.name}`).toString('base64url');
 
+/** What `continueAfter` wrote; anything else would be an empty page that looks like the end. */
+function placeOf(token: string): string {
+  const place = Buffer.from(token, 'base64url').toString();
+  const isOurs = place.includes('/') && Buffer.from(place).toString('base64url') === token;
+  if (token !== '' && !isOurs) throw badRequest('continue key is not valid: start the list again');
+  return place;
+}
+
 function page(
   objects: readonly KubeObject[],
   query: URLSearchParams,
 ): { items: readonly KubeObject[]; metadata: Dict } {
-  const after = Buffer.from(query.get('continue') ?? '', 'base64url').toString();
+  const after = placeOf(query.get('continue') ?? '');
   const rest =
     after === ''
       ? objects
       : objects.filter(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}` > after);
   const limit = Number(query.get('limit') ?? 0);
+  if (!Number.isInteger(limit)) {
+    throw badRequest(`limit: Invalid value: "${query.get('limit') ?? ''}": must be a whole number`);
+  }
   const items = limit > 0 ? rest.slice(0, limit) : rest;
   const last = items.at(-1);
   if (last === undefined || items.length === rest.length) return { items, metadata: {} };

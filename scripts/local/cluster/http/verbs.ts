@@ -28,6 +28,9 @@ const hasStrategicMerge = ({ schema, group }: Resource): boolean =>
 function list(call: Call): Answer {
   const { api, resource, path, query } = call;
   const asked = Number(query.get('resourceVersion') ?? 0);
+  if (!Number.isInteger(asked)) {
+    throw badRequest(`resourceVersion: Invalid value: "${query.get('resourceVersion') ?? ''}"`);
+  }
   if (asked > api.store.version) {
     throw new ApiError(504, `Too large resource version: ${asked}, current: ${api.store.version}`, {
       details: { retryAfterSeconds: 1 },
@@ -120,7 +123,7 @@ async function patch(call: Call): Promise<Answer> {
   if (run === undefined || !(isDict(body) || Array.isArray(body)))
     throw badRequest('the patch must be an object or a list');
   const change = (live: KubeObject): NewObject => {
-    if (path.subresource !== 'scale') return sameUid(resource, live, patched(run, live, body));
+    if (path.subresource !== 'scale') return sameObject(resource, live, patched(run, live, body));
     const paths = scalePaths(resource);
     const scale = patched(run, scaleOf(live, paths), body);
     return withScale(live, scale, { resource, paths });
@@ -129,12 +132,20 @@ async function patch(call: Call): Promise<Answer> {
 }
 
 /** A patch cannot make an object another one. (PUT and `/scale` take the uid as a precondition: 409.) */
-function sameUid(resource: Resource, live: KubeObject, next: NewObject): NewObject {
-  const { uid } = next.metadata;
-  if (uid === undefined || uid === live.metadata.uid) return next;
-  throw invalid(subjectOf(resource, live.metadata.name), [
-    badValue('metadata.uid', uid, 'field is immutable'),
-  ]);
+function sameObject(resource: Resource, live: KubeObject, next: NewObject): NewObject {
+  if (next.kind !== live.kind || next.apiVersion !== live.apiVersion) {
+    throw badRequest(
+      `a patch cannot change ${live.kind} in ${live.apiVersion} to ${next.kind} in ${next.apiVersion}`,
+    );
+  }
+  const changed = (['name', 'namespace', 'uid'] as const).filter(
+    (key) => next.metadata[key] !== undefined && next.metadata[key] !== live.metadata[key],
+  );
+  if (changed.length === 0) return next;
+  throw invalid(
+    subjectOf(resource, live.metadata.name),
+    changed.map((key) => badValue(`metadata.${key}`, next.metadata[key], 'field is immutable')),
+  );
 }
 
 const patched = (run: Patch, target: KubeObject, body: unknown): NewObject =>

@@ -226,6 +226,12 @@ function checkLabels(object: NewObject): Cause[] {
 const isOwner = (value: unknown): boolean =>
   ['apiVersion', 'kind', 'name', 'uid'].every((field) => textAt(value, field) !== '');
 
+function checkManagedFields({ metadata }: NewObject): Cause[] {
+  const entries: unknown = metadata.managedFields ?? [];
+  const isRight = Array.isArray(entries) && entries.every((each) => isDict(at(each, 'fieldsV1')));
+  return isRight ? [] : [badValue('metadata.managedFields', entries, 'must be a list of entries')];
+}
+
 function checkReferences({ metadata }: NewObject): Cause[] {
   const owners: unknown = metadata.ownerReferences ?? [];
   const finalizers: unknown = metadata.finalizers ?? [];
@@ -259,6 +265,7 @@ export const findProblems = (
   ...checkName(resource, object.metadata.name ?? ''),
   ...checkLabels(object),
   ...checkReferences(object),
+  ...checkManagedFields(object),
   ...(RULES[resourceId(resource)]?.check?.(object, previous) ?? []),
   ...(resource.schema?.check(object, previous) ?? []),
 ];
