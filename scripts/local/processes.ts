@@ -16,9 +16,10 @@ const LOG_LIMIT_BYTES = 20 * 1024 * 1024;
 
 /**
  * A process outlives a supervisor that was killed with -9. This preload ends it then: once its
- * parent is another one, it gets SIGTERM, as any pod whose node goes away in good order.
+ * parent is another one, it gets SIGTERM, as any pod whose node goes away in good order. Our pid is
+ * written into it: by the time that a process looks for itself, its parent may be gone already.
  */
-const ORPHAN_GUARD = `data:text/javascript,const parent=process.ppid;setInterval(()=>{if(process.ppid!==parent)process.kill(process.pid,'SIGTERM')},1000).unref()`;
+const ORPHAN_GUARD = `data:text/javascript,setInterval(()=>{if(process.ppid!==${process.pid})process.kill(process.pid,'SIGTERM')},1000).unref()`;
 
 /** Flags that keep a small function small: the young generation grows to 1 MiB instead of 16. */
 const NODE_FLAGS = ['--max-semi-space-size=1', '--import', ORPHAN_GUARD];
