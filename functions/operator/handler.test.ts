@@ -94,6 +94,27 @@ test('a dead letter of an event that was taken before is shown all the same, wit
   });
 });
 
+test.each([
+  ['text/plain', 'hello'],
+  ['application/json', '{'],
+])('a dead letter is shown whatever its data is: %s', async (type, body) => {
+  const headers = {
+    'ce-specversion': '1.0',
+    'ce-id': `of ${type}`,
+    'ce-source': '/curl',
+    'ce-type': 'io.nimbusguard.alert.raised.v1',
+    'ce-knativeerrordest': 'http://observer.nimbusguard',
+    'ce-knativeerrorcode': '415',
+    'content-type': type,
+  };
+  const answer = await app.request('/dead-letters', { method: 'POST', headers, body });
+  expect(answer.status).toBe(204);
+  const [shown] = await read('/api/deadletters?limit=1', z.array(DeadLetter));
+  expect(shown).toMatchObject({ id: `of ${type}`, status: 415, data: JSON.stringify(body) });
+  const none = await app.request('/dead-letters', { method: 'POST', body, headers: {} });
+  expect(none.status).toBe(400);
+});
+
 test('an event that fits nothing is refused for good, with the reason', async () => {
   const [event] = firstBeats(1);
   const wrong = { ...event, id: 'x', type: 'io.nimbusguard.state.observed.v1', data: { tick: 7 } };

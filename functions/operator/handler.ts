@@ -1,7 +1,6 @@
 import { compress } from 'hono/compress';
 import { z } from 'zod';
 import type { UnknownEvent } from '#shared/events/index.ts';
-import { decodeEvent } from '#shared/runtime/envelope.ts';
 import type { FunctionSpec } from '#shared/runtime/function.ts';
 import { headersOf } from '#shared/runtime/request.ts';
 import type { BrokerReader } from './broker-reader.ts';
@@ -9,6 +8,7 @@ import { controlEndpoints, type Controls } from './control-api.ts';
 import { describe, endpoint, openApi, type Endpoint } from './endpoint.ts';
 import type { EventLog } from './event-log.ts';
 import { kedaEndpoint } from './keda.ts';
+import { decodeLetter } from './letter.ts';
 import { createMemory, type Memory } from './memory.ts';
 import { servePage } from './page-files.ts';
 import { readEndpoints } from './read-api.ts';
@@ -122,7 +122,7 @@ export function operator(deps: Deps): FunctionSpec {
       app.get('/openapi.json', (c) => c.json(openApi([...endpoints, HEALTH])));
       // A path of its own: the same event may come as itself and as a dead letter, with one id.
       app.post('/dead-letters', async (c) => {
-        memory.refuse(decodeEvent(headersOf(c), await c.req.text()), deps.nowMs());
+        memory.refuse(decodeLetter(headersOf(c), await c.req.text()), deps.nowMs());
         return c.body(null, 204);
       });
       servePage(app, deps.page);
