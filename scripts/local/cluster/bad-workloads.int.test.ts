@@ -44,6 +44,7 @@ test.each([
   ['paused', { paused: 'no' }],
   ['selector.matchExpressions', { selector: { matchExpressions: 5 } }],
   ['template.spec.terminationGracePeriodSeconds', { template: { spec: { terminationGracePeriodSeconds: -5 } } }],
+  ['template.metadata.labels.app', { template: { metadata: { labels: { app: 'a b!' } } } }],
   ['selector', { selector: { matchLabels: { app: 'other' } }, template: { metadata: { labels: { app: 'other' } } } }],
 ] as [string, Dict][])('a change to a wrong %s is refused', async (field, spec) => {
   await cluster.call('POST', DEPLOYMENTS, aDeployment({ name: 'changed' }));
@@ -52,6 +53,14 @@ test.each([
   expect(reply.body).toMatchObject({ code: 422 });
   expect(textAt(reply.body, 'message')).toContain(`spec.${field}`);
 }); // prettier-ignore
+
+test('a label that no selector could name is refused', async () => {
+  const labelled = aDeployment({ name: 'labelled' });
+  const metadata = { name: 'labelled', labels: { team: 'a b!' } };
+  const { body } = await cluster.call('POST', DEPLOYMENTS, { ...labelled, metadata });
+  expect(body).toMatchObject({ code: 422 });
+  expect(textAt(body, 'message')).toContain('metadata.labels.team');
+});
 
 test('a field that is null is one that is not there', async () => {
   const given = withContainer('nulls', { readinessProbe: null, env: null, resources: null });

@@ -15,7 +15,7 @@ import {
 } from '../types.ts';
 import { checkDefinition } from './custom.ts';
 import { resourceId, type Resource } from './resource.ts';
-import { checkPodShape, checkWorkloadShape } from './workload-schema.ts';
+import { checkPodShape, checkWorkloadShape, LABEL_VALUE } from './workload-schema.ts';
 
 interface Rules {
   /** Fills in what the API server would. */
@@ -194,6 +194,8 @@ const RULES: Record<string, Rules> = {
 };
 
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const LABEL_RULE =
+  "a valid label must be an empty string or at most 63 alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
 /** Kinds whose names may hold more than a DNS subdomain. */
 const FREE_NAMES = new Set(['roles', 'clusterroles', 'rolebindings', 'clusterrolebindings']);
 
@@ -210,16 +212,19 @@ function checkName(resource: Resource, name: string): Cause[] {
       ];
 }
 
+/** A label that no selector could name is none; an annotation may be any text. */
+const labelProblem = (field: 'labels' | 'annotations', text: string): string | undefined =>
+  field === 'annotations' || LABEL_VALUE.test(text) ? undefined : LABEL_RULE;
+
 function checkLabels(object: NewObject): Cause[] {
   return (['labels', 'annotations'] as const).flatMap((field) => {
     const value: unknown = object.metadata[field];
     if (value === undefined || value === null) return [];
     if (!isDict(value)) return [badValue(`metadata.${field}`, value, 'must be an object')];
-    return Object.entries(value).flatMap(([key, text]) =>
-      typeof text === 'string'
-        ? []
-        : [badValue(`metadata.${field}.${key}`, text, 'must be a string')],
-    );
+    return Object.entries(value).flatMap(([key, text]) => {
+      const why = typeof text === 'string' ? labelProblem(field, text) : 'must be a string';
+      return why === undefined ? [] : [badValue(`metadata.${field}.${key}`, text, why)];
+    });
   });
 }
 

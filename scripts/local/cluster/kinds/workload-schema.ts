@@ -7,6 +7,11 @@ import { compileSchema } from './schema.ts';
 
 const TEXT = { type: 'string' };
 const TEXTS = { type: 'object', additionalProperties: TEXT };
+export const LABEL_VALUE = /^(?=.{0,63}$)([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/;
+const LABELS = {
+  type: 'object',
+  additionalProperties: { type: 'string', pattern: LABEL_VALUE.source },
+};
 const ANYTHING = { type: 'object' };
 const MOST = 2 ** 31 - 1;
 
@@ -77,9 +82,9 @@ const EXPRESSION = fields(
   ['key', 'operator'],
 );
 const WORKLOAD_SPEC = fields({
-  selector: fields({ matchLabels: TEXTS, matchExpressions: list(EXPRESSION) }),
+  selector: fields({ matchLabels: LABELS, matchExpressions: list(EXPRESSION) }),
   template: fields({
-    metadata: fields({ labels: TEXTS, annotations: TEXTS }),
+    metadata: fields({ labels: LABELS, annotations: TEXTS }),
     spec: POD_SPEC,
   }),
   strategy: fields({
