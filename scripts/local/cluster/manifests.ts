@@ -35,6 +35,23 @@ function prune(api: Api, database: Database, keep: ReadonlySet<string>): void {
   }
 }
 
+/**
+ * A namespace of ours whose deletion the end of the last run cut short would take nothing any more.
+ * Nobody is left to wait for: its deletion is completed, and it begins anew.
+ */
+function completeDeletion(api: Api, { kind, metadata }: NewObject): void {
+  const namespaces = api.kind('v1', 'Namespace');
+  const found =
+    kind === 'Namespace' ? api.find(namespaces, { name: metadata.name ?? '' }) : undefined;
+  if (found?.metadata.deletionTimestamp === undefined) return;
+  for (const resource of api.catalogue.all().filter(({ namespaced }) => namespaced)) {
+    for (const object of api.store.list(resource, found.metadata.name)) {
+      api.store.remove(resource, object);
+    }
+  }
+  api.store.remove(namespaces, found);
+}
+
 /** Applies the objects; throws the API's own error for one that is not valid. */
 export function applyManifests(
   api: Api,
@@ -43,6 +60,7 @@ export function applyManifests(
 ): AppliedManifests {
   const unserved = new Set<string>();
   const keep = new Set<string>();
+  for (const given of manifests) completeDeletion(api, given);
   for (const given of [...manifests].sort((a, b) => rank(a) - rank(b))) {
     const resource = api.catalogue.byKind(given.apiVersion, given.kind);
     if (resource === undefined) {

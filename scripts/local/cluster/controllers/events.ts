@@ -1,6 +1,7 @@
 // Kubernetes Events: what happened to an object, for `kubectl describe` and `kubectl get events`.
 import { randomBytes } from 'node:crypto';
 import type { Api } from '../api/api.ts';
+import { ApiError } from '../api/errors.ts';
 import { numberAt, textAt, type KubeObject } from '../types.ts';
 
 export interface Happening {
@@ -26,8 +27,19 @@ export class EventRecorder {
     this.#component = component;
   }
 
-  /** Records a happening; one that repeats counts up on its first Event. */
+  /**
+   * Records a happening; one that repeats counts up on its first Event. One that the API does not
+   * take, in a namespace that is being deleted, is dropped: telling must not stop what is done.
+   */
   record(object: KubeObject, happening: Happening): void {
+    try {
+      this.#write(object, happening);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+    }
+  }
+
+  #write(object: KubeObject, happening: Happening): void {
     const kind = this.#api.kind('v1', 'Event');
     const namespace = object.metadata.namespace ?? 'default';
     const same = [object.metadata.uid, happening.reason, happening.message].join('|');
