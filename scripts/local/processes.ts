@@ -114,11 +114,13 @@ export async function endAll(pids: readonly number[], graceMs: number): Promise<
   await untilGone(KILLED_MS);
 }
 
-const tryPort = (port: number): Promise<number | undefined> =>
+const tryPort = (port: number, host = '127.0.0.1'): Promise<number | undefined> =>
   new Promise((resolve) => {
     const probe = createServer();
-    probe.once('error', () => resolve(undefined));
-    probe.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
+    probe.once('error', ({ code }: NodeJS.ErrnoException) =>
+      resolve(code === 'EADDRINUSE' || host === '127.0.0.1' ? undefined : port),
+    );
+    probe.listen({ port, host, exclusive: true }, () => {
       const address = probe.address();
       probe.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
     });
@@ -131,10 +133,14 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** `wanted`, or the next port above it that is free. */
+/**
+ * `wanted`, or the next port above it that is free. Free on `::1` too, where there is one: `localhost`
+ * means that first, and would lead to somebody else.
+ */
 export async function portFrom(wanted: number, taken: ReadonlySet<number>): Promise<number> {
   for (let port = wanted; port < wanted + 100; port += 1) {
-    if (!taken.has(port) && (await tryPort(port)) !== undefined) return port;
+    if (taken.has(port) || (await tryPort(port)) === undefined) continue;
+    if ((await tryPort(port, '::1')) !== undefined) return port;
   }
   throw new Error(`no free port between ${wanted} and ${wanted + 99} on 127.0.0.1`);
 }
