@@ -99,5 +99,20 @@ test('a second instance comes when the first is at its concurrency, up to max sc
 
 test('a script that cannot start is an error that names its log', async () => {
   const { instances } = instancesOf({ minScale: 1, script: join(directory, 'missing.mjs') });
-  await expect(instances.start()).rejects.toThrow(/fn did not get ready; see .*fn\.log/);
+  await expect(instances.start()).rejects.toThrow(
+    /fn did not get ready: .*Cannot find module .*missing\.mjs[^]*its log: .*fn\.log/,
+  );
+});
+
+test('a function that refuses its settings is told with its own words, not those of an earlier run', async () => {
+  const refusing = join(directory, 'refusing.mjs');
+  writeFileSync(refusing, `throw new Error('invalid environment\\n  → at ' + process.env.KEY);`);
+  const logFile = join(directory, 'refusing.log');
+  for (const KEY of ['FIRST', 'SECOND']) {
+    const { instances } = instancesOf({ script: refusing, env: { KEY }, logFile, minScale: 1 });
+    await expect(instances.start()).rejects.toThrow(
+      `fn did not get ready: Error: invalid environment\n  → at ${KEY}\nits log: ${logFile}`,
+    );
+    await instances.stop();
+  }
 });

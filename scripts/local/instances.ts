@@ -3,7 +3,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { isOk, statusOf } from './http.ts';
 import type { Backend, Picked, Upstreams } from './ingress.ts';
-import { endAll, freePort, launch } from './processes.ts';
+import { endAll, endOf, freePort, lastError, launch } from './processes.ts';
 
 export interface FunctionService {
   readonly name: string;
@@ -31,6 +31,8 @@ export interface InstanceEvents {
 
 interface Instance extends Backend {
   readonly child: ChildProcess;
+  /** Where its part of the log begins. */
+  readonly logFrom: number;
   readonly startedAt: number;
   ready: boolean;
   /** We asked it to end. */
@@ -140,10 +142,12 @@ export class Instances implements Upstreams {
   async #spawn(): Promise<Instance> {
     const { script, args = [], env, logFile, name } = this.service;
     const port = this.service.port ?? (await freePort());
+    const logFrom = endOf(logFile);
     const child = launch({ script, args, env: { ...env, PORT: String(port) }, logFile });
     const now = performance.now();
     const instance: Instance = {
       child,
+      logFrom,
       origin: `http://127.0.0.1:${port}`,
       inFlight: 0,
       ready: false,
@@ -174,7 +178,11 @@ export class Instances implements Upstreams {
       }
       await sleep(POLL_MS);
     }
-    throw new Error(`${this.service.name} did not get ready; see ${this.service.logFile}`);
+    const { name, logFile } = this.service;
+    const why = lastError(logFile, instance.logFrom);
+    throw new Error(
+      `${name} did not get ready${why === undefined ? '' : `: ${why}`}\nits log: ${logFile}`,
+    );
   }
 
   #exited(instance: Instance, why: string): void {

@@ -61,6 +61,24 @@ export function rotate(logFile: string): void {
   truncateSync(logFile);
 }
 
+const LOG_END_BYTES = 16_384;
+
+/** Where what is written next will begin. */
+export const endOf = (logFile: string): number =>
+  statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
+
+/** The last error in a log from `from` on: without the source before it and the stack behind it. */
+export function lastError(logFile: string, from: number): string | undefined {
+  try {
+    const end = readFileSync(logFile).subarray(from).subarray(-LOG_END_BYTES).toString();
+    return [...end.matchAll(/^\w*Error(?: \[\w+\])?: [^]*?(?=\n\s+at |$(?![^]))/gm)]
+      .at(-1)?.[0]
+      .trim();
+  } catch {
+    return undefined; // it wrote none
+  }
+}
+
 /** Start time of a live process, or undefined. Tells a process from a later one of the same pid. */
 export function identityOf(pid: number): string | undefined {
   try {
