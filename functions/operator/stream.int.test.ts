@@ -112,3 +112,12 @@ test('the stream of one target holds nothing of another', async () => {
   expect(new TextDecoder().decode(value as Uint8Array)).toContain('event: reset');
   await reader?.cancel();
 });
+
+test('requests for the headers of the stream take no place of a reader', async () => {
+  for (let n = 0; n < 70; n++) {
+    const answer = await fetch(`${base}/api/stream`, { method: 'HEAD' });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toContain('text/event-stream');
+  }
+  expect(await read({ 'last-event-id': 'x' }, (seen) => seen.length > 0)).toHaveLength(1);
+});

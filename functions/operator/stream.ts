@@ -129,6 +129,8 @@ export class Stream {
         `stream: at most ${MAX_READERS} readers at a time`,
       );
     }
+    // Nobody would ever read, or leave, what a HEAD is answered: it must not take a reader's place.
+    if (c.req.method === 'HEAD') return c.body(null, 200, { 'content-type': 'text/event-stream' });
     const asked = c.req.header('last-event-id') ?? c.req.query('from');
     c.header('x-accel-buffering', 'no'); // a proxy that collects the stream makes it useless
     return streamSSE(c, async (sse) => {
