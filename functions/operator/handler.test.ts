@@ -204,7 +204,7 @@ const policiesOf = (stored: Readonly<Record<string, Error | null>>, frozen: stri
     Promise.resolve(
       Object.keys(stored).map((id) => {
         const [namespace = '', name = ''] = id.split('/');
-        return { namespace, name };
+        return { namespace, name, targetName: `${name}-target` };
       }),
     ),
   suspend: ({ namespace, name }: { namespace: string; name: string }) => {
@@ -242,6 +242,20 @@ test.each([
     `freeze is set on 1 of 3 policies, not on a/x: ${failing['a/x'].message}; a/y: 403 forbidden`,
   );
 });
+
+test.each([['shop/cart'], ['shop/cart-target']])(
+  'a target that nobody observed yet can be stopped: %s',
+  async (name) => {
+    const frozen: string[] = [];
+    const restarted = createApp(
+      anOperator({ policies: policiesOf({ 'shop/cart': null }, frozen) }),
+    );
+    const answer = await restarted.request(stop(name));
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({ policies: ['shop/cart'], suspend: 'freeze' });
+    expect(frozen).toEqual(['shop/cart']);
+  },
+);
 
 test('a single target that is gone is said to be', async () => {
   const policies = policiesOf({ [ID]: gone });

@@ -106,6 +106,34 @@ test('a target is found by its name, its policy, and its UID', () => {
   expect(history.find('workload')).toBeUndefined();
 });
 
+/** The first observation as that of another policy and target. */
+const seen = (namespace: string, policy: string, target: string): UnknownEvent => {
+  const first = all[0] as UnknownEvent;
+  const { data } = StateObserved.parse(first);
+  const uid = `${namespace}/${policy}`;
+  return {
+    ...first,
+    data: {
+      ...data,
+      policy: { ...data.policy, namespace, name: policy, uid: `uid-${uid}` },
+      target: { ...data.target, namespace, name: target, uid },
+    },
+  };
+};
+
+test('a name is that of the target before that of the policy of another', () => {
+  const history = fed([seen('shop', 'web', 'api'), seen('shop', 'main', 'web')]);
+  expect(history.find('shop/web')?.policyName).toBe('shop/main');
+  expect(history.find('shop/api')?.policyName).toBe('shop/web');
+  expect(history.find('shop/main')?.id).toBe('shop/web');
+});
+
+test('a bare name of two targets is refused with both, and each has its full name', () => {
+  const history = fed([seen('shop', 'a', 'web'), seen('blog', 'b', 'web')]);
+  expect(() => history.find('web')).toThrow('target: must be one of blog/web, shop/web');
+  expect(history.find('shop/web')?.policyName).toBe('shop/a');
+});
+
 test('of two policies on one target the working one is shown, not the duplicate', () => {
   const first = all[0] as UnknownEvent;
   const state = StateObserved.parse(first).data;

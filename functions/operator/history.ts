@@ -58,6 +58,18 @@ const sharesFor = (targets: number): Shares => {
 const seenAtMs = (log: TargetLog): number =>
   log.observed?.observedAtMs ?? log.decisions(1)[0]?.atMs ?? 0;
 
+/** The log that a name means; of two policies on one target the one that works, not the duplicate. */
+function theOne(name: string, named: readonly TargetLog[]): TargetLog | undefined {
+  const ids = [...new Set(named.map((log) => log.id))];
+  if (ids.length > 1) {
+    const message = `must be one of ${ids.slice(0, 20).join(', ')}: the bare name is that of several`;
+    throw new NimbusError('input.invalid', `target: ${message} (got ${name.slice(0, 80)})`, {
+      fields: [{ path: 'target', message, value: JSON.stringify(name.slice(0, 78)) }],
+    });
+  }
+  return named.find((log) => log.observed?.problem?.reason !== 'Duplicate') ?? named[0];
+}
+
 /**
  * The operator's memory of all targets, fed with events in any order and any number of times.
  * Every collection has a limit; with more targets each keeps less.
@@ -112,17 +124,23 @@ export class History {
     return [...this.#logs.values()].filter(isThere).sort((a, b) => a.id.localeCompare(b.id));
   }
 
-  /** By `namespace/name` of the target or its policy, the target's bare name, or the policy's UID. */
+  /**
+   * By `namespace/name` of the target, the policy's UID, `namespace/name` of the policy, or the target's bare
+   * name, in this order: a policy may be called like the target of another. Throws `input.invalid` where a
+   * bare name could be several targets.
+   */
   find(name: string): TargetLog | undefined {
-    const named = this.logs.filter(
-      (log) =>
-        log.id === name ||
-        log.uid === name ||
-        log.policyName === name ||
-        log.id.endsWith(`/${name}`),
-    );
-    // Two policies on one target: the one that works, not the duplicate.
-    return named.find((log) => log.observed?.problem?.reason !== 'Duplicate') ?? named[0];
+    const { logs } = this;
+    const meanings: ((log: TargetLog) => boolean)[] = [
+      (log) => log.id === name || log.uid === name,
+      (log) => log.policyName === name,
+      (log) => log.id.endsWith(`/${name}`),
+    ];
+    for (const means of meanings) {
+      const named = logs.filter(means);
+      if (named.length > 0) return theOne(name, named);
+    }
+    return undefined;
   }
 
   decision(id: string): DecisionRecord | undefined {

@@ -3,7 +3,7 @@ import { NimbusError } from '#shared/errors.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Memory } from './memory.ts';
 import { controlEndpoint } from './control-endpoint.ts';
-import type { Policies, PolicyName, Suspend } from './policies.ts';
+import type { Policies, PolicyName, StoredPolicy, Suspend } from './policies.ts';
 
 const Suspension = z.object({
   target: z.string().min(1).max(320).describe('`namespace/name`, or `*` for every policy'),
@@ -61,19 +61,32 @@ async function suspendAll(policies: Policies, suspend: Suspend): Promise<string[
   return set.sort();
 }
 
-/** The policy of a target, by any name that the memory knows it by. */
+/**
+ * The policy of a target, by any name that the memory knows it by. What was not observed, for want of an
+ * observer or of time, can be stopped all the same: by `namespace/name` of the target or its policy.
+ */
+async function policyOf(memory: Memory, policies: Policies, target: string): Promise<PolicyName> {
+  const observed = memory.history.find(target)?.policyName;
+  if (observed !== undefined) {
+    const [namespace = '', name = ''] = observed.split('/');
+    return { namespace, name };
+  }
+  const stored = await policies.list();
+  const isTarget = ({ namespace, targetName }: StoredPolicy): boolean =>
+    `${namespace}/${targetName}` === target;
+  const found = stored.find(isTarget) ?? stored.find((policy) => idOf(policy) === target);
+  if (found !== undefined) return found;
+  throw new NimbusError('route.unknown', `target: no target ${target.slice(0, 80)}`);
+}
+
 async function suspendOne(
   memory: Memory,
   policies: Policies,
   { target, suspend }: { target: string; suspend: Suspend },
 ): Promise<string[]> {
-  const policy = memory.history.find(target)?.policyName;
-  if (policy === undefined) {
-    throw new NimbusError('route.unknown', `target: no target ${target.slice(0, 80)}`);
-  }
-  const [namespace = '', name = ''] = policy.split('/');
-  await policies.suspend({ namespace, name }, suspend);
-  return [policy];
+  const policy = await policyOf(memory, policies, target);
+  await policies.suspend(policy, suspend);
+  return [idOf(policy)];
 }
 
 export const killSwitch = (memory: Memory, policies: Policies | undefined): Endpoint =>

@@ -76,6 +76,11 @@ test('stop all freezes every policy of every namespace, none of which was observ
   expect(stored.items.map(({ spec }) => spec.suspend)).toEqual(['freeze', 'freeze', 'freeze']);
 });
 
+test('each policy is listed with the target that it names', async () => {
+  const cart = { namespace: 'shop', name: 'cart', targetName: 'cart' };
+  expect(await clusterPolicies().list()).toContainEqual(cart);
+});
+
 test('a policy that is gone, and one that the API server refuses, fail with its reason', async () => {
   const policies = clusterPolicies();
   const gone = { namespace: 'shop', name: 'old' };

@@ -1,5 +1,5 @@
 import type { KubernetesApi } from '#shared/adapters/kubernetes-api.ts';
-import { list, policyObject } from '#shared/adapters/objects.ts';
+import { list, policyObject, record, text } from '#shared/adapters/objects.ts';
 import { NimbusError } from '#shared/errors.ts';
 
 export type Suspend = 'none' | 'freeze' | 'release';
@@ -9,10 +9,15 @@ export interface PolicyName {
   readonly name: string;
 }
 
+export interface StoredPolicy extends PolicyName {
+  /** Name of its target, which is of the same namespace; empty where it names none. */
+  readonly targetName: string;
+}
+
 /** The kill switch's way to the cluster. Both throw what the API server said. */
 export interface Policies {
   /** Every policy that is stored, of all namespaces. */
-  list(): Promise<PolicyName[]>;
+  list(): Promise<StoredPolicy[]>;
   /** Sets spec.suspend of one policy; `route.unknown` where there is none. */
   suspend(policy: PolicyName, suspend: Suspend): Promise<void>;
 }
@@ -48,7 +53,12 @@ export function clusterPolicies(): Policies {
     async list() {
       const path = `${POLICY_API}/scalingpolicies`; // not from a cache: one made just now counts too
       const answer = await request({ method: 'GET', path });
-      return list(answer?.['items']).map(policyObject);
+      return list(answer?.['items'])
+        .map(policyObject)
+        .map(({ namespace, name, spec }) => {
+          const targetName = text(record(record(spec)['targetRef'])['name']) ?? '';
+          return { namespace, name, targetName };
+        });
     },
     async suspend(policy, suspend) {
       const patched = await request({
