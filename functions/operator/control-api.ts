@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { z } from 'zod';
 import { NimbusError } from '#shared/errors.ts';
 import { endpoint, type Endpoint } from './endpoint.ts';
@@ -96,8 +97,12 @@ const workloadEndpoints = ({ workload }: Controls): Endpoint[] => {
 };
 
 /** Routes that change something. */
-export const controlEndpoints = (memory: Memory, controls: Controls): Endpoint[] => [
-  killSwitch(memory, controls.policies),
+export const controlEndpoints = (
+  memory: Memory,
+  controls: Controls,
+  log: Pick<Logger, 'info' | 'warn'>,
+): Endpoint[] => [
+  killSwitch({ memory, policies: controls.policies, log }),
   ...generatorEndpoints(controls),
   ...workloadEndpoints(controls),
 ];

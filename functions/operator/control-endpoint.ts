@@ -1,4 +1,4 @@
-import type { Context } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { NimbusError } from '#shared/errors.ts';
 import { endpoint, type Declaration, type Endpoint } from './endpoint.ts';
 
@@ -18,6 +18,24 @@ function ownPageOnly(c: Context): void {
   }
 }
 
+const LOOPBACK = /^(127(\.\d{1,3}){3}|\[?::1\]?|localhost|[a-z0-9-]+\.localhost)$/;
+
+/** Whether an address that a server listens on, or the host of a URL, is this machine's own. */
+export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
+
+/**
+ * Who listens on loopback alone is called by no other name: another one was made to point here by somebody
+ * whose page is open in a browser of this machine (DNS rebinding), and which counts as our own there.
+ */
+export const loopbackOnly: MiddlewareHandler = async (c, next) => {
+  const { hostname } = new URL(c.req.url);
+  if (isLoopback(hostname)) return next();
+  throw new NimbusError(
+    'action.refused',
+    `host: must be localhost or 127.0.0.1, where this operator listens (got ${hostname.slice(0, 80)})`,
+  );
+};
+
 type Control<B> = Omit<Declaration<Record<string, never>, B>, 'method' | 'parameters'>;
 
 /** Declares a route that changes something. */
@@ -25,7 +43,11 @@ export const controlEndpoint = <B>(declared: Control<B>): Endpoint =>
   endpoint<Record<string, never>, B>({
     ...declared,
     method: 'post',
-    refusals: { 415: 'No JSON', 422: 'Sent by a page of another site', ...declared.refusals },
+    refusals: {
+      415: 'No JSON',
+      422: 'Sent by a page of another site, or to another host',
+      ...declared.refusals,
+    },
     handle(input, body, c) {
       ownPageOnly(c);
       return declared.handle(input, body, c);

@@ -1,5 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
+import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { NimbusError } from '#shared/errors.ts';
 import { DecisionMade, StateObserved, type UnknownEvent } from '#shared/events/index.ts';
@@ -256,6 +257,37 @@ test.each([['shop/cart'], ['shop/cart-target']])(
     expect(frozen).toEqual(['shop/cart']);
   },
 );
+
+test.each([
+  ['http://localhost:8082', 200],
+  ['http://127.0.0.1:8082', 200],
+  ['http://[::1]:8082', 200],
+  ['http://rebound.example:8082', 422],
+  ['http://localhost.example', 422],
+])(
+  'who listens on this machine alone takes no order sent to another name: %s',
+  async (to, status) => {
+    const frozen: string[] = [];
+    const policies = policiesOf({ [ID]: null }, frozen);
+    const local = createApp(anOperator({ policies, loopback: true }));
+    const answer = await local.request(new Request(`${to}/api/suspend`, stop(ID)));
+    expect(answer.status).toBe(status);
+    expect(frozen).toEqual(status === 200 ? [ID] : []);
+  },
+);
+
+test('each order of the kill switch stands in the log, with what came of it', async () => {
+  const lines: unknown[] = [];
+  const write = (line: string): void => void lines.push(JSON.parse(line));
+  const policies = policiesOf({ 'shop/cart': null, 'shop/search': denied });
+  const audited = createApp(anOperator({ policies }), { log: pino({ level: 'info' }, { write }) });
+  await audited.request(stop('shop/cart'));
+  await audited.request(stop('shop/search'));
+  expect(lines).toMatchObject([
+    { msg: 'kill switch', target: 'shop/cart', suspend: 'freeze', policies: ['shop/cart'] },
+    { target: 'shop/search', suspend: 'freeze', err: { message: '403 forbidden' } },
+  ]);
+});
 
 test('a single target that is gone is said to be', async () => {
   const policies = policiesOf({ [ID]: gone });

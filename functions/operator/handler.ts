@@ -5,6 +5,7 @@ import type { FunctionSpec } from '#shared/runtime/function.ts';
 import { headersOf } from '#shared/runtime/request.ts';
 import type { BrokerReader } from './broker-reader.ts';
 import { controlEndpoints, type Controls } from './control-api.ts';
+import { loopbackOnly } from './control-endpoint.ts';
 import { describe, endpoint, openApi, type Endpoint } from './endpoint.ts';
 import type { EventLog } from './event-log.ts';
 import { kedaEndpoint } from './keda.ts';
@@ -21,6 +22,8 @@ interface Deps extends Controls {
   readonly broker: BrokerReader;
   /** Absent where the broker keeps no log that can be read. */
   readonly eventLog: EventLog | undefined;
+  /** It listens for this machine alone. */
+  readonly loopback: boolean;
   /** Folder of the built page. */
   readonly page: URL;
 }
@@ -109,15 +112,16 @@ export function operator(deps: Deps): FunctionSpec {
         },
       },
     ],
-    routes(app, { stopping }) {
+    routes(app, { stopping, log }) {
       app.use('/api/*', compress({ threshold: 2048 }));
       app.use('/openapi.json', compress({ threshold: 2048 }));
       const endpoints = [
         ...readEndpoints(memory, about),
         streamEndpoint(memory, stopping),
         kedaEndpoint(memory),
-        ...controlEndpoints(memory, deps),
+        ...controlEndpoints(memory, deps, log),
       ];
+      if (deps.loopback) app.on('POST', '/api/*', loopbackOnly);
       for (const each of endpoints) each.mount(app);
       app.get('/openapi.json', (c) => c.json(openApi([...endpoints, HEALTH])));
       // A path of its own: the same event may come as itself and as a dead letter, with one id.

@@ -3,6 +3,7 @@ import { measure } from '#shared/domain/index.ts';
 import { start } from '#shared/runtime/serve.ts';
 import { brokerReader } from './broker-reader.ts';
 import { loadConfig } from './config.ts';
+import { isLoopback } from './control-endpoint.ts';
 import { eventLog } from './event-log.ts';
 import { operator } from './handler.ts';
 import { clusterPolicies } from './policies.ts';
@@ -19,6 +20,7 @@ const spec = operator({
   policies: clusterPolicies(),
   loadGenerator: LOAD_GENERATOR_URL ? upstream('load generator', LOAD_GENERATOR_URL) : undefined,
   workload: WORKLOAD_URL ? upstream('consumer-workload', WORKLOAD_URL) : undefined,
+  loopback: isLoopback(config.HOST),
   page: new URL('./page/', import.meta.url),
 });
 

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { z } from 'zod';
 import { NimbusError } from '#shared/errors.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -89,7 +90,14 @@ async function suspendOne(
   return [idOf(policy)];
 }
 
-export const killSwitch = (memory: Memory, policies: Policies | undefined): Endpoint =>
+interface Switch {
+  readonly memory: Memory;
+  readonly policies: Policies | undefined;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+}
+
+/** Who stopped what stands in the log, also where it was not done, or not everywhere. */
+export const killSwitch = ({ memory, policies, log }: Switch): Endpoint =>
   controlEndpoint({
     path: '/api/suspend',
     summary: 'The kill switch: sets spec.suspend of one policy, or of all',
@@ -98,7 +106,7 @@ export const killSwitch = (memory: Memory, policies: Policies | undefined): Endp
     refusals: {
       404: 'No such target',
       409: 'The policy was changed meanwhile',
-      422: 'Refused by the API server, or sent by a page of another site',
+      422: 'Refused by the API server, or sent by a page of another site or to another host',
       429: 'Throttled by the API server',
       503: 'No answer of the API server; the detail says which policies are not set',
     },
@@ -111,10 +119,17 @@ export const killSwitch = (memory: Memory, policies: Policies | undefined): Endp
       if (policies === undefined) {
         throw new NimbusError('route.unknown', 'kill switch: this operator has no Kubernetes API');
       }
-      const stopped =
-        target === '*'
-          ? await suspendAll(policies, suspend)
-          : await suspendOne(memory, policies, { target, suspend });
-      return c.json({ policies: stopped, suspend });
+      const order = { target, suspend, by: c.req.header('user-agent')?.slice(0, 200) ?? null };
+      try {
+        const stopped =
+          target === '*'
+            ? await suspendAll(policies, suspend)
+            : await suspendOne(memory, policies, { target, suspend });
+        log.info({ ...order, policies: stopped }, 'kill switch');
+        return c.json({ policies: stopped, suspend });
+      } catch (error) {
+        log.warn({ ...order, err: error }, 'kill switch: not done everywhere');
+        throw error;
+      }
     },
   });

@@ -16,6 +16,7 @@ interface Options {
   readonly policies?: Policies;
   readonly loadGenerator?: Upstream;
   readonly workload?: Upstream;
+  readonly loopback?: boolean;
   readonly page?: URL;
 }
 
@@ -30,6 +31,7 @@ export function anOperator(options: Options = {}) {
     policies: options.policies,
     loadGenerator: options.loadGenerator,
     workload: options.workload,
+    loopback: options.loopback ?? false,
     page: options.page ?? new URL('../page/', import.meta.url),
   });
 }
