@@ -76,7 +76,8 @@ function operationOf<Q, B>(described: Description<Q, B>): Record<string, unknown
       : { 'application/json': { schema: jsonSchema(answer) } };
   const hasInput = parameters !== undefined || body !== undefined;
   const invalid = hasInput ? { 400: 'Invalid input, field by field' } : {};
-  const refusals = Object.entries({ ...invalid, ...described.refusals });
+  const oversized = body === undefined ? {} : { 413: 'Body of more than 1 MiB' };
+  const refusals = Object.entries({ ...invalid, ...oversized, ...described.refusals });
   return {
     summary,
     parameters: parametersOf(path, parameters),

@@ -46,6 +46,36 @@ test('decisions come in full, newest first, by limit, target and time', async ()
   expect(older.every(({ atMs }) => atMs < (times[4] ?? 0))).toBe(true);
 });
 
+test('page by page every decision comes once, also where one beat decided for many targets', async () => {
+  const many = await anOperatorAfter(3);
+  const sent = firstBeats(3).filter(({ type }) => type === DecisionMade.type);
+  for (const event of sent) {
+    for (let n = 0; n < 7; n++) {
+      const { data, ...envelope } = DecisionMade.parse(event);
+      const id = `${data.id}-${String(n)}`;
+      const policy = { ...data.policy, name: `web-${String(n)}`, uid: `uid-${String(n)}` };
+      const other = { ...envelope, id, subject: `nimbusguard/web-${String(n)}` };
+      await many.request(delivery(DecisionMade.build(other, { ...data, id, policy })));
+    }
+  }
+  const ask = async (query: string): Promise<string[]> => {
+    const answer = await many.request(`/api/decisions?${query}`);
+    return z
+      .array(DecisionRecord)
+      .parse(await answer.json())
+      .map(({ id }) => id);
+  };
+  const all = await ask('limit=1000');
+  expect(all.length).toBe(8 * sent.length);
+  const paged: string[] = [];
+  for (let page = await ask('limit=5'); page.length > 0;) {
+    paged.push(...page);
+    page = await ask(`limit=5&before=${encodeURIComponent(page.at(-1) ?? '')}`);
+  }
+  expect(paged).toEqual(all);
+  expect((await many.request('/api/decisions?before=no-such-decision')).status).toBe(400);
+});
+
 test('one decision has a permanent address and answers why this number and not its neighbours', async () => {
   const [newest] = await read('/api/decisions?limit=1', z.array(DecisionRecord));
   const record = await read(`/api/decisions/${newest?.id ?? ''}`, DecisionRecord);
@@ -336,7 +366,7 @@ const POSTS = [
 ];
 
 /** Of a route that changes something, where nothing is connected. */
-const REFUSED = [400, 404, 415, 422];
+const REFUSED = [400, 404, 413, 415, 422];
 
 type Method = 'get' | 'post';
 type Responses = Record<string, { content: Record<string, { schema: object }> }>;

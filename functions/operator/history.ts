@@ -58,6 +58,10 @@ const sharesFor = (targets: number): Shares => {
 const seenAtMs = (log: TargetLog): number =>
   log.observed?.observedAtMs ?? log.decisions(1)[0]?.atMs ?? 0;
 
+/** The order of all lists of decisions: total, and within a target that of its log. */
+const newestFirst = (a: DecisionRecord, b: DecisionRecord): number =>
+  b.atMs - a.atMs || b.sequence - a.sequence || (a.id < b.id ? -1 : Number(a.id > b.id));
+
 /** The log that a name means; of two policies on one target the one that works, not the duplicate. */
 function theOne(name: string, named: readonly TargetLog[]): TargetLog | undefined {
   const ids = [...new Set(named.map((log) => log.id))];
@@ -147,13 +151,26 @@ export class History {
     return this.#records.get(id);
   }
 
-  /** Newest first, of one target or of all. */
-  decisions(limit: number, beforeMs = Infinity, log?: TargetLog): DecisionRecord[] {
-    if (log !== undefined) return log.decisions(limit, beforeMs);
-    return this.logs
-      .flatMap((each) => each.decisions(limit, beforeMs))
-      .sort((a, b) => b.atMs - a.atMs)
+  /**
+   * Newest first, of one target or of all: those made before a time, or those behind the decision with
+   * that id. One beat decides for all targets at the same instant: a time alone is no place in the list.
+   */
+  decisions(limit: number, before: number | string = Infinity, log?: TargetLog): DecisionRecord[] {
+    const follows = this.#following(before);
+    return (log === undefined ? this.logs : [log])
+      .flatMap((each) => each.decisions(limit, follows))
+      .sort(newestFirst)
       .slice(0, limit);
+  }
+
+  #following(before: number | string): (record: DecisionRecord) => boolean {
+    if (typeof before === 'number') return (record) => record.atMs < before;
+    const last = this.#records.get(before);
+    if (last !== undefined) return (record) => newestFirst(last, record) < 0;
+    const message = 'must be a time in Unix milliseconds or the id of a decision that is in memory';
+    throw new NimbusError('input.invalid', `before: ${message} (got ${before.slice(0, 120)})`, {
+      fields: [{ path: 'before', message, value: JSON.stringify(before.slice(0, 78)) }],
+    });
   }
 
   #log(policyUid: string): TargetLog {

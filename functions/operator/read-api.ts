@@ -21,12 +21,15 @@ const limit = z.coerce
   .default(50)
   .describe('At most this many, newest first');
 
-const before = z.coerce
-  .number()
-  .min(0)
-  .max(1e15)
+const before = z
+  .string()
+  .min(1)
+  .max(512)
+  .transform((text) => (/^\d{1,15}$/.test(text) ? Number(text) : text))
   .optional()
-  .describe('Only those made before this time, Unix milliseconds: the next page of a list');
+  .describe(
+    'The next page of a list: the id of its last decision, or a time (Unix milliseconds) before which they were made',
+  );
 
 const target = z
   .string()
@@ -63,9 +66,9 @@ const decisionEndpoints = (memory: Memory): Endpoint[] => [
     parameters: z.object({ limit, target: target.optional(), before }),
     answer: z.array(DecisionRecord),
     refusals: { 404: 'No such target' },
-    handle({ limit: most, target: name, before: beforeMs }, _body, c) {
+    handle({ limit: most, target: name, before: place }, _body, c) {
       const log = name === undefined ? undefined : found(memory, name);
-      return c.json(memory.history.decisions(most, beforeMs, log));
+      return c.json(memory.history.decisions(most, place, log));
     },
   }),
   endpoint({

@@ -94,9 +94,9 @@ export class TargetLog {
     if (atMs >= (this.#learning?.atMs ?? 0)) this.#learning = { atMs, state };
   }
 
-  /** Newest first, of those made before `beforeMs`. */
-  decisions(limit: number, beforeMs = Infinity): DecisionRecord[] {
-    return this.#decisions.newestFirst(limit, (record) => record.atMs < beforeMs);
+  /** Newest first, of those that are wanted. */
+  decisions(limit: number, wanted?: (record: DecisionRecord) => boolean): DecisionRecord[] {
+    return this.#decisions.newestFirst(limit, wanted);
   }
 
   state(nowMs: number): State {
