@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { StateObserved, type UnknownEvent } from '#shared/events/index.ts';
 import { listenTo, type Running } from '#shared/runtime/serve.ts';
 import { anOperator, delivery, firstBeats } from './testing/harness.ts';
 import { Batch } from './view.ts';
@@ -40,10 +41,11 @@ const parse = (text: string): Message => {
 async function read(
   headers: Record<string, string>,
   enough: (seen: Message[]) => boolean,
+  query = '',
 ): Promise<Message[]> {
   const leave = new AbortController();
   const signal = AbortSignal.any([leave.signal, AbortSignal.timeout(10_000)]);
-  const answer = await fetch(`${base}/api/stream`, { headers, signal });
+  const answer = await fetch(`${base}/api/stream${query}`, { headers, signal });
   expect(answer.headers.get('content-type')).toContain('text/event-stream');
   const seen: Message[] = [];
   let text = '';
@@ -120,4 +122,43 @@ test('requests for the headers of the stream take no place of a reader', async (
     expect(answer.headers.get('content-type')).toContain('text/event-stream');
   }
   expect(await read({ 'last-event-id': 'x' }, (seen) => seen.length > 0)).toHaveLength(1);
+});
+
+/** The newest observation as that of another policy. */
+const another = (policy: string, change: object): UnknownEvent => {
+  const last = events.findLast(({ type }) => type === StateObserved.type)!;
+  const { data } = StateObserved.parse(last);
+  const observedAtMs = data.observedAtMs + 1000;
+  const named = { ...data.policy, name: policy, uid: policy };
+  return { ...last, id: policy, data: { ...data, observedAtMs, policy: named, ...change } };
+};
+
+const send = async (event: UnknownEvent): Promise<void> => {
+  const { headers, method } = delivery(event);
+  await fetch(base, { method, headers, body: JSON.stringify(event) });
+};
+
+const batchesOf = (messages: readonly Message[]): Batch[] =>
+  messages
+    .filter(({ event }) => event === 'batch')
+    .map(({ data }) => Batch.parse(JSON.parse(data)));
+
+test('the reader of one target hears of another that is new, by name alone', async () => {
+  const heard = (seen: Message[]): boolean => batchesOf(seen).some(({ ids }) => ids !== undefined);
+  const reading = read({}, heard, '?target=nimbusguard%2Fconsumer-workload');
+  const { target } = StateObserved.parse(events[0]!).data;
+  await send(another('of-web', { target: { ...target, name: 'web', uid: 'web' } }));
+  const batches = batchesOf(await reading);
+  expect(batches.at(-1)?.ids).toEqual(['nimbusguard/consumer-workload', 'nimbusguard/web']);
+  expect(batches.flatMap(({ targets = [], points = [] }) => [...targets, ...points])).toEqual([]);
+});
+
+test('a second policy of a target, which is not followed, says nothing in its name', async () => {
+  const problem = { reason: 'Duplicate', message: 'delete one of the two' };
+  const nothing = { replicas: null, readings: null, problem };
+  const chain = (seen: Message[]): boolean => batchesOf(seen).some((batch) => batch.chain);
+  const reading = read({}, chain, '?target=nimbusguard%2Fconsumer-workload');
+  await send(another('second', nothing));
+  const batches = batchesOf(await reading);
+  expect(batches.flatMap(({ targets = [], points = [] }) => [...targets, ...points])).toEqual([]);
 });

@@ -30,13 +30,18 @@ const compact = (batch: { [part in keyof Batch]: Batch[part] | undefined }): Bat
   return parts.length > 1 ? (Object.fromEntries(parts) as Batch) : undefined;
 };
 
+/** Of the younger of two policies on one target, which is not followed: the target's news are the other's. */
+const isDuplicate = (of: { readonly problem: { readonly reason: string } | null }): boolean =>
+  of.problem?.reason === 'Duplicate';
+
 /** What goes out to a reader of one target, or of all. */
 const forTarget = (batch: Batch, target: string | undefined): Batch | undefined => {
   if (target === undefined) return batch;
-  const ours = ({ subject }: DecisionRecord): boolean => subject === target;
+  const ours = (record: DecisionRecord): boolean =>
+    record.subject === target && !isDuplicate(record);
   return compact({
     ...batch,
-    targets: batch.targets?.filter((view) => view.id === target),
+    targets: batch.targets?.filter((view) => view.id === target && !isDuplicate(view)),
     points: batch.points?.filter((each) => each.target === target),
     decisions: batch.decisions?.filter(ours),
   });
@@ -72,6 +77,7 @@ export class Stream {
   readonly #decisions = new Map<string, DecisionRecord>();
   #deadLetters: DeadLetter[] = [];
   readonly #states = new Map<string, string>();
+  #ids: string[] = [];
 
   constructor(sources: Sources) {
     this.#sources = sources;
@@ -85,7 +91,8 @@ export class Stream {
   }
 
   point(log: TargetLog): void {
-    if (this.#timer === undefined) return;
+    const { observed } = log;
+    if (this.#timer === undefined || (observed && isDuplicate(observed))) return;
     const newest = log.newest();
     const before = this.#points.get(log);
     if (newest === undefined) return;
@@ -224,7 +231,9 @@ export class Stream {
 
   #collect(): Batch | undefined {
     const nowMs = this.#sources.nowMs();
-    this.#ageing(nowMs);
+    const { logs } = this.#sources.history();
+    this.#ageing(logs, nowMs);
+    const ids = this.#newIds(logs);
     const targets = [...this.#targets].map((log) => log.view(nowMs));
     const points = [...this.#points.values()].map((series) => ({ target: series.target, series }));
     const decisions = [...this.#decisions.values()].map((record) => ({ ...record }));
@@ -234,17 +243,25 @@ export class Stream {
     this.#points.clear();
     this.#decisions.clear();
     this.#deadLetters = [];
-    return compact({ nowMs, targets, points, decisions, chain, deadLetters });
+    return compact({ nowMs, ids, targets, points, decisions, chain, deadLetters });
   }
 
   /** A state may change by time alone: data grow stale, a change is over. */
-  #ageing(nowMs: number): void {
-    for (const log of this.#sources.history().logs) {
+  #ageing(logs: readonly TargetLog[], nowMs: number): void {
+    for (const log of logs) {
       const state = log.state(nowMs);
       if (this.#states.get(log.uid) === state) continue;
       this.#states.set(log.uid, state);
       this.#targets.add(log);
     }
+  }
+
+  /** The targets that are there, where others were before: a page offers them without being loaded anew. */
+  #newIds(logs: readonly TargetLog[]): string[] | undefined {
+    const ids = [...new Set(logs.map((log) => log.id))];
+    if (ids.join('\n') === this.#ids.join('\n')) return undefined;
+    this.#ids = ids;
+    return ids;
   }
 
   #chainView(nowMs: number): Batch['chain'] {

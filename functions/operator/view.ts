@@ -213,6 +213,8 @@ export type About = z.infer<typeof About>;
 /** One batch of the stream; what did not change is absent. */
 export const Batch = z.object({
   nowMs: epochMs,
+  /** Of all targets that are there, also for a reader of one; where it changed. */
+  ids: z.array(z.string()).optional(),
   targets: z.array(TargetView).optional(),
   points: z.array(z.object({ target: z.string(), series: Series })).optional(),
   decisions: z.array(DecisionRecord).optional(),
