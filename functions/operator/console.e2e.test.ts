@@ -1,21 +1,18 @@
 // The console in a real browser, during a spike. The world is simulated, so that each question has one
 // right answer; the operator, its API, the stream and the page are the real ones.
-import { build } from 'esbuild';
-import { mkdir, mkdtemp, readFile, copyFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { UnknownEvent } from '#shared/events/index.ts';
 import { listenTo, type Running } from '#shared/runtime/serve.ts';
+import { builtPage, launched } from './testing/browser.ts';
 import { anOperator, delivery } from './testing/harness.ts';
 import { session } from './testing/session.ts';
 import type { DecisionRecord, TargetView } from './view.ts';
 
-const SOURCES = new URL('./page/', import.meta.url).pathname;
 const PICTURES = new URL('../../dist/screenshots/', import.meta.url).pathname;
 const BEATS = 53; // the spike begins at the 48th
 const DESKTOP = { viewport: { width: 1360, height: 900 } };
@@ -44,18 +41,6 @@ const loadGenerator = {
   },
 };
 
-async function builtPage(): Promise<URL> {
-  const directory = await mkdtemp(join(tmpdir(), 'console-'));
-  await build({
-    ...{ bundle: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022' },
-    entryPoints: [join(SOURCES, 'main.ts'), join(SOURCES, 'main.css')],
-    outdir: directory,
-    logLevel: 'warning',
-  });
-  await copyFile(join(SOURCES, 'index.html'), join(directory, 'index.html'));
-  return pathToFileURL(`${directory}/`);
-}
-
 beforeAll(async () => {
   live = session(nowMs - BEATS * 5000 - 1000, 3);
   const past = Array.from({ length: BEATS }, () => live.next().value).flat();
@@ -70,13 +55,7 @@ beforeAll(async () => {
   const spec = anOperator({ nowMs: () => nowMs, eventLog, loadGenerator, policies, page });
   running = await listenTo(spec, { port: 0, host: '127.0.0.1', logLevel: 'silent' });
   base = `http://127.0.0.1:${String(running.port)}`;
-  const args = [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--disable-background-networking',
-  ];
-  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args });
+  browser = await launched();
   await mkdir(PICTURES, { recursive: true });
 });
 afterAll(async () => {

@@ -1,5 +1,5 @@
 import type { DeadLetter, FunctionView } from '../view.ts';
-import { fill, h, part } from './dom.ts';
+import { fill, h, part, refresh } from './dom.ts';
 import { age, clock, count, ms, number, utc } from './format.ts';
 import type { Store } from './store.ts';
 
@@ -13,6 +13,8 @@ const DOES: Readonly<Record<string, string>> = {
 
 /** Each of these hands on to the next; the others listen or speak beside the line. */
 const LINE = ['observer', 'decider', 'executor', 'reward'];
+
+const MOST_LETTERS = 20;
 
 const fact = (name: string, value: string, bad = false): HTMLElement =>
   h('div', { class: bad ? 'bad' : '' }, h('dt', {}, name), h('dd', {}, value));
@@ -100,7 +102,7 @@ const STATISTICS: Readonly<Record<string, string>> = {
 /** The functions as a line of boxes, the last event of the chosen one, and what nobody could use. */
 export function chain(store: Store): void {
   const boxes = h('ol', { class: 'chain' });
-  const last = h('div', { class: 'last', 'aria-live': 'polite' });
+  const last = h('div', { class: 'last' });
   const summary = h('p', { class: 'muted' });
   const letters = h('ul', { class: 'plain letters' });
   const lettersTitle = h('h3', {}, 'Dead letters');
@@ -114,6 +116,7 @@ export function chain(store: Store): void {
     letters,
   );
   let chosen = '';
+  let shown: readonly DeadLetter[] = [];
   const choose = (name: string): void => {
     chosen = chosen === name ? '' : name;
     update();
@@ -136,7 +139,10 @@ export function chain(store: Store): void {
       ),
     );
     lettersTitle.hidden = store.deadLetters.length === 0;
-    fill(letters, ...store.deadLetters.slice(0, 20).map(letterOf));
+    const newest = store.deadLetters.slice(0, MOST_LETTERS);
+    if (newest.length === shown.length && newest.every((each, at) => each === shown[at])) return;
+    shown = newest; // only then: one that is being read must not close under the reader's eyes
+    refresh(letters, newest.map(letterOf));
   };
   store.on(['chain'], update);
 }

@@ -1,7 +1,7 @@
 import type { DecisionRecord } from '../view.ts';
 import { get } from './api.ts';
 import { detail } from './detail.ts';
-import { fill, h, part } from './dom.ts';
+import { fill, h, part, refresh } from './dom.ts';
 import { clock, percent, pods, signed, utc } from './format.ts';
 import type { Store } from './store.ts';
 
@@ -115,6 +115,34 @@ function announce(store: Store): () => void {
   };
 }
 
+/** The button that adds the next page, as long as there is one and the list has room for it. */
+function olderDecisions(
+  store: Store,
+  failed: (error: unknown) => void,
+): { element: HTMLElement; update: () => void } {
+  const more = h('button', { type: 'button', class: 'quiet' }, 'Older decisions');
+  const rest = h('p', { class: 'muted' }, 'Older ones: /api/decisions?before=…');
+  more.addEventListener('click', () => {
+    const before = store.decisions.at(-1)?.id;
+    if (before === undefined) return;
+    const { target } = store.url;
+    const query = { target, limit: String(PAGE), before };
+    get<DecisionRecord[]>('/api/decisions', query).then((records) => {
+      if (target !== store.url.target) return;
+      store.hasOlder = records.length === PAGE;
+      store.addDecisions(records);
+      store.tell('decisions');
+    }, failed);
+  });
+  return {
+    element: h('div', {}, more, rest),
+    update() {
+      more.hidden = !(store.hasOlder && store.hasRoom);
+      rest.hidden = !store.hasOlder || store.hasRoom;
+    },
+  };
+}
+
 /** The newest decisions, and the open one with why it is what it is. */
 export function decisions(store: Store, failed: (error: unknown) => void): void {
   const open = (id: string): void => {
@@ -124,19 +152,9 @@ export function decisions(store: Store, failed: (error: unknown) => void): void 
   };
   const rows = new Rows(open);
   const panel = h('article', { id: 'detail', 'aria-label': 'The open decision', tabindex: -1 });
-  const empty = h('p', { class: 'muted' }, 'No decision yet. The first comes with the first beat.');
+  const empty = h('p', { class: 'muted' });
   const only = h('input', { type: 'checkbox', id: 'changes' });
-  const more = h('button', { type: 'button', class: 'quiet' }, 'Older decisions');
-  more.addEventListener('click', () => {
-    const before = store.decisions.at(-1)?.atMs;
-    if (before === undefined) return;
-    const query = { target: store.url.target, limit: String(PAGE), before: String(before) };
-    get<DecisionRecord[]>('/api/decisions', query).then((records) => {
-      store.addDecisions(records);
-      more.hidden = records.length < PAGE;
-      store.tell('decisions');
-    }, failed);
-  });
+  const older = olderDecisions(store, failed);
   const list = h(
     'div',
     { class: 'list' },
@@ -145,7 +163,7 @@ export function decisions(store: Store, failed: (error: unknown) => void): void 
       'div',
       { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Decisions, newest first' },
       rows.list,
-      more,
+      older.element,
     ),
   );
   const head = h(
@@ -163,11 +181,18 @@ export function decisions(store: Store, failed: (error: unknown) => void): void 
     const visible = store.decisions.filter((record) => !only.checked || record.from !== record.to);
     rows.update(visible, selected?.id);
     empty.hidden = visible.length > 0;
+    empty.textContent =
+      store.decisions.length > 0
+        ? 'None of these changed the number of pods.'
+        : 'No decision yet. The first comes with the first beat.';
+    older.update();
     say();
     if (selected === shown) return;
+    const isSame = selected !== undefined && selected.id === shown?.id;
     shown = selected;
-    if (selected === undefined) fill(panel);
-    else fill(panel, ...detail(selected));
+    const content = selected === undefined ? [] : detail(selected);
+    if (isSame) refresh(panel, content);
+    else fill(panel, ...content);
   };
   only.addEventListener('change', update);
   store.on(['decisions', 'selection'], update);

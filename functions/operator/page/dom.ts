@@ -47,6 +47,29 @@ export function fill(element: Element, ...children: readonly Child[]): void {
   element.replaceChildren(...nodes(children));
 }
 
+const TOUCHED = 'summary, button, a';
+
+/**
+ * Replaces the content of `element` by a newer state of the same: what was unfolded stays so, and the focus
+ * stays where it was.
+ */
+export function refresh(element: Element, children: readonly Child[]): void {
+  const name = (each: Element | null): string => each?.textContent ?? '';
+  const unfolded = new Set(
+    [...element.querySelectorAll('details[open] > summary')].map((each) => name(each)),
+  );
+  const active = document.activeElement;
+  const focused = element.contains(active) && active?.matches(TOUCHED) ? name(active) : undefined;
+  fill(element, ...children);
+  for (const summary of element.querySelectorAll('details > summary'))
+    if (unfolded.has(name(summary))) summary.parentElement?.setAttribute('open', '');
+  if (focused === undefined) return;
+  const again = [...element.querySelectorAll<HTMLElement>(TOUCHED)].find(
+    (each) => name(each) === focused,
+  );
+  again?.focus();
+}
+
 /** The element of index.html with this id. */
 export function part(id: string): HTMLElement {
   const element = document.getElementById(id);

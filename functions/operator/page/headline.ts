@@ -63,16 +63,21 @@ const figures = (target: TargetView): HTMLElement[] => {
   ];
 };
 
-/** Nothing observed yet: what is missing, and what to do. */
+/** Nothing observed: what is missing, and what to do. */
 const empty = (store: Store): HTMLElement[] => {
   const history = store.about?.history;
+  const { target } = store.url;
+  const isOther = target !== '' && store.ids.length > 0;
   return [
     h('p', { class: 'chips' }, h('span', { class: 'state waiting' }, STATE_NAME.waiting)),
-    h('h1', {}, 'No target has been observed yet.'),
+    h('h1', {}, isOther ? `${target} is not observed.` : 'No target has been observed yet.'),
     h(
       'p',
       { class: 'why' },
-      'Apply a ScalingPolicy that names a workload; the observer looks at it on the next beat. If there is one, see whether the chain runs: ',
+      isOther ? 'Choose another target above, or apply' : 'Apply',
+      ' a ScalingPolicy that names ',
+      isOther ? 'this one' : 'a workload',
+      '; the observer looks at it on the next beat. If there is one, see whether the chain runs: ',
       h('code', {}, 'make status'),
       '.',
     ),
@@ -80,17 +85,32 @@ const empty = (store: Store): HTMLElement[] => {
   ];
 };
 
-const stateText = ({ state }: TargetView, silentMs: number | null): string =>
-  state === 'stale' && silentMs !== null
+const LEAST_STALE_MS = 15_000;
+const STALE_BEATS = 3.5;
+
+const silentMsOf = ({ observedAtMs }: TargetView, nowMs: number): number | null =>
+  observedAtMs === null ? null : nowMs - observedAtMs;
+
+/** As the operator said, unless that is older than what it would call stale itself: it may be away. */
+function stateOf(target: TargetView, nowMs: number): State {
+  const { state, beatMs } = target;
+  if (state === 'waiting' || state === 'stopped') return state;
+  const limitMs = Math.max(LEAST_STALE_MS, (beatMs ?? 5000) * STALE_BEATS);
+  return (silentMsOf(target, nowMs) ?? 0) > limitMs ? 'stale' : state;
+}
+
+const stateText = (state: State, silentMs: number | null): string =>
+  state === 'stale' && silentMs !== null && silentMs > LEAST_STALE_MS
     ? `${STATE_NAME.stale} · ${age(silentMs)}`
     : STATE_NAME[state];
 
 const known = (target: TargetView, nowMs: number): HTMLElement[] => {
-  const silentMs = target.observedAtMs === null ? null : nowMs - target.observedAtMs;
+  const silentMs = silentMsOf(target, nowMs);
+  const state = stateOf(target, nowMs);
   const chips = h(
     'p',
     { class: 'chips' },
-    h('span', { class: `state ${target.state}` }, stateText(target, silentMs)),
+    h('span', { class: `state ${state}` }, stateText(state, silentMs)),
     h('span', { class: 'chip', title: MODE_MEANING[target.mode] }, `mode ${target.mode}`),
     silentMs === null
       ? null
@@ -117,22 +137,24 @@ const known = (target: TargetView, nowMs: number): HTMLElement[] => {
 /** One sentence and one state: is everything all right, what is it doing, why, and what would HPA do. */
 export function headline(store: Store): void {
   const root = part('headline');
+  let shown: State = 'waiting';
   const update = (): void => {
     const { target } = store;
-    document.body.classList.toggle('stale', target?.state === 'stale');
-    if (target === undefined) {
-      fill(root, ...empty(store));
-      return;
-    }
-    fill(root, ...known(target, store.nowMs()));
-    document.title = `${STATE_NAME[target.state]} · ${target.id} · NimbusGuard`;
+    shown = target === undefined ? 'waiting' : stateOf(target, store.nowMs());
+    document.body.classList.toggle('stale', shown === 'stale');
+    document.title = `${STATE_NAME[shown]} · ${store.url.target} · NimbusGuard`;
+    fill(root, ...(target === undefined ? empty(store) : known(target, store.nowMs())));
   };
   store.on(['target', 'about'], update);
   setInterval(() => {
-    const observedAtMs = store.target?.observedAtMs;
-    const shown = document.getElementById('observed');
-    if (observedAtMs === null || observedAtMs === undefined || shown === null) return;
-    shown.textContent = `observed ${age(store.nowMs() - observedAtMs)} ago`;
+    const { target } = store;
+    if (target === undefined) return;
+    const silentMs = silentMsOf(target, store.nowMs());
+    const state = stateOf(target, store.nowMs());
+    if (state !== shown || state === 'stale') update();
+    const observed = document.getElementById('observed');
+    if (silentMs !== null && observed !== null)
+      observed.textContent = `observed ${age(silentMs)} ago`;
   }, 1000);
   update();
 }
@@ -147,12 +169,13 @@ export function picker(store: Store, reload: () => void): void {
     reload();
   });
   store.on(['target'], () => {
-    const ids = store.targets.map((view) => view.id).sort();
+    const { target } = store.url; // which may be gone, or not there yet
+    const ids = [...new Set([...store.ids, ...(target === '' ? [] : [target])])].sort();
     const shown = [...select.options].map((option) => option.value);
     root.hidden = ids.length === 0;
     if (ids.join('\n') !== shown.join('\n')) {
       fill(select, ...ids.map((id) => h('option', { value: id }, id)));
     }
-    select.value = store.url.target;
+    select.value = target;
   });
 }

@@ -12,72 +12,94 @@ import { load } from './load.ts';
 import { Store } from './store.ts';
 
 const RETRY_MS = 2000;
-const DECISIONS = '60';
+const DECISIONS = 60;
 /** Charts are bucketed anew now and then, so that a tab left open keeps no more than it shows. */
 const REFRESH_MS = 600_000;
 
 const store = new Store();
 let unfollow = (): void => undefined;
 let generation = 0;
+let retry: ReturnType<typeof setTimeout> | undefined;
 
-const banner = (...children: (Node | string)[]): void => fill(part('banner'), ...children);
+/** Two places, so that neither the connection's return nor its loss takes an error's words away. */
+const lostNote = h('div');
+const errorNote = h('div');
+fill(part('banner'), lostNote, errorNote);
 
 const failed = (error: unknown): void => {
   const title = error instanceof ApiError ? error.title : 'Something went wrong';
   const detail = error instanceof Error ? error.message : String(error);
-  const close = h('button', { type: 'button', class: 'quiet', click: () => banner() }, 'Dismiss');
-  banner(h('p', {}, h('b', {}, title), ` ${detail} `, close));
+  const says = `${title} ${detail}`;
+  if (errorNote.dataset['says'] === says) return; // said already: nobody wants to hear it every try
+  errorNote.dataset['says'] = says;
+  const close = h('button', { type: 'button', class: 'quiet', click: recovered }, 'Dismiss');
+  fill(errorNote, h('p', {}, h('b', {}, title), ` ${detail} `, close));
 };
+
+function recovered(): void {
+  delete errorNote.dataset['says'];
+  fill(errorNote);
+}
 
 const series = async (): Promise<void> => {
   const { target, range } = store.url;
+  if (store.target === undefined) return;
   const loaded = await get<Series>('/api/series', { target, range });
   if (target === store.url.target && range === store.url.range) store.series = loaded;
   store.tell('series');
 };
 
+/** The decision that the URL names, which may be older than all of the list. */
+const linkedDecision = (id: string): Promise<DecisionRecord | undefined> =>
+  get<DecisionRecord>(`/api/decisions/${encodeURIComponent(id)}`).catch((error: unknown) => {
+    failed(error);
+    return undefined;
+  });
+
 async function loadTarget(): Promise<void> {
   const { target, decision } = store.url;
-  if (store.target === undefined) return;
+  const known = store.target !== undefined;
   const [records, linked] = await Promise.all([
-    get<DecisionRecord[]>('/api/decisions', { target, limit: DECISIONS }),
-    decision === ''
-      ? undefined
-      : get<DecisionRecord>(`/api/decisions/${encodeURIComponent(decision)}`).catch(failed),
+    known ? get<DecisionRecord[]>('/api/decisions', { target, limit: String(DECISIONS) }) : [],
+    decision === '' ? undefined : linkedDecision(decision),
     series(),
   ]);
   if (target !== store.url.target) return;
-  store.decisions = [];
-  store.addDecisions(linked ? [...records, linked] : records);
-  store.tell('decisions');
+  if (!known) store.series = undefined;
+  Object.assign(store, { decisions: [], linked, hasOlder: records.length === DECISIONS });
+  store.addDecisions(records);
+  store.tell('decisions', 'series');
 }
 
+/** The target that the URL names, in full; the first where it names none. */
+const wanted = (): string => {
+  const { target } = store.url;
+  if (target === '') return store.ids[0] ?? '';
+  return store.ids.find((id) => id === target || id.endsWith(`/${target}`)) ?? target;
+};
+
 /** Everything anew, then the stream from where it stood before: nothing falls between. */
-async function loadAll(): Promise<void> {
-  generation += 1;
-  const mine = generation;
-  unfollow();
+async function loadAll(isCurrent: () => boolean): Promise<void> {
   const [about, targets, chainView, deadLetters] = await Promise.all([
     get<About>('/api/about'),
     get<TargetView[]>('/api/targets'),
     get<ChainView>('/api/chain'),
     get<DeadLetter[]>('/api/deadletters'),
   ]);
-  if (mine !== generation) return;
+  if (!isCurrent()) return;
+  recovered();
   store.clockOffsetMs = about.nowMs - Date.now();
-  Object.assign(store, { about, targets, chain: chainView, deadLetters });
-  const named = targets.find(
-    ({ id }) => id === store.url.target || id.endsWith(`/${store.url.target}`),
-  );
-  store.go({ target: (named ?? targets[0])?.id ?? '' }, 'replace');
+  Object.assign(store, { about, chain: chainView, deadLetters });
+  store.loadTargets(targets);
+  store.go({ target: wanted() }, 'replace');
   store.tell('about', 'target', 'chain');
   await loadTarget();
-  banner();
+  if (!isCurrent()) return;
   unfollow = follow(store.url.target, about.position, {
     batch(batch) {
-      const first = store.targets.length === 0 && batch.targets !== undefined;
+      const missing = store.target === undefined;
       store.apply(batch);
-      if (first) reload();
+      if (missing && store.ids.includes(wanted())) reload();
     },
     reset: reload,
     connected(is) {
@@ -87,12 +109,37 @@ async function loadAll(): Promise<void> {
   });
 }
 
+/** A mark on the chart may be that of a decision that is in no list yet. */
+async function openDecision(): Promise<void> {
+  const { decision } = store.url;
+  if (decision === '' || store.selected !== undefined) return;
+  const linked = await linkedDecision(decision);
+  if (linked === undefined || decision !== store.url.decision) return;
+  store.linked = linked;
+  store.tell('decisions');
+}
+
+/** Starts over; of several that overlap the last one counts, and it alone tries again. */
 function reload(): void {
-  loadAll().catch((error: unknown) => {
+  generation += 1;
+  const mine = generation;
+  const isCurrent = (): boolean => mine === generation;
+  clearTimeout(retry);
+  unfollow();
+  loadAll(isCurrent).catch((error: unknown) => {
+    if (!isCurrent()) return;
     failed(error);
-    setTimeout(reload, RETRY_MS);
+    retry = setTimeout(reload, RETRY_MS);
   });
 }
+
+const lost = (): HTMLElement =>
+  h(
+    'p',
+    {},
+    h('b', {}, 'Connection lost.'),
+    ' What you see is as old as it says. It goes on without a gap when the operator is back.',
+  );
 
 function connection(): void {
   const dot = h('span', { class: 'link', role: 'status' });
@@ -101,19 +148,9 @@ function connection(): void {
     dot.className = store.connected ? 'link live' : 'link lost';
     const text = store.connected ? 'live' : 'connection lost';
     if (dot.textContent !== text) dot.textContent = text;
-    document.body.classList.toggle('lost', !store.connected);
-    if (store.connected) return;
-    banner(
-      h(
-        'p',
-        {},
-        h('b', {}, 'Connection lost.'),
-        ' What you see is as old as it says. It goes on without a gap when the operator is back.',
-      ),
-    );
-  });
-  store.on(['connection'], () => {
-    if (store.connected) banner();
+    const isLost = !store.connected;
+    document.body.classList.toggle('lost', isLost);
+    if (isLost !== lostNote.hasChildNodes()) fill(lostNote, isLost && lost());
   });
 }
 
@@ -144,6 +181,7 @@ chain(store);
 learning(store);
 load(store, failed);
 foot();
+store.on(['selection'], () => void openDecision());
 addEventListener('popstate', () => {
   store.reread();
   reload();

@@ -22,6 +22,8 @@ export type Topic =
 
 interface Knowledge {
   about: About | undefined;
+  /** Of all targets that are there; `targets` follows the one that is shown. */
+  ids: string[];
   targets: TargetView[];
   series: Series | undefined;
   decisions: DecisionRecord[];
@@ -43,9 +45,14 @@ const fromUrl = (): { target: string; range: string; decision: string } => {
 /** One per page. Views read it and are told when their topic changed. */
 export class Store implements Knowledge {
   about: About | undefined;
+  ids: string[] = [];
   targets: TargetView[] = [];
   series: Series | undefined;
   decisions: DecisionRecord[] = [];
+  /** The decision of the URL, which may be older than all of the list. */
+  linked: DecisionRecord | undefined;
+  /** Whether there may be decisions older than those of the list. */
+  hasOlder = false;
   chain: ChainView | undefined;
   deadLetters: DeadLetter[] = [];
   connected = true;
@@ -73,7 +80,9 @@ export class Store implements Knowledge {
   /** The decision that is open: the one of the URL, else the newest that changed something. */
   get selected(): DecisionRecord | undefined {
     if (this.url.decision !== '') {
-      return this.decisions.find((record) => record.id === this.url.decision);
+      const { linked } = this;
+      const isOpen = (record: DecisionRecord): boolean => record.id === this.url.decision;
+      return this.decisions.find(isOpen) ?? (linked && isOpen(linked) ? linked : undefined);
     }
     return this.decisions.find((record) => record.from !== record.to) ?? this.decisions[0];
   }
@@ -94,15 +103,17 @@ export class Store implements Knowledge {
   apply(batch: Batch): void {
     this.clockOffsetMs = batch.nowMs - Date.now();
     const { targets = [], points = [], decisions = [], chain, deadLetters = [] } = batch;
+    if (batch.ids !== undefined) this.#there(batch.ids);
     for (const view of targets) this.#target(view);
     for (const { target, series } of points) this.#points(target, series);
-    if (decisions.length > 0) this.addDecisions(decisions);
+    if (decisions.length > 0) this.#news(decisions);
     this.chain = chain ?? this.chain;
     this.deadLetters = [...deadLetters.toReversed(), ...this.deadLetters].slice(
       0,
       MAX_DEAD_LETTERS,
     );
     const changed: Readonly<Record<string, readonly Topic[]>> = {
+      ids: ['target'],
       targets: ['target'],
       points: ['series'],
       decisions: ['decisions', 'series'],
@@ -112,6 +123,34 @@ export class Store implements Knowledge {
     this.tell(...Object.keys(batch).flatMap((name) => changed[name] ?? []));
   }
 
+  /** All that `GET /api/targets` answers. */
+  loadTargets(views: readonly TargetView[]): void {
+    // Of two policies on one target the younger is not followed: it has nothing to say of the target.
+    const works = ({ problem }: TargetView): boolean => problem?.reason !== 'Duplicate';
+    const ids = [...new Set(views.map(({ id }) => id))];
+    this.targets = ids.flatMap((id) => {
+      const named = views.filter((view) => view.id === id);
+      return named.find(works) ?? named.slice(0, 1);
+    });
+    this.ids = ids;
+  }
+
+  #there(ids: string[]): void {
+    this.ids = ids;
+    this.targets = this.targets.filter(({ id }) => ids.includes(id));
+  }
+
+  /**
+   * What the stream tells of decisions: new ones, and what became of old ones. Of those older than the list
+   * nothing is added to it: there would be a gap before them.
+   */
+  #news(records: readonly DecisionRecord[]): void {
+    const oldest = this.hasOlder ? this.decisions.at(-1) : undefined;
+    const belongs = ({ atMs }: DecisionRecord): boolean => atMs >= (oldest?.atMs ?? 0);
+    this.addDecisions(records.filter(belongs));
+    this.linked = records.find(({ id }) => id === this.linked?.id) ?? this.linked;
+  }
+
   /** Newer or older records, or newer versions of known ones; kept newest first. */
   addDecisions(records: readonly DecisionRecord[]): void {
     const byId = new Map(this.decisions.map((record) => [record.id, record]));
@@ -119,9 +158,14 @@ export class Store implements Knowledge {
       byId.set(record.id, record);
       this.#mark(record);
     }
-    this.decisions = [...byId.values()]
-      .sort((a, b) => b.atMs - a.atMs || b.sequence - a.sequence)
-      .slice(0, MAX_DECISIONS);
+    const sorted = [...byId.values()].sort((a, b) => b.atMs - a.atMs || b.sequence - a.sequence);
+    this.decisions = sorted.slice(0, MAX_DECISIONS);
+    this.hasOlder ||= sorted.length > MAX_DECISIONS;
+  }
+
+  /** Whether the list takes more, where there are older ones. */
+  get hasRoom(): boolean {
+    return this.decisions.length < MAX_DECISIONS;
   }
 
   /** A change that is new, or of which it is known by now whether it was made. */

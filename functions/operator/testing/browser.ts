@@ -1,0 +1,28 @@
+// What tests of the console need: the page as the build makes it, and Chromium.
+import { build } from 'esbuild';
+import { copyFile, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium, type Browser } from 'playwright-core';
+
+const SOURCES = new URL('../page/', import.meta.url).pathname;
+
+/** The folder of the page's three files. */
+export async function builtPage(): Promise<URL> {
+  const directory = await mkdtemp(join(tmpdir(), 'console-'));
+  await build({
+    ...{ bundle: true, minify: true, format: 'esm', platform: 'browser', target: 'es2022' },
+    entryPoints: [join(SOURCES, 'main.ts'), join(SOURCES, 'main.css')],
+    outdir: directory,
+    logLevel: 'warning',
+  });
+  await copyFile(join(SOURCES, 'index.html'), join(directory, 'index.html'));
+  return pathToFileURL(`${directory}/`);
+}
+
+export const launched = (): Promise<Browser> =>
+  chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
+  });
