@@ -207,6 +207,7 @@ test('the kill switch asks once and says what it does', async () => {
   expect(await dialog.textContent()).toContain('writes nothing more');
   await dialog.getByRole('button', { name: /^Freeze/ }).click();
   await expect.poll(() => page.locator('#live').textContent()).toContain('freeze');
+  expect(await page.locator('#switch').innerText()).toContain('asked: freeze, with the next beat');
   await leave(page);
 });
 

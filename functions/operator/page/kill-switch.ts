@@ -5,6 +5,12 @@ import type { Store } from './store.ts';
 const QUESTION =
   'NimbusGuard writes nothing more to this target until you let it go on. It keeps observing and deciding.';
 
+const WORDS: Readonly<Record<string, string>> = {
+  freeze: 'freeze, with the next beat',
+  release: 'release, with the next beat',
+  none: 'go on, with the next beat',
+};
+
 /** The kill switch: asks once and says what it does. */
 export function killSwitch(store: Store, failed: (error: unknown) => void): void {
   const root = part('switch');
@@ -25,13 +31,23 @@ export function killSwitch(store: Store, failed: (error: unknown) => void): void
     note,
     h('p', { class: 'actions' }, freeze, release, close),
   );
-  fill(root, button, dialog);
+  const asked = h('span', { class: 'muted' });
+  fill(root, asked, button, dialog);
 
+  /** What was asked for, until it is seen to be so. */
+  let awaited: { readonly target: string; readonly suspend: string } | undefined;
+  const awaitedText = (): string => {
+    const isDone = awaited?.suspend === store.target?.suspend;
+    if (isDone || awaited?.target !== store.url.target) awaited = undefined;
+    return awaited === undefined ? '' : `asked: ${WORDS[awaited.suspend] ?? ''}`;
+  };
   const send = (suspend: string): void => {
     const { target } = store.url;
     dialog.close();
     post('/api/suspend', { target, suspend, confirm: target }).then(() => {
+      awaited = { target, suspend };
       part('live').textContent = `Asked: ${suspend}. It takes effect on the next beat.`;
+      store.tell('target');
     }, failed);
   };
   button.addEventListener('click', () => {
@@ -47,6 +63,7 @@ export function killSwitch(store: Store, failed: (error: unknown) => void): void
     const stopped = store.target !== undefined && store.target.suspend !== 'none';
     button.textContent = stopped ? 'Go on' : 'Stop…';
     button.className = stopped ? 'primary' : 'danger';
+    asked.textContent = awaitedText();
     title.textContent = `Stop NimbusGuard for ${store.url.target}?`;
   });
 }
