@@ -99,6 +99,19 @@ test('a link to a target that is not there yet waits for it, and shows no other'
   await expect.poll(headline).toMatch(/^web: /);
 });
 
+test('a name of 253 characters leaves everything in its place', async () => {
+  await send(observed('x'.repeat(253)));
+  await page.goto(`${base}/?target=nimbusguard/${'x'.repeat(253)}`);
+  await page.locator('#target option').nth(1).waitFor({ state: 'attached' });
+  await expect.poll(headline).toContain('xxx');
+  for (const width of [1360, 360]) {
+    await page.setViewportSize({ width, height: 740 });
+    const beyond = 'document.documentElement.scrollWidth - innerWidth';
+    expect(await page.evaluate<number>(beyond)).toBeLessThanOrEqual(0);
+    expect((await page.locator('.brand').boundingBox())?.height).toBeLessThan(50);
+  }
+});
+
 test('a link to a decision that is forgotten says so', async () => {
   await page.goto(`${base}/?target=${ID}&decision=long-ago`);
   await page.locator('.decision-list li').first().waitFor();
@@ -122,7 +135,7 @@ test('a link to an old decision opens it, and the list under it has no gap', asy
 
 test('what is unfolded to be read stays so while news arrive', async () => {
   const letter = { ...events[0]!, knativeerrordest: 'http://decider', knativeerrorcode: 422 };
-  await send(letter as never, '/dead-letters');
+  await send(letter, '/dead-letters');
   await page.goto(base);
   const first = page.locator('.letters details').first();
   await first.locator('summary').press('Enter');
@@ -131,7 +144,7 @@ test('what is unfolded to be read stays so while news arrive', async () => {
   nowMs += 5000;
   await send(observed('web'));
   await page.waitForTimeout(1500);
-  await send({ ...letter, id: 'another' } as never, '/dead-letters');
+  await send({ ...letter, id: 'another' }, '/dead-letters');
   await expect.poll(() => page.locator('.letters details').count()).toBe(2);
   const unfolded = page.locator('.letters details[open]');
   expect(await unfolded.count()).toBe(1);

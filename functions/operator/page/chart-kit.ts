@@ -82,11 +82,15 @@ const axisOf = (theme: Theme, more: uPlot.Axis): uPlot.Axis => ({
   ...more,
 });
 
-const timeOf = (seconds: number, short: boolean): string =>
-  new Date(seconds * 1000).toLocaleTimeString(undefined, {
+const LONG_SPAN = 20 * 3600;
+
+/** As exact as the time between two of them: seconds where that is short, the date where it is long. */
+const timeOf = (seconds: number, span: number): string =>
+  new Date(seconds * 1000).toLocaleString(undefined, {
+    ...(span > LONG_SPAN ? { month: 'short', day: 'numeric' } : {}),
     hour: '2-digit',
     minute: '2-digit',
-    ...(short ? { second: '2-digit' } : {}),
+    ...(span < 400 ? { second: '2-digit' } : {}),
   });
 
 interface Base {
@@ -134,8 +138,8 @@ export function optionsOf(base: Base): uPlot.Options {
     axes: [
       axisOf(theme, {
         size: 26,
-        space: 70,
-        values: (u, splits) => splits.map((at) => timeOf(at, span(u) < 400)),
+        space: (u) => (span(u) > LONG_SPAN ? 110 : 70),
+        values: (u, splits) => splits.map((at) => timeOf(at, span(u))),
         grid: { show: false },
       }),
       axisOf(theme, { size: 46, space: 34, values: (_u, splits) => splits.map(base.yValue) }),

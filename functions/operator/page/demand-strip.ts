@@ -1,6 +1,6 @@
 import type { DecisionRecord } from '../view.ts';
 import { h, s } from './dom.ts';
-import { rate, seconds } from './format.ts';
+import { pods, rate, seconds } from './format.ts';
 
 const WIDTH = 600;
 const HEIGHT = 74;
@@ -42,11 +42,11 @@ export function demandStrip(record: DecisionRecord): HTMLElement | null {
     const left = x(n * perPod);
     return [
       s('line', { x1: left, x2: left, y1: 16, y2: AXIS_Y + 8, class: name }),
-      ...(n === to ? [label(left, 11, name, `${String(n)} pods`)] : []),
+      ...(n === to ? [label(left, 11, name, pods(n))] : []),
       ...(n !== to && roomy ? [label(left, 11, name, String(n))] : []),
     ];
   });
-  const words = `Demand in ${seconds(forecast.horizonSeconds)}: ${rate(up.q50)}, with 80 % between ${rate(up.q10)} and ${rate(up.q90)}, at most ${rate(up.q98)} with 98 %. ${String(to)} pods carry ${rate(to * perPod)}.`;
+  const words = `Demand in ${seconds(forecast.horizonSeconds)}: ${rate(up.q50)}, with 80 % between ${rate(up.q10)} and ${rate(up.q90)}, at most ${rate(up.q98)} with 98 %. ${pods(to)} ${to === 1 ? 'carries' : 'carry'} ${rate(to * perPod)}.`;
   const picture = s(
     'svg',
     {

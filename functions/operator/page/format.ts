@@ -65,6 +65,15 @@ export const age = (milliseconds: number): string => {
 const clockFormat = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 const dayFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 
-export const clock = (atMs: number): string => clockFormat.format(atMs);
+const dateFormat = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
+
+/** The time of day; before it the date where that is not today's. */
+export const clock = (atMs: number, nowMs = Date.now()): string => {
+  const time = clockFormat.format(atMs);
+  return isSameDay(atMs, nowMs) ? time : `${dateFormat.format(atMs)}, ${time}`;
+};
+
+const isSameDay = (one: number, other: number): boolean =>
+  new Date(one).toDateString() === new Date(other).toDateString();
 export const day = (atMs: number): string => dayFormat.format(atMs);
 export const utc = (atMs: number): string => new Date(atMs).toISOString();
