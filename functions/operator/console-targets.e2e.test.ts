@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { DecisionMade, StateObserved, type UnknownEvent } from '#shared/events/index.ts';
 import { listenTo, type Running } from '#shared/runtime/serve.ts';
-import { builtPage, launched } from './testing/browser.ts';
+import { builtPage, launched, seriousFindings } from './testing/browser.ts';
 import { anOperator, delivery } from './testing/harness.ts';
 import { session } from './testing/session.ts';
 import type { DecisionRecord } from './view.ts';
@@ -160,6 +160,10 @@ test('where the operator is away the state is stale by itself, and not for ever 
     .poll(() => page.locator('.state').textContent(), { timeout: 30_000 })
     .toMatch(/^Data stale · \d+ s$/);
   expect(await page.title()).toMatch(/^Data stale/);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await seriousFindings(page)).toEqual([]);
+  }
 });
 
 test('however often the page starts over, it follows one stream', async () => {

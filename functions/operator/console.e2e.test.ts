@@ -1,14 +1,13 @@
 // The console in a real browser, during a spike. The world is simulated, so that each question has one
 // right answer; the operator, its API, the stream and the page are the real ones.
-import { mkdir, readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { UnknownEvent } from '#shared/events/index.ts';
 import { listenTo, type Running } from '#shared/runtime/serve.ts';
-import { builtPage, launched } from './testing/browser.ts';
+import { builtPage, launched, seriousFindings } from './testing/browser.ts';
 import { anOperator, delivery } from './testing/harness.ts';
 import { session } from './testing/session.ts';
 import type { DecisionRecord, TargetView } from './view.ts';
@@ -211,17 +210,6 @@ test('the kill switch asks once and says what it does', async () => {
   await leave(page);
 });
 
-const axeSource = await readFile(
-  createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
-  'utf8',
-);
-
-interface Finding {
-  readonly id: string;
-  readonly impact: string;
-  readonly nodes: readonly { readonly html: string }[];
-}
-
 test.each<[name: string, options: BrowserContextOptions]>([
   ['light', { ...DESKTOP, colorScheme: 'light' }],
   ['dark', { ...DESKTOP, colorScheme: 'dark' }],
@@ -229,10 +217,7 @@ test.each<[name: string, options: BrowserContextOptions]>([
   ['phone-dark', { ...PHONE, colorScheme: 'dark' }],
 ])('no serious finding of axe-core, no sideways scrolling: %s', async (name, options) => {
   const page = await open(options);
-  await page.evaluate(axeSource);
-  const found = await page.evaluate<Finding[]>('axe.run().then(({ violations }) => violations)');
-  const serious = found.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  expect(serious.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`)).toEqual([]);
+  expect(await seriousFindings(page)).toEqual([]);
   const width = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(width).toBeLessThanOrEqual(0);
   await page.screenshot({ path: join(PICTURES, `console-${name}.png`), fullPage: true });
