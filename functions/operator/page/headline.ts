@@ -63,6 +63,12 @@ const figures = (target: TargetView): HTMLElement[] => {
   ];
 };
 
+/** Before the first answer nothing is known, not even that there is nothing. */
+const unanswered = (): HTMLElement[] => [
+  h('p', { class: 'chips' }, h('span', { class: 'state waiting' }, STATE_NAME.waiting)),
+  h('h1', {}, 'Waiting for the operator to answer.'),
+];
+
 /** Nothing observed: what is missing, and what to do. */
 const empty = (store: Store): HTMLElement[] => {
   const history = store.about?.history;
@@ -142,8 +148,10 @@ export function headline(store: Store): void {
     const { target } = store;
     shown = target === undefined ? 'waiting' : stateOf(target, store.nowMs());
     document.body.classList.toggle('stale', shown === 'stale');
-    document.title = `${STATE_NAME[shown]} · ${store.url.target} · NimbusGuard`;
-    fill(root, ...(target === undefined ? empty(store) : known(target, store.nowMs())));
+    const title = [STATE_NAME[shown], store.url.target, 'NimbusGuard'];
+    document.title = title.filter((text) => text !== '').join(' · ');
+    const missing = store.about === undefined ? unanswered : empty;
+    fill(root, ...(target === undefined ? missing(store) : known(target, store.nowMs())));
   };
   store.on(['target', 'about'], update);
   setInterval(() => {
