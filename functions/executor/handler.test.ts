@@ -329,6 +329,22 @@ test('under freeze there is no fight with a second writer', async () => {
   expect(world.writes).toHaveLength(1);
 });
 
+test('what was written by hand under freeze is the original when it goes on', async () => {
+  const { world, send } = setUp(floorPolicy, floorField);
+  await send({ to: 8 });
+  const frozen = aSpec({ mode: 'floor', suspend: 'freeze' });
+  world.policy = { ...world.policy!, generation: 2, spec: frozen };
+  await send({ sequence: 2, to: 9 });
+  world.writtenBy('kubectl-scale', 5);
+  await send({ sequence: 3, to: 9 });
+  world.policy = { ...world.policy, generation: 3, spec: aSpec({ mode: 'floor' }) };
+
+  expect(await send({ sequence: 4, to: 9 })).toMatchObject({ outcome: 'applied', from: 5, to: 9 });
+  expect(world.field?.note).toMatchObject({ original: 5, value: 9 });
+  world.writtenBy('argocd', 3);
+  expect((await send({ sequence: 5, to: 9 })).reason).toBe('conflict'); // this one nobody asked for
+});
+
 test.each<[string, Partial<PolicyObject>]>([
   ['the mode is left', { spec: aSpec({ mode: 'advise' }) }],
   ['the kill switch releases', { spec: aSpec({ mode: 'floor', suspend: 'release' }) }],

@@ -81,12 +81,20 @@ const standingConflict = ({ status, generation }: PolicyObject): string | null =
     : null;
 };
 
-/** The user edited the policy since a second writer was found: what stands there now is the original. */
-export function isPardoned(policy: PolicyObject, field: ControlledField, manager: string): boolean {
-  const found = policy.status.conditions?.find(({ type }) => type === 'Conflict');
+/**
+ * What a second writer left is the original now: the user edited the policy since it was found, or froze
+ * the target, wrote it by hand and let it go on.
+ */
+export function isPardoned(
+  { status, generation }: PolicyObject,
+  field: ControlledField,
+  manager: string,
+): boolean {
+  const found = status.conditions?.find(({ type }) => type === 'Conflict');
   const stood = found?.reason === SECOND_WRITER && found.status === 'True';
-  const edited = (found?.observedGeneration ?? policy.generation) < policy.generation;
-  return stood && edited && secondWriter(field, manager) !== null;
+  const edited = stood && (found.observedGeneration ?? generation) < generation;
+  const wasFrozen = status.lastAction?.reason === 'suspended';
+  return (edited || wasFrozen) && secondWriter(field, manager) !== null;
 }
 
 /** What stands against this field in this mode. */
