@@ -30,11 +30,32 @@ test('fewer seconds than the window: the mean is over those that are there', () 
   expect(runner(createKpa(settings))([0, 4], 1, 70)).toBe(2);
 });
 
-test('a hole inside the window counts as zero', () => {
+test('a hole between data counts as zero, one that lasts until now does not', () => {
   const run = runner(createKpa(settings));
   run([0, 60], 4, 140);
-  expect(run([60, 90], 4, null)).toBe(null); // the panic window is empty: no decision
-  expect(run([90, 92], 4, 140)).toBe(2); // 30 of 60 seconds at 140: a mean of 70
+  expect(run([60, 90], 4, null)).toBe(4); // 30 s of data at 140
+  expect(run([90, 92], 4, 140)).toBe(2); // 30 of 60 s at 140: a mean of 70
+});
+
+test('an empty panic window is a rate of 0, an empty stable window no decision', () => {
+  const run = runner(createKpa(settings));
+  run([0, 60], 2, 70);
+  expect(run([60, 118], 2, null)).toBe(2); // one second of data is left
+  expect(run([118, 120], 2, null)).toBe(null);
+});
+
+test('after a window without data the mean is over what came since, as at the start', () => {
+  const run = runner(createKpa(settings));
+  run([0, 120], 10, 350);
+  run([120, 240], 10, null);
+  expect(run([240, 242], 10, 350)).toBe(10);
+});
+
+test('the panic window begins anew after a hole of its own length', () => {
+  const run = runner(createKpa(settings));
+  run([0, 120], 2, 70);
+  run([120, 130], 2, null);
+  expect(run([130, 132], 2, 175)).toBe(5); // 175 over 2 s of it, not over 6
 });
 
 test('twice the ready pods within 6 s starts panic, which never shrinks for 60 s', () => {

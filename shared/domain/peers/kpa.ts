@@ -78,33 +78,46 @@ const planOf = (settings: KpaSettings): Plan => {
   };
 };
 
+const isThere = (value: number | null | undefined): value is number => typeof value === 'number';
+
 /** Moves the buckets on to `second` and writes the value into those its window covers. */
 function write(state: KpaState, second: number, input: KpaInput, length: number): void {
   const since = state.newest ?? second - 1;
   const moved = Math.min(length, Math.max(0, second - since));
   for (let i = 0; i < moved; i += 1) state.buckets.push(null);
   state.newest = Math.max(since, second);
-  if (input.value !== null) {
-    const covered = Math.min(state.buckets.length, Math.max(1, Math.round(input.windowSeconds)));
-    state.buckets.fill(input.value, state.buckets.length - covered);
-    state.first ??= second - covered + 1;
-  }
   if (state.buckets.length > length) state.buckets.splice(0, state.buckets.length - length);
+  if (input.value === null) return;
+  // After a window without any data it starts anew: nothing is known of the time before.
+  if (!state.buckets.some(isThere)) state.first = null;
+  const covered = Math.min(state.buckets.length, Math.max(1, Math.round(input.windowSeconds)));
+  state.buckets.fill(input.value, state.buckets.length - covered);
+  state.first ??= second - covered + 1;
 }
 
-/** Mean over the newest `window` buckets; holes count as 0. Null when there is nothing in them. */
-function average(state: KpaState, window: number): number | null {
-  const { buckets } = state;
-  let total = 0;
-  let written = 0;
-  for (let i = Math.max(0, buckets.length - window); i < buckets.length; i += 1) {
-    const value = buckets[i];
-    if (value === null || value === undefined) continue;
-    total += value;
-    written += 1;
+/** Where a window's data begins: what lies before a hole as long as the window is forgotten. */
+function firstOf({ buckets, first, newest }: KpaState, last: number, window: number): number {
+  let oldest = last;
+  for (let i = last - 1; i >= 0; i -= 1) {
+    if (isThere(buckets[i])) oldest = i;
+    else if (oldest - i >= window) return oldest;
   }
-  if (written === 0 || state.first === null) return null;
-  return total / Math.min(window, (state.newest ?? 0) - state.first + 1);
+  return (first ?? 0) - ((newest ?? 0) - buckets.length + 1);
+}
+
+/**
+ * Mean over the newest `window` buckets. Holes between data count as 0; what is missing since the
+ * newest data does not count, and 0 is the mean when that is the whole window.
+ * Source: knative/serving pkg/autoscaler/aggregation/bucketing.go.
+ */
+function average(state: KpaState, window: number): number {
+  const { buckets } = state;
+  const last = buckets.findLastIndex(isThere);
+  const silent = buckets.length - 1 - last;
+  if (last < 0 || silent >= window) return 0;
+  let total = 0;
+  for (let i = Math.max(0, buckets.length - window); i <= last; i += 1) total += buckets[i] ?? 0;
+  return total / Math.min(window - silent, last - firstOf(state, last, window) + 1);
 }
 
 /** Enters, extends or leaves panic; in panic the largest wish so far stands. */
@@ -145,9 +158,9 @@ function lastPod(state: KpaState, settings: KpaSettings, atMs: number, wanted: n
 const activated = (wish: number, scale: number): number => (wish > 0 ? Math.max(scale, wish) : 0);
 
 function wanted(settings: KpaSettings, state: KpaState, plan: Plan, input: KpaInput) {
+  if (!state.buckets.some(isThere)) return null;
   const stableRate = average(state, plan.stableSeconds);
   const panicRate = average(state, plan.panicSeconds);
-  if (stableRate === null || panicRate === null) return null;
   const ready = Math.max(1, input.ready);
   const most = Math.ceil(plan.up * ready);
   const least = (input.reachable ?? true) ? Math.floor(ready / plan.down) : 0;
