@@ -1,15 +1,22 @@
 // npm run train -- --seed 1 — learns the shipped prior from seeded synthetic traces alone.
 // The same seed writes the same file, bit for bit. --out FILE writes elsewhere.
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { dirname } from 'node:path';
 import { createModel, decide, learn, score, type Model, type Prior } from '#shared/domain/index.ts';
 import type { PolicySpec } from '#shared/events/index.ts';
+import { integerOf, readArguments, runCommand, textOf, usage } from './replay/arguments.ts';
 import { benchPolicy, nimbusguard, sampleOf } from './replay/controllers/ours.ts';
+import { makeFolder } from './replay/input.ts';
 import { createLoad, drawArrivals, referenceScale, type Load } from './replay/load.ts';
 import { createRandom } from './replay/random.ts';
 import { simulate, startupDraws, type Controller, type RunSettings } from './replay/simulate.ts';
 import { synthesize, type Shape } from './replay/synthetic.ts';
 
+const OPTIONS = {
+  seed: { value: 'N', help: 'of the synthetic traces (1)' },
+  out: { value: 'FILE', help: 'where the prior goes (shared/domain/prior.json)' },
+  help: { help: 'this text' },
+};
 const TARGET = new URL('../shared/domain/prior.json', import.meta.url).pathname;
 const SHAPES: readonly Shape[] = ['daily', 'growth', 'flash-crowd', 'step', 'low-noise', 'outage'];
 const DAYS = 2;
@@ -153,13 +160,18 @@ function train(seed: number): Prior {
   return prior;
 }
 
-const { values } = parseArgs({
-  options: { seed: { type: 'string', default: '1' }, out: { type: 'string', default: TARGET } },
-});
-const seed = Number(values.seed);
-if (!Number.isInteger(seed) || seed < 0) {
-  process.stderr.write(`--seed: expected a whole number from 0 on (got ${values.seed})\n`);
-  process.exit(2);
+function main(): Promise<number> {
+  const given = readArguments(process.argv.slice(2), OPTIONS);
+  if (given['help'] === true) {
+    console.log(usage('npm run train --', OPTIONS));
+    return Promise.resolve(0);
+  }
+  const seed = integerOf(given, 'seed', 1, [0, 2 ** 31 - 1]);
+  const out = textOf(given, 'out') ?? TARGET;
+  makeFolder(dirname(out)); // before the work, not after it
+  writeFileSync(out, `${JSON.stringify(train(seed))}\n`);
+  console.log(`${out}: prior of seed ${seed}`);
+  return Promise.resolve(0);
 }
-writeFileSync(values.out, `${JSON.stringify(train(seed))}\n`);
-process.stdout.write(`${values.out}: prior of seed ${seed}\n`);
+
+await runCommand(main);

@@ -1,6 +1,6 @@
 // npm run duel: HPA's algorithm and NimbusGuard in turn under the same real load on this machine, each in a
 // local loop of its own that is gone afterwards.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildBundles } from '../build/main.ts';
 import { liveSupervisor, readRunState } from '../local/run-state.ts';
@@ -12,6 +12,7 @@ import {
   textOf,
   usage,
 } from '../replay/arguments.ts';
+import { makeFolder } from '../replay/input.ts';
 import { readTrace } from '../replay/trace.ts';
 import type { Sample } from './live.ts';
 import {
@@ -108,7 +109,6 @@ function write(settings: Settings, scores: readonly Score[]): void {
   const { name, durationSeconds, peakPerSecond, seeds, out } = settings;
   const title = `${name}: ${durationSeconds} s up to ${peakPerSecond} requests/s, ${seeds} seed(s), after ${LEAD_SECONDS} s at the base rate.`;
   console.log(markdownOf(title, scores));
-  mkdirSync(out, { recursive: true });
   const report = { name, durationSeconds, peakPerSecond, medians: mediansOf(scores), runs: scores };
   writeFileSync(join(out, 'duel.json'), `${JSON.stringify(report, null, 1)}\n`);
   writeFileSync(join(out, 'duel.html'), pageOf(title, scores));
@@ -128,6 +128,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const settings = settingsOf(given);
+  makeFolder(settings.out); // before the work, not after it
   const stopping = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => stopping.abort());

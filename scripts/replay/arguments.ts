@@ -34,7 +34,8 @@ export function readArguments(
     return parseArgs({ args: [...argv], options: config, strict: true, allowPositionals: false })
       .values;
   } catch (error) {
-    throw wrong(error instanceof Error ? error.message : String(error));
+    const why = error instanceof Error ? error.message : String(error);
+    throw wrong(why.replaceAll('\n', ' '));
   }
 }
 

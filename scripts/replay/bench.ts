@@ -1,11 +1,12 @@
 // npm run bench:decisions: every peer against the core on a directory of traces.
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { NimbusError } from '#shared/errors.ts';
 import { integerOf, listOf, readArguments, runCommand, textOf, usage } from './arguments.ts';
 import { buildReport, type Report } from './assemble.ts';
 import { openCache } from './cache.ts';
 import { page } from './html.ts';
+import { makeFolder } from './input.ts';
 import type { Job, JobResult } from './job.ts';
 import { replayableSeconds } from './load.ts';
 import { jobsOf, PEERS, scenariosFor, type BenchOptions, type Scenario } from './plan.ts';
@@ -137,7 +138,7 @@ async function main(): Promise<number> {
   }
   const options = optionsOf(given);
   const out = textOf(given, 'out') ?? '.nimbusguard/bench';
-  mkdirSync(out, { recursive: true }); // before the work, not after it
+  makeFolder(out); // before the work, not after it
   for (const path of options.traces) {
     const trace = readTrace(path);
     replayableSeconds(trace);

@@ -3,8 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { NimbusError } from '#shared/errors.ts';
 import { integerOf, readArguments, runCommand, textOf, usage } from './arguments.ts';
-import { readText } from './input.ts';
-import { fromAccessLog, fromCsv, fromPrometheus, toTraceText, type Measured } from './sources.ts';
+import { fromCsv } from './csv.ts';
+import { readLines, readText } from './input.ts';
+import { fromAccessLog, fromPrometheus, toTraceText, type Converted } from './sources.ts';
 import { parseTrace } from './trace.ts';
 
 const OPTIONS = {
@@ -32,17 +33,14 @@ function unitOf(given: Given): 'rate' | 'count' {
   throw new NimbusError('input.invalid', `--unit must be rate or count (got "${unit}")`);
 }
 
-function read(given: Given, path: string): Measured[] {
+async function read(given: Given, path: string): Promise<Converted> {
   const from = needed(given, 'from');
   const step = integerOf(given, 'step', 60, [1, 3600]);
   switch (from) {
     case 'prometheus':
       return fromPrometheus(path, readText(path));
-    case 'nginx-log': {
-      const { measured, skipped } = fromAccessLog(path, readText(path), step);
-      if (skipped > 0) console.error(`${path}: ${skipped} lines without a time were left out`);
-      return measured;
-    }
+    case 'nginx-log':
+      return fromAccessLog(path, readLines(path), step);
     case 'csv': {
       const columns = {
         time: textOf(given, 'time') ?? 'timestamp',
@@ -59,23 +57,24 @@ function read(given: Given, path: string): Measured[] {
   }
 }
 
-function main(): Promise<number> {
+async function main(): Promise<number> {
   const given = readArguments(process.argv.slice(2), OPTIONS);
   if (given['help'] === true) {
     console.log(usage('npm run convert --', OPTIONS));
-    return Promise.resolve(0);
+    return 0;
   }
   const path = needed(given, 'in');
   const out = needed(given, 'out');
-  const text = toTraceText(read(given, path));
-  const trace = parseTrace(out, text); // what is written can be read back, or it is refused here
-  for (const note of trace.notes) console.error(`${path}: ${note}`);
+  const { measured, notes } = await read(given, path);
+  const text = toTraceText(measured);
+  const trace = parseTrace(`${path} as a trace`, text); // what is written can be read back
+  for (const note of [...notes, ...trace.notes]) console.error(`${path}: ${note}`);
   writeFileSync(out, out.endsWith('.gz') ? gzipSync(text) : text);
   const days = (trace.rps.length * trace.stepSeconds) / 86_400;
   console.log(
     `${out}: ${trace.rps.length} intervals of ${trace.stepSeconds} s, ${days.toFixed(2)} days`,
   );
-  return Promise.resolve(0);
+  return 0;
 }
 
 await runCommand(main);

@@ -1,11 +1,12 @@
 // npm run replay: what NimbusGuard would have done to one trace under one policy.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NimbusError } from '#shared/errors.ts';
 import { readArguments, runCommand, textOf, usage } from './arguments.ts';
 import { DEFAULT_CONDITION, type Condition } from './condition.ts';
 import { contenderName, type Contender } from './contender.ts';
 import { page } from './html.ts';
+import { makeFolder } from './input.ts';
 import type { JobResult } from './job.ts';
 import { replayableSeconds } from './load.ts';
 import { timelinePicture } from './picture.ts';
@@ -100,7 +101,7 @@ async function main(): Promise<number> {
   replayableSeconds(trace);
   for (const note of trace.notes) console.error(`${trace.name}: ${note}`);
   const out = textOf(given, 'out') ?? '.nimbusguard/replay';
-  mkdirSync(out, { recursive: true }); // before the work, not after it
+  makeFolder(out); // before the work, not after it
   const scenario = scenarioOf(policy);
   const results = resultsOf(await run(scenario, tracePath));
   const rows = scenarioRows(scenario, { traces: [tracePath], names: [trace.name], results });

@@ -145,7 +145,12 @@ test.each<[what: string, script: string, args: string[], message: RegExp]>([
     ['--traces', good, '--startup', '0'],
     /--startup: each must be seconds from 1 to 600/,
   ],
-  ['a report that would be a file', bench, ['--traces', good, '--out', tracePath], /EEXIST/],
+  [
+    'a report that would be a file',
+    bench,
+    ['--traces', good, '--out', tracePath],
+    /cannot write there \(it is a file\)$/,
+  ],
   ['no such option', bench, ['--traces', good, '--seed', '1'], /Unknown option '--seed'/],
   [
     'gzip cut in half',
@@ -153,6 +158,21 @@ test.each<[what: string, script: string, args: string[], message: RegExp]>([
     ['--from', 'csv', '--in', cut, ...out],
     /damaged gzip data \(unexpected end/,
   ],
+  [
+    'a log that is cut',
+    convert,
+    ['--from', 'nginx-log', '--in', cut, ...out],
+    /damaged gzip data \(unexpected end/,
+  ],
+  ['a log that is a folder', convert, ['--from', 'nginx-log', '--in', folder, ...out], /directory/],
+  [
+    'results where the file system makes no folder',
+    bench,
+    ['--traces', good, '--quick', '--out', '/proc/nimbusguard/bench'],
+    /\/proc\/nimbusguard\/bench: cannot write there/,
+  ],
+  ['training with a typing error', '../train.ts', ['--sede', '2'], /Unknown option '--sede'/],
+  ['training into nowhere', '../train.ts', ['--out', `${tracePath}/prior`], /cannot write there/],
   [
     'a folder to convert',
     convert,
@@ -170,6 +190,20 @@ test.each<[what: string, script: string, args: string[], message: RegExp]>([
   expect(stderr.trim()).toMatch(message);
   expect(stderr).toMatch(/^error: [^\n]+\n$/);
   expect(status).toBe(2);
+});
+
+test.each([['plain'], ['gzip']])('a log comes through a pipe, %s', (how) => {
+  const second = (i: number): string => String(i % 60).padStart(2, '0');
+  const line = (i: number): string =>
+    `10.0.0.1 - - [05/Jan/2026:00:${second(Math.floor(i / 60))}:${second(i)} +0000] "GET /" 200 5`;
+  const log = Buffer.from(Array.from({ length: 600 }, (_, i) => line(i)).join('\n'));
+  const path = inFolder(`${how}.log`, how === 'gzip' ? gzipSync(log) : log);
+  const piped = 'cat "$0" | "$1" "$2" --from nginx-log --in /dev/stdin --out "$3"';
+  const given = [path, process.execPath, here(convert), join(folder, 'o.csv')];
+  const { status, stdout } = spawnSync('sh', ['-c', piped, ...given], { encoding: 'utf8' });
+  expect(stdout).toContain('10 intervals of 60 s');
+  expect(readFileSync(join(folder, 'o.csv'), 'utf8')).toMatch(/^t_s,rps\n0,1\n60,1\n/);
+  expect(status).toBe(0);
 });
 
 const job = (contender: Contender): Job => ({

@@ -1,15 +1,29 @@
 import { NimbusError } from '#shared/errors.ts';
+import type { Lines } from './input.ts';
 import { isNumber } from './trace.ts';
 
 /** Times in seconds of the Unix epoch with what was measured there. */
 export interface Measured {
   /** Seconds of the Unix epoch. */
   readonly at: number;
-  /** Requests/s over the interval that starts there. */
+  /** Requests/s over the interval that starts there; NaN: it was asked for and is not known. */
   readonly rps: number;
 }
 
-const refuse = (what: string, where: string, why: string): never => {
+/** What a source says, and how it was understood where that is not plain. */
+export interface Converted {
+  readonly measured: Measured[];
+  readonly notes: readonly string[];
+}
+
+/** Seconds of the epoch from a number in whichever unit a tool counts them: s, ms, µs or ns. */
+export function epochSeconds(value: number): number {
+  if (value > 1e17) return value / 1e9;
+  if (value > 1e14) return value / 1e6;
+  return value > 1e11 ? value / 1e3 : value; // 1e11 s is the year 5138
+}
+
+export const refuse = (what: string, where: string, why: string): never => {
   throw new NimbusError('input.invalid', `${what}: ${where}: ${why}`);
 };
 
@@ -20,7 +34,19 @@ interface PrometheusAnswer {
 }
 
 /** `values` of its series: [seconds, "number"] pairs. */
-type PrometheusSeries = { readonly values?: unknown } | null;
+type PrometheusSeries = {
+  readonly metric?: { readonly __name__?: unknown } | null;
+  readonly values?: unknown;
+} | null;
+
+const COUNTER = /_(total|count|sum|bucket)$/;
+
+/** Functions drop the name of a metric: what still has that of a counter was never made a rate. */
+function refuseCounter(what: string, where: string, series: PrometheusSeries): void {
+  const name = series?.metric?.__name__;
+  if (typeof name !== 'string' || !COUNTER.test(name)) return;
+  refuse(what, where, `${name} is a counter; ask for its rate: sum(rate(${name}[1m]))`);
+}
 
 function seriesOf(what: string, text: string): PrometheusSeries[] {
   let answer: unknown;
@@ -42,16 +68,17 @@ function seriesOf(what: string, text: string): PrometheusSeries[] {
 function prometheusPair(what: string, where: string, pair: unknown): Measured {
   const [at, value] = Array.isArray(pair) ? (pair as unknown[]) : [];
   const rps = typeof value === 'string' && isNumber(value) ? Number(value) : Number.NaN;
-  if (typeof at !== 'number' || !(rps >= 0)) {
+  if (typeof at !== 'number' || !(rps >= 0 || value === 'NaN')) {
     return refuse(what, where, `expected [seconds, "rate ≥ 0"] (got ${JSON.stringify(pair)})`);
   }
-  return { at, rps };
+  return { at: epochSeconds(at), rps };
 }
 
-/** The answer of Prometheus' `query_range` for a rate; several series are summed. */
-export function fromPrometheus(what: string, text: string): Measured[] {
+/** The answer of Prometheus' `query_range` for a rate; several are summed, NaN makes it unknown. */
+export function fromPrometheus(what: string, text: string): Converted {
   const sums = new Map<number, number>();
   seriesOf(what, text).forEach((series, i) => {
+    refuseCounter(what, `data.result[${i}]`, series);
     if (!Array.isArray(series?.values)) {
       return refuse(what, `data.result[${i}].values`, 'expected pairs; is this an instant query?');
     }
@@ -60,7 +87,8 @@ export function fromPrometheus(what: string, text: string): Measured[] {
       sums.set(at, (sums.get(at) ?? 0) + rps);
     });
   });
-  return [...sums].map(([at, rps]) => ({ at, rps })).sort((a, b) => a.at - b.at);
+  const measured = [...sums].map(([at, rps]) => ({ at, rps })).sort((a, b) => a.at - b.at);
+  return { measured, notes: [] };
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
@@ -90,29 +118,49 @@ export function logTime(line: string): number | null {
 const MAX_BAD_SHARE = 0.01; // of the lines; more means that it is another format
 const MAX_SLOTS = 5_000_000; // what a trace may have
 
-/** Counts the lines of an nginx or Apache access log per interval. Order does not matter. */
-export function fromAccessLog(
-  what: string,
-  text: string,
-  stepSeconds: number,
-): { readonly measured: Measured[]; readonly skipped: number } {
-  const counts = new Map<number, number>();
-  const bad: number[] = [];
-  let lines = 0;
-  text.split(/\r?\n/).forEach((line, i) => {
-    if (line.trim() === '') return;
-    lines += 1;
-    const time = logTime(line);
+/** Lines per interval, and lines that have no time. */
+class Counted {
+  readonly counts = new Map<number, number>();
+  lines = 0;
+  bad = 0;
+  firstBad = 1;
+
+  add(text: string, line: number, stepSeconds: number): void {
+    if (text.trim() === '') return;
+    this.lines += 1;
+    const time = logTime(text);
     if (time === null) {
-      bad.push(i + 1);
+      this.bad += 1;
+      if (this.bad === 1) this.firstBad = line;
       return;
     }
     const slot = Math.floor(time / stepSeconds) * stepSeconds;
-    counts.set(slot, (counts.get(slot) ?? 0) + 1);
-  });
+    this.counts.set(slot, (this.counts.get(slot) ?? 0) + 1);
+  }
+}
+
+async function countLines(parts: Lines, stepSeconds: number): Promise<Counted> {
+  const counted = new Counted();
+  let line = 0;
+  for await (const part of parts) {
+    for (const text of part) {
+      line += 1;
+      counted.add(text, line, stepSeconds);
+    }
+  }
+  return counted;
+}
+
+/** Counts the lines of an nginx or Apache access log per interval. Order does not matter. */
+export async function fromAccessLog(
+  what: string,
+  parts: Lines,
+  stepSeconds: number,
+): Promise<Converted> {
+  const { counts, lines, bad, firstBad } = await countLines(parts, stepSeconds);
   if (lines === 0) refuse(what, 'line 1', 'the file is empty');
-  if (bad.length > lines * MAX_BAD_SHARE) {
-    refuse(what, `line ${bad[0] ?? 1}`, 'expected a time like [05/Jan/2026:13:55:36 +0000]');
+  if (bad > lines * MAX_BAD_SHARE) {
+    refuse(what, `line ${firstBad}`, 'expected a time like [05/Jan/2026:13:55:36 +0000]');
   }
   const slots = [...counts.keys()].sort((a, b) => a - b);
   const first = slots[0] ?? 0;
@@ -128,75 +176,16 @@ export function fromAccessLog(
     // No line in a log is no request: here zero is a measurement.
     measured.push({ at, rps: (counts.get(at) ?? 0) / stepSeconds });
   }
-  return { measured, skipped: bad.length };
+  return { measured, notes: bad > 0 ? [`${bad} lines without a time were left out`] : [] };
 }
 
-/** A time cell: seconds or milliseconds of the epoch, seconds from a start, or ISO 8601. */
-function cellTime(text: string): number {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) > 1e11 ? Number(text) / 1000 : Number(text);
-  return /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) / 1000 : Number.NaN;
-}
-
-export interface CsvColumns {
-  readonly time: string;
-  readonly value: string;
-  /** What the value is: requests/s, or requests counted in the interval. */
-  readonly unit: 'rate' | 'count';
-}
-
-const cellsOf = (line: string): string[] =>
-  line.split(',').map((cell) => cell.trim().replace(/^"|"$/g, ''));
-
-/** Header and rows of a CSV with their line numbers; empty lines and comments are left out. */
-function rowsOf(what: string, text: string) {
-  const [header, ...rows] = text
-    .replace(/^\uFEFF/, '')
-    .split(/\r?\n/)
-    .map((content, i) => ({ line: i + 1, content: content.trim() }))
-    .filter(({ content }) => content !== '' && !content.startsWith('#'))
-    .map(({ line, content }) => ({ where: `line ${line}`, cells: cellsOf(content) }));
-  if (header === undefined) return refuse(what, 'line 1', 'the file is empty');
-  if (rows.length === 0) refuse(what, header.where, 'a header and no row below it');
-  return { header, rows };
-}
-
-/** Any CSV with a header; the two columns are picked by name. */
-export function fromCsv(
-  what: string,
-  text: string,
-  columns: CsvColumns,
-  stepSeconds: number,
-): Measured[] {
-  const { header, rows } = rowsOf(what, text);
-  const time = header.cells.indexOf(columns.time);
-  const value = header.cells.indexOf(columns.value);
-  if (time < 0 || value < 0) {
-    const missing = time < 0 ? `"${columns.time}" (--time)` : `"${columns.value}" (--value)`;
-    const there = header.cells.join(', ').slice(0, 200);
-    refuse(what, header.where, `no column ${missing}; there are: ${there}`);
-  }
-  const seen = new Map<number, { readonly where: string; readonly number: number }>();
-  return rows.map(({ where, cells }) => {
-    const at = cellTime(cells[time] ?? '');
-    const text = cells[value] ?? '';
-    const number = isNumber(text) ? Number(text) : Number.NaN;
-    if (Number.isNaN(at)) refuse(what, where, `not a time: "${cells[time] ?? ''}"`);
-    if (!(number >= 0)) refuse(what, where, `not a number ≥ 0: "${text}"`);
-    const before = seen.get(at);
-    if (before !== undefined && before.number !== number) {
-      refuse(what, where, `the time of ${before.where} again, with another value`);
-    }
-    seen.set(at, { where, number });
-    return { at, rps: columns.unit === 'count' ? number / stepSeconds : number };
-  });
-}
-
-/** The trace format: seconds from the first row, mean requests/s. */
+/** The trace format: seconds from the first row, mean requests/s; empty where they are not known. */
 export function toTraceText(measured: readonly Measured[]): string {
   const sorted = [...measured].sort((a, b) => a.at - b.at);
   const start = sorted[0]?.at ?? 0;
   const rows = sorted.map(
-    ({ at, rps }) => `${Number((at - start).toFixed(3))},${Number(rps.toPrecision(6))}`,
+    ({ at, rps }) =>
+      `${Number((at - start).toFixed(3))},${Number.isNaN(rps) ? '' : Number(rps.toPrecision(6))}`,
   );
   return ['t_s,rps', ...rows, ''].join('\n');
 }
