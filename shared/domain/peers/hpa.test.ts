@@ -32,6 +32,7 @@ test.each<[when: string, input: Partial<HpaInput>, then: number]>([
     15, // 10/12 = 0.83 → 1.19 × 12 pods
   ],
   ['silent pods count as idle when scaling up', { ready: 8, missing: 2, utilization: 1 }, 12],
+  ['use is at the target and pods are silent', { ready: 6, missing: 4 }, 10],
   ['no metric at all: nothing changes', { ready: 0, utilization: null }, 10],
   ['no pod is ready: nothing changes', { ready: 0, unready: 10, utilization: 0 }, 10],
   ['replicas are 0: it is switched off', { replicas: 0, utilization: 1 }, 0],
@@ -46,6 +47,16 @@ test('silent pods count as full when scaling down, as idle when scaling up', () 
   // (8 × 0.35 + 2) / 10 = 48 % → 0.686 × 10 pods
   expect(proposeByUtilization({ ...input, utilization: 0.35 }, 0.7)).toBe(7);
   expect(proposeByUtilization({ ...input, utilization: 1 }, 0.7)).toBe(12);
+});
+
+test('with a minimum of 0, which the API refuses for CPU alone, one pod stays', () => {
+  const hpa = createHpa({ ...settings, minReplicas: 0 });
+  const at = (seconds: number, replicas: number): number =>
+    hpa.decide(
+      anInput({ atMs: START + seconds * 1000, replicas, ready: replicas, utilization: 0 }),
+    );
+  expect(at(0, 2)).toBe(2);
+  expect(at(315, 2)).toBe(1);
 });
 
 test('after a restart the replicas that are there count as its first recommendation', () => {

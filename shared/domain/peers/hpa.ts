@@ -70,6 +70,7 @@ const ratioOf = (usage: number, target: number): number =>
 function rebalanced(input: HpaInput, usage: number, target: number, tolerance: number): number {
   const ratio = ratioOf(usage, target);
   const { replicas, ready, missing } = input;
+  if (ratio === 1) return replicas; // neither direction: nothing is assumed of silent pods
   const count = ready + missing + (ratio > 1 ? input.unready : 0);
   const assumed = ratio < 1 ? missing * Math.max(1, target) : 0;
   const again = ratioOf((usage * ready + assumed) / count, target);
@@ -102,7 +103,10 @@ function withoutMetric(replicas: number, min: number, max: number): number | nul
   return replicas < min ? min : null;
 }
 
-/** From a raw recommendation to what is written. Null recommendation: nothing changes. */
+/**
+ * From a raw recommendation to what is written. Null recommendation: nothing changes. The least an
+ * HPA may go to is 1: with a minimum of 0 the API refuses one that has resource metrics alone.
+ */
 export function settle(
   state: HpaState,
   behavior: Behavior | 'legacy',
@@ -114,10 +118,11 @@ export function settle(
     readonly maxReplicas: number;
   },
 ): number {
-  const fixed = withoutMetric(step.current, step.minReplicas, step.maxReplicas);
+  const minReplicas = Math.max(1, step.minReplicas);
+  const fixed = withoutMetric(step.current, minReplicas, step.maxReplicas);
   if (fixed !== null) return fixed;
   if (step.wanted === null) return step.current;
-  const known = { ...step, wanted: step.wanted };
+  const known = { ...step, minReplicas, wanted: step.wanted };
   return behavior === 'legacy'
     ? applyLegacyBehavior(state.behavior, known)
     : applyBehavior(state.behavior, behavior, known);

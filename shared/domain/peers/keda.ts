@@ -114,7 +114,7 @@ function scaleByHpa(
     atMs: input.atMs,
     current: input.replicas,
     wanted: value === null ? null : proposeByAverage(value, settings.threshold, input),
-    minReplicas: Math.max(1, limits.min),
+    minReplicas: limits.min,
     maxReplicas: limits.max,
   });
 }
