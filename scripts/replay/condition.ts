@@ -32,6 +32,8 @@ export interface Condition {
   readonly telemetry: Grade;
   /** Service time's latency slope, milliseconds: 20, 26 or 15. */
   readonly serviceMs: number;
+  /** A slower request is late, milliseconds: 500 unless given. */
+  readonly sloMs?: number;
   readonly fault: Fault;
   readonly capacityPerPod?: number;
   readonly minReplicas?: number;
@@ -134,6 +136,7 @@ export function workloadOf(condition: Condition): Workload {
   const workload = {
     capacityPerPod: limitsOf(condition).capacityPerPod,
     serviceSeconds: condition.serviceMs / 1000,
+    ...(condition.sloMs === undefined ? {} : { lateSeconds: condition.sloMs / 1000 }),
   };
   return condition.fault === 'slow-start' ? { ...workload, slowStart: SLOW_START } : workload;
 }

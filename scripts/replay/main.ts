@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NimbusError } from '#shared/errors.ts';
 import { readArguments, runCommand, textOf, usage } from './arguments.ts';
-import { DEFAULT_CONDITION, type Condition } from './condition.ts';
+import { DEFAULT_CONDITION, workloadOf, type Condition } from './condition.ts';
 import { contenderName, type Contender } from './contender.ts';
 import { page } from './html.ts';
 import { makeFolder } from './input.ts';
@@ -15,6 +15,7 @@ import { readPolicy, type PolicyFile } from './policy-file.ts';
 import { runJobs } from './pool.ts';
 import { scenarioRows, type TraceRow } from './report.ts';
 import { jobKey, resultsOf } from './results.ts';
+import { kneeOf } from './simulate.ts';
 import { readTrace } from './trace.ts';
 import { answerTable, judgePolicy, verdictTable } from './verdict.ts';
 
@@ -31,6 +32,7 @@ function conditionOf({ spec, replay }: PolicyFile): Condition {
     startupSeconds: replay.startupSeconds,
     telemetry: replay.telemetry,
     serviceMs: replay.serviceMilliseconds,
+    sloMs: spec.slo.latencyMilliseconds,
     capacityPerPod: replay.capacityPerPod,
     minReplicas: spec.minReplicas,
     maxReplicas: spec.maxReplicas,
@@ -118,7 +120,7 @@ async function main(): Promise<number> {
   });
   const report = { trace: trace.name, policy: policy.name, traces: rows, verdicts };
   writeFileSync(join(out, 'report.json'), `${JSON.stringify(report, null, 1)}\n`);
-  const perPod = policy.replay.capacityPerPod * 0.816;
+  const perPod = policy.replay.capacityPerPod * kneeOf(workloadOf(scenario.condition));
   const picture = timelinePicture(trace.name, courses, perPod);
   writeFileSync(join(out, 'report.html'), page(`Replay of ${trace.name}`, markdown, [picture]));
   console.log(markdown);

@@ -44,6 +44,12 @@ test.each<[what: string, text: string, message: RegExp]>([
     ].join('\n'),
     /p\.yaml: Excessive alias count/,
   ],
+  ['an alias within its own anchor', `${manifest()}\n---\nreplay: &a { bars: *a }`, /circular/],
+  [
+    'an SLO that an idle pod breaks',
+    `${manifest('  slo: { latencyMilliseconds: 90 }')}\n---\nreplay: { serviceMilliseconds: 20 }`,
+    /slo\.latencyMilliseconds 90 and replay\.serviceMilliseconds 20 contradict each other/,
+  ],
   ['no policy', 'replay: {}', /exactly one ScalingPolicy \(got 0\)/],
   ['another kind', manifest().replace('ScalingPolicy', 'Deployment'), /kind/],
   [

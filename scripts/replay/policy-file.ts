@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { NimbusError } from '#shared/errors.ts';
 import { parseOrThrow, PolicySpec } from '#shared/events/index.ts';
 import { readText } from './input.ts';
+import { kneeOf } from './simulate.ts';
 
 const share = z.number().min(0).max(100);
 
@@ -23,7 +24,7 @@ const Bars = z.strictObject({
 const ReplayDocument = z.strictObject({
   /** Requests/s one pod carries at 100 % CPU. */
   capacityPerPod: z.number().positive().max(1e6).default(50),
-  /** Slope of the latency tail; 4.6 × this ÷ 500 ms below 100 % is where the SLO breaks. */
+  /** Slope of the latency tail; 4.6 × this ÷ the SLO's latency below 100 % is where the SLO breaks. */
   serviceMilliseconds: z.number().positive().max(100).default(20),
   startupSeconds: z.number().min(1).max(600).default(30),
   drainSeconds: z.int().min(0).max(600).default(10),
@@ -60,7 +61,9 @@ function documentsOf(path: string, text: string): unknown[] {
     const [error] = document.errors;
     if (error !== undefined) refuse(path, error.message);
     try {
-      return document.toJS() as unknown;
+      const content = document.toJS() as unknown;
+      JSON.stringify(content); // an alias within its own anchor has no end
+      return content;
     } catch (cause) {
       return refuse(path, cause instanceof Error ? cause.message : String(cause)); // too many aliases
     }
@@ -81,6 +84,21 @@ function unknownKey(given: unknown, read: unknown, path: string): string | null 
     if (inner !== null) return inner;
   }
   return null;
+}
+
+const LEAST_KNEE = 0.05;
+
+/** Where a pod that does next to nothing is too late already, no fleet meets the SLO. */
+function refuseHopeless(path: string, { slo }: PolicySpec, replay: ReplayDocument): void {
+  const { serviceMilliseconds } = replay;
+  const { latencyMilliseconds } = slo;
+  const knee = kneeOf({
+    serviceSeconds: serviceMilliseconds / 1000,
+    lateSeconds: latencyMilliseconds / 1000,
+  });
+  if (knee >= LEAST_KNEE) return;
+  const both = `spec.slo.latencyMilliseconds ${latencyMilliseconds} and replay.serviceMilliseconds ${serviceMilliseconds}`;
+  refuse(path, `${both} contradict each other: an idle pod has more than 1 % late requests`);
 }
 
 /**
@@ -105,6 +123,7 @@ export function parsePolicy(path: string, text: string): PolicyFile {
   });
   const unknown = unknownKey(manifest.spec, spec, 'spec');
   if (unknown !== null) refuse(path, `${unknown}: no such field`);
+  refuseHopeless(path, spec, replay);
   return { name: manifest.metadata.name, spec, replay };
 }
 

@@ -63,6 +63,18 @@ test('bars that hold: the table, a report of both kinds, exit code 0', () => {
   expect(html).not.toMatch(/https?:|<script/);
 });
 
+test("late is what the policy's SLO says is late", () => {
+  const late = (milliseconds: number): number => {
+    const spec = `slo: { latencyMilliseconds: ${milliseconds} }`;
+    replay(policyFile(`slo-${milliseconds}.yaml`, '{}', spec));
+    const report = JSON.parse(readFileSync(join(folder, 'out/report.json'), 'utf8')) as {
+      traces: { contender: string; latePct: number }[];
+    };
+    return report.traces.find(({ contender }) => contender === 'HPA-70')?.latePct ?? Number.NaN;
+  };
+  expect(late(200)).toBeGreaterThan(5 * late(500));
+});
+
 test('a bar that is missed: exit code 1, and the table says which', () => {
   const { status, stdout } = replay(policyFile('hard.yaml', '{ replicaHoursOverHpa: 0.01 }'));
   expect(stdout).toMatch(/replica-hours over HPA's.*MISSED/);

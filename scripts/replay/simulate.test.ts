@@ -108,7 +108,7 @@ test('a synthetic trace is the same for the same seed, whatever its shape', () =
 });
 
 test('below the knee minutes are fine, above it they violate, overloaded they drop', () => {
-  expect(kneeOf({ capacityPerPod: 50, serviceSeconds: 0.02 })).toBeCloseTo(0.816, 3);
+  expect(kneeOf({ serviceSeconds: 0.02 })).toBeCloseTo(0.816, 3);
   const violating = (rps: number): number => {
     const day = sumDays(run(steady(rps), fixed('ten', 10)).days);
     return day.violating / day.minutes;
@@ -119,6 +119,16 @@ test('below the knee minutes are fine, above it they violate, overloaded they dr
   // After 10 s of backlog everything beyond 500/s is dropped, and all the rest is late.
   expect(overloaded.dropped / overloaded.arrivals).toBeCloseTo(200 / 700, 2);
   expect(overloaded.late / overloaded.arrivals).toBeGreaterThan(0.99);
+});
+
+test('what is late is what the SLO says: a stricter one puts the knee lower', () => {
+  expect(kneeOf({ serviceSeconds: 0.02, lateSeconds: 0.2 })).toBeCloseTo(0.539, 3);
+  const violating = (rps: number): number => {
+    const day = sumDays(run(steady(rps), fixed('ten', 10), { ...smooth, sloMs: 200 }).days);
+    return day.violating / day.minutes;
+  };
+  expect(violating(240)).toBe(0); // 48 %
+  expect(violating(300)).toBe(1); // 60 %, where half a second would do
 });
 
 test('a pod costs from its creation to the end of its draining, the youngest goes first', () => {

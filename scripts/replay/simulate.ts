@@ -9,18 +9,24 @@ import { NO_TELEMETRY_FAULTS, Telemetry, type Grade, type TelemetryFaults } from
 export interface Workload {
   /** Requests/s of one pod at 100 % CPU. */
   readonly capacityPerPod: number;
-  /** Seconds of the latency tail's slope; the knee is 1 − 4.6 · s / 0.5. */
+  /** Seconds of the latency tail's slope; the knee is 1 − 4.6 · s / 0.5 at an SLO of half a second. */
   readonly serviceSeconds: number;
+  /** A request slower than this is late; half a second unless given. */
+  readonly lateSeconds?: number;
   /** First seconds of a pod in which it is `factor` times slower and burns its CPU. */
   readonly slowStart?: { readonly seconds: number; readonly factor: number };
 }
 
-/** Utilisation beyond which more than 1 % of the requests take longer than half a second. */
-export const kneeOf = (workload: Workload): number =>
-  1 - (Math.log(100) * workload.serviceSeconds) / LATE_SECONDS;
+const lateSecondsOf = (workload: Pick<Workload, 'lateSeconds'>): number =>
+  workload.lateSeconds ?? LATE_SECONDS;
+
+/** Utilisation beyond which more than 1 % of the requests are late. */
+export const kneeOf = (workload: Omit<Workload, 'capacityPerPod'>): number =>
+  1 - (Math.log(100) * workload.serviceSeconds) / lateSecondsOf(workload);
 
 /** Increase of log lateness per unit of utilisation. */
-export const slopeOf = (workload: Workload): number => LATE_SECONDS / workload.serviceSeconds;
+export const slopeOf = (workload: Workload): number =>
+  lateSecondsOf(workload) / workload.serviceSeconds;
 
 export interface RunSettings {
   readonly workload: Workload;
@@ -67,7 +73,7 @@ export interface Controller {
 /** The run's first second on the calendar: Monday, 5 January 2026, 00:00 UTC. */
 export const EPOCH_MS = 1_767_571_200_000;
 
-const LATE_SECONDS = 0.5; // a request slower than this is late
+const LATE_SECONDS = 0.5; // the default SLO
 const MAX_BACKLOG_SECONDS = 10; // of work; what does not fit is dropped
 const START_UTILIZATION = 0.7; // everyone starts with the fleet that this asks for
 
@@ -93,9 +99,11 @@ class Service {
   #lastCapacity = -1;
   #lastTail = 0;
   readonly #workload: Workload;
+  readonly #lateSeconds: number;
 
   constructor(workload: Workload) {
     this.#workload = workload;
+    this.#lateSeconds = lateSecondsOf(workload);
   }
 
   /** Pods' worth of capacity of the ready pods, and what of it is real. */
@@ -104,14 +112,16 @@ class Service {
     return slow === undefined ? ready : ready - young * (1 - 1 / slow.factor);
   }
 
-  /** P(latency > 0.5 s) of M/M/1-PS behind a backlog of `delay` seconds. */
+  /** P(latency > SLO) of M/M/1-PS behind a backlog of `delay` seconds. */
   #late(rate: number, capacity: number, delay: number): number {
     if (delay === 0 && rate === this.#lastRate && capacity === this.#lastCapacity) {
       return this.#lastTail;
     }
-    if (delay >= LATE_SECONDS || capacity <= 0) return 1;
+    if (delay >= this.#lateSeconds || capacity <= 0) return 1;
     const rho = Math.min(1, rate / capacity);
-    const tail = Math.exp((-(1 - rho) * (LATE_SECONDS - delay)) / this.#workload.serviceSeconds);
+    const tail = Math.exp(
+      (-(1 - rho) * (this.#lateSeconds - delay)) / this.#workload.serviceSeconds,
+    );
     if (delay === 0) {
       this.#lastRate = rate;
       this.#lastCapacity = capacity;
