@@ -54,6 +54,7 @@ const aDay = (violating: number, podSeconds: number, transitSeconds = 0): Day =>
 const sheet = (name: string, violating: number[], cost: number): Sheet => ({
   name,
   k0: null,
+  seeds: 1,
   days: violating.map((count) => Array.from({ length: 8 }, () => aDay(count, cost * 1000))),
 });
 
@@ -72,10 +73,28 @@ test('at equal mean cost: our mean there, the peer’s over it, an interval arou
   expect(row.withoutLargest).toMatchObject({ trace: 'a', ratio: expect.closeTo(30, 6) as number });
 });
 
+test('seeds are the same days again: they make the interval no narrower', () => {
+  const ofSeeds = (seeds: number, name: string, violating: number[], cost: number): Sheet => {
+    const days = violating.map((minutes) => aDay(minutes, 1000 * cost));
+    return { name, k0: null, seeds, days: [Array.from({ length: seeds }, () => days).flat()] };
+  };
+  const widthOf = (seeds: number): number => {
+    const base = ofSeeds(seeds, 'oracle', Array<number>(8).fill(0), 1);
+    const draws = makeWeights(base, 400);
+    const marked = (some: Sheet) => markSheet(some, base, draws);
+    const peer = marked(ofSeeds(seeds, 'peer', [80, 5, 40, 1, 60, 10, 20, 2], 1));
+    const own = marked(ofSeeds(seeds, 'K1', [4, 6, 1, 5, 2, 8, 3, 7], 1));
+    const { ci95 } = compare(drawsOf(peer, [own]), 'violatingMinutes', 'meanCost', ['a']);
+    return ci95[1] - ci95[0];
+  };
+  expect(widthOf(5)).toBeCloseTo(widthOf(1), 9);
+});
+
 test('per trace: ratio of the sums, each trace at its own cost', () => {
   const peer: Sheet = {
     name: 'peer',
     k0: null,
+    seeds: 1,
     days: [
       Array.from({ length: 8 }, () => aDay(30, 1030)),
       Array.from({ length: 8 }, () => aDay(30, 1000)),
@@ -108,6 +127,7 @@ test('pods that start or drain can be left out of the cost', () => {
   const busy: Sheet = {
     name: 'K3',
     k0: null,
+    seeds: 1,
     days: [0, 1].map(() => Array.from({ length: 8 }, () => aDay(1, 1100, 100))),
   };
   const draws = drawsOf(mark(sheet('peer', [30, 30], 1)), [...ours, mark(busy)]);

@@ -45,6 +45,7 @@ function windowSheet(
   return {
     name: contenderName(contender),
     k0: contender.kind === 'ours' ? contender.k0 : null,
+    seeds: scenario.seeds,
     days,
   };
 }

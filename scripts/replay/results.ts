@@ -29,6 +29,7 @@ export function sheetOf(
   return {
     name: contenderName(contender),
     k0: contender.kind === 'ours' ? contender.k0 : null,
+    seeds: scenario.seeds,
     days: traces.map((trace) => jobsOf(wanted, [trace]).flatMap((job) => results.get(job).days)),
   };
 }

@@ -2,14 +2,15 @@ import { at } from './numbers.ts';
 import type { Random } from './random.ts';
 import type { Day } from './tally.ts';
 
-/** Results of one contender: `days[trace][block]`, a block being one day of one seed. */
+/** Results of one contender: `days[trace][i]`, all days of the first seed, then of the next. */
 export interface Sheet {
   readonly name: string;
   readonly k0: number | null;
+  readonly seeds: number;
   readonly days: readonly (readonly Day[])[];
 }
 
-/** How often each block counts: `weights[trace][block]`. */
+/** How often each day of each seed counts: `weights[trace][i]`. */
 export type Weights = readonly (readonly number[])[];
 
 /** One contender on one trace. Percent, and cost relative to the oracle's. */
@@ -58,7 +59,7 @@ function sumBlocks(days: readonly Day[], weights: readonly number[] | undefined)
 
 const readySeconds = (sums: Summed): number => sums.podSeconds - sums.transitSeconds;
 
-/** Marks of one contender on every trace, with each block counted as often as its weight says. */
+/** Marks of one contender on every trace, with each day counted as often as its weight says. */
 export function marksOf(sheet: Sheet, oracle: Sheet, weights?: Weights): Mark[] {
   return sheet.days.map((days, trace) => {
     const sums = sumBlocks(days, weights?.[trace]);
@@ -73,13 +74,18 @@ export function marksOf(sheet: Sheet, oracle: Sheet, weights?: Weights): Mark[] 
   });
 }
 
-/** A bootstrap draw: blocks of each trace with replacement, the same ones for every contender. */
+/**
+ * A bootstrap draw: days of each trace with replacement, the same ones for every contender. A day is
+ * drawn with all its seeds: they are the same day again, and would pass for so many more of them.
+ */
 export const drawWeights = (sheet: Sheet, random: Random): Weights =>
-  sheet.days.map((days) => {
-    const weights = new Array<number>(days.length).fill(0);
-    for (let i = 0; i < days.length; i += 1) {
-      const drawn = Math.floor(random.next() * days.length);
-      weights[drawn] = at(weights, drawn) + 1;
+  sheet.days.map(({ length }) => {
+    const weights = new Array<number>(length).fill(0);
+    const days = length / sheet.seeds;
+    for (let i = 0; i < days; i += 1) {
+      for (let drawn = Math.floor(random.next() * days); drawn < length; drawn += days) {
+        weights[drawn] = at(weights, drawn) + 1;
+      }
     }
     return weights;
   });
