@@ -12,18 +12,7 @@ import {
 } from './judge.ts';
 import { burnsOf, coldStartOf, learningRows } from './learning.ts';
 import type { Burn, ColdStart, LearningRow } from './learning.ts';
-import {
-  ablationTable,
-  barTable,
-  burnTable,
-  digits,
-  judgementTable,
-  learningTable,
-  meanTable,
-  summaryTable,
-  table,
-  traceTable,
-} from './markdown.ts';
+import { answers, blocksOf, details, markdownOf } from './sections.ts';
 import { isCalibrated, type CoverageRow } from './coverage.ts';
 import { curvePicture, timelinePicture, type Course } from './picture.ts';
 import { CHURNS, curveIn, FIRST_ROW, jobsOf, type Scenario } from './plan.ts';
@@ -39,7 +28,7 @@ import {
 import type { Speed } from './speed.ts';
 
 /** Calibration of one trace's forecasts. `calibrated` null: too few samples to tell. */
-interface CoverageOfTrace extends CoverageRow {
+export interface CoverageOfTrace extends CoverageRow {
   readonly trace: string;
   readonly calibrated: boolean | null;
 }
@@ -72,8 +61,11 @@ export interface Report {
   readonly speed: Readonly<Record<string, number>>;
   readonly bars: readonly Judgement[];
   readonly markdown: string;
-  readonly pictures: readonly string[];
+  /** The same with pictures, block by block. */
+  readonly blocks: readonly string[];
 }
+
+export type Parts = Omit<Report, 'markdown' | 'blocks' | 'bars'>;
 
 export interface BenchContext extends Context {
   readonly tookSeconds: number;
@@ -90,8 +82,7 @@ function courses(scenario: Scenario, context: Context): string[] {
     const course = (contender: Contender): Course[] => {
       const job = jobsOf({ ...scenario, seeds: 1, contenders: [contender] }, [trace])[0];
       const timeline = job === undefined ? null : context.results.get(job).timeline;
-      const name = contender.kind === 'peer' ? contender.name : 'NimbusGuard';
-      return timeline === null ? [] : [{ name, timeline }];
+      return timeline === null ? [] : [{ name: contenderName(contender), timeline }];
     };
     return timelinePicture(context.names[i] ?? '', scenario.contenders.flatMap(course));
   });
@@ -111,21 +102,6 @@ function coverages(scenario: Scenario, context: Context): CoverageOfTrace[] {
   );
 }
 
-const coverageTable = (rows: readonly CoverageOfTrace[]): string =>
-  table(
-    ['trace', 'forecast', 'moments', 'level', 'missed', 'nominal', 'samples', ''],
-    rows.map((row) => [
-      row.trace,
-      row.forecast.toUpperCase(),
-      row.group,
-      String(row.level),
-      `${digits(100 * row.missed)} %`,
-      `${digits(100 * (1 - row.level), 1)} %`,
-      String(row.samples),
-      row.calibrated === null ? 'too few' : row.calibrated ? 'within' : 'OUT',
-    ]),
-  );
-
 function curves(scenario: Scenario, rows: readonly MeanRow[]): string {
   const ours = CHURNS.map((churn) => {
     const names = curveIn(scenario, churn).map(contenderName);
@@ -136,56 +112,6 @@ function curves(scenario: Scenario, rows: readonly MeanRow[]): string {
   });
   const peers = rows.filter((row) => row.k0 === null && row.contender !== 'oracle');
   return curvePicture(scenario.id, ours, peers);
-}
-
-const wins = (summary: readonly SummaryRow[]): string => {
-  const lost = summary.filter((row) => row.ratio < 1 || row.oursPct === null);
-  if (lost.length === 0) return 'No peer has fewer violations at equal cost in any row.';
-  return summaryTable(lost);
-};
-
-type Parts = Omit<Report, 'markdown' | 'pictures' | 'bars'>;
-
-const orNothing = <T>(rows: readonly T[], show: (rows: readonly T[]) => string): string =>
-  rows.length === 0 ? '' : show(rows);
-
-const COSTS = [
-  'replica-hours are relative to the clairvoyant oracle and count every pod from its creation to the',
-  'end of its draining. "Starting or draining" is the share of that in which a pod serves nobody new;',
-  '"ready hours" and "÷ without starts and drains" leave it out on both sides.',
-].join(' ');
-
-function markdownOf(parts: Parts, bars: readonly BarResult[], others: readonly Judgement[]) {
-  const section = (title: string, body: string): string[] =>
-    body === '' ? [] : [`## ${title}`, '', body, ''];
-  const { coldStart } = parts;
-  return [
-    ...section('Bars', orNothing(bars, barTable)),
-    ...section('Bars beside the table', orNothing(others, judgementTable)),
-    ...section('Every peer at equal cost, mode act', summaryTable(parts.summary)),
-    ...section('Where a peer wins', orNothing(parts.summary, wins)),
-    ...section('How to read costs', COSTS),
-    ...section('Default mode: floor', orNothing(parts.floor, meanTable)),
-    ...parts.means.flatMap(({ scenario, seeds, means }) =>
-      section(`Means of ${scenario} (mode act, seeds: ${seeds})`, meanTable(means)),
-    ),
-    ...section('Capacity and knee learned', orNothing(parts.learning, learningTable)),
-    ...section(
-      'Cold start, first 24 h: cold, then warmed',
-      coldStart === null ? '' : meanTable([coldStart.cold, coldStart.warm]),
-    ),
-    ...section('Error budget at the default policy, mode act', orNothing(parts.burns, burnTable)),
-    ...section('Ablations', orNothing(parts.ablations, ablationTable)),
-    ...parts.faults.flatMap(({ fault, means }) => section(`Under ${fault}`, meanTable(means))),
-    ...section('Calibration', orNothing(parts.coverage, coverageTable)),
-    ...section('Per trace', traceTable(parts.traces)),
-    ...section(
-      'Speed',
-      Object.entries(parts.speed)
-        .map(([name, value]) => `- ${name}: ${digits(value, 2)}`)
-        .join('\n'),
-    ),
-  ].join('\n');
 }
 
 /** The bars of the table in the form of the others. */
@@ -271,13 +197,17 @@ export function buildReport(scenarios: readonly Scenario[], context: BenchContex
   const bars = judge(parts.summary);
   const others = judgeOthers(scenarios, context, parts);
   const floor = scenarios.find((scenario) => scenario.id === 'floor');
+  const pictures = {
+    curves: scenarios
+      .filter(isTable)
+      .map((scenario) => curves(scenario, meanRows(scenario, context))),
+    timelines: floor === undefined ? [] : courses(floor, context),
+  };
+  const sections = [...answers(parts, pictures), ...details(parts, bars, others)];
   return {
     ...parts,
     bars: [...bars.map(asJudgement), ...others],
-    markdown: markdownOf(parts, bars, others),
-    pictures: [
-      ...scenarios.filter(isTable).map((scenario) => curves(scenario, meanRows(scenario, context))),
-      ...(floor === undefined ? [] : courses(floor, context)),
-    ],
+    markdown: markdownOf(sections),
+    blocks: blocksOf(sections),
   };
 }

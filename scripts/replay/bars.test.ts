@@ -61,6 +61,6 @@ test('each model of Predictive HPA and Crane is in the quick bench, and found by
     expect.arrayContaining(['PHPA-70', 'PHPA-HW-70', 'Crane-70', 'Crane-p99-70']),
   );
   expect(new Set(names(false, 'Crane-p99-60'))).toEqual(
-    new Set(['oracle', 'HPA-70', 'KPA-70', 'Crane-p99-60', 'HPA-85-w0']),
+    new Set(['oracle', 'HPA-70', 'KEDA-70', 'KPA-70', 'Crane-p99-60', 'HPA-85-w0']),
   );
 });

@@ -124,10 +124,10 @@ async function runAll(
 }
 
 function writeReport(out: string, report: Report): void {
-  const { pictures, markdown, ...json } = report;
+  const { blocks, markdown, ...json } = report;
   writeFileSync(join(out, 'report.json'), `${JSON.stringify(json, null, 1)}\n`);
   writeFileSync(join(out, 'report.md'), markdown);
-  writeFileSync(join(out, 'report.html'), page('Decision bench', markdown, pictures));
+  writeFileSync(join(out, 'report.html'), page('Decision bench', blocks));
 }
 
 async function main(): Promise<number> {

@@ -1,18 +1,37 @@
-import { escapeXml } from './picture.ts';
+import { escapeXml, LINE_COUNT } from './picture.ts';
+
+/** Lines of a picture, told apart on either ground and by most eyes. */
+const LINES = {
+  light: ['#0b7a75', '#c2410c', '#6d28d9', '#6b7280', '#a16207', '#1d4ed8', '#be185d', '#15803d'],
+  dark: ['#2dd4bf', '#fb923c', '#a78bfa', '#9ca3af', '#facc15', '#60a5fa', '#f472b6', '#4ade80'],
+};
+const variables = (colours: readonly string[]): string =>
+  colours.map((colour, i) => `--line${i}: ${colour};`).join(' ');
+const LIGHT_LINES = variables(LINES.light);
+const DARK_LINES = variables(LINES.dark);
+const LINE_COLOURS = Array.from({ length: LINE_COUNT })
+  .map(
+    (_, i) =>
+      `polyline.line${i} { stroke: var(--line${i}); } svg .fill${i} { fill: var(--line${i}); }`,
+  )
+  .join('\n');
 
 const STYLE = `
-:root { color-scheme: light dark; --ink: #111827; --paper: #ffffff; --faint: #e5e7eb; --load: #cbd5e1; }
+:root { color-scheme: light dark; --ink: #111827; --paper: #ffffff; --faint: #e5e7eb; --load: #cbd5e1; ${LIGHT_LINES} }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e5e7eb; --paper: #111827; --faint: #374151; --load: #334155; }
+  :root { --ink: #e5e7eb; --paper: #111827; --faint: #374151; --load: #334155; ${DARK_LINES} }
 }
+${LINE_COLOURS}
 body { font: 14px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1100px; padding: 1.5rem;
   color: var(--ink); background: var(--paper); }
-table { border-collapse: collapse; font-size: 13px; display: block; overflow-x: auto; }
-th, td { padding: 3px 10px; border-bottom: 1px solid var(--faint); text-align: left; }
-svg { width: 100%; height: auto; margin: 1rem 0; font-size: 11px; }
-svg text:not([fill]) { fill: currentColor; }
+table { border-collapse: collapse; font-size: 13px; display: block; overflow-x: auto;
+  margin: 1rem 0; }
+th, td { padding: 3px 10px; white-space: nowrap; border-bottom: 1px solid var(--faint); text-align: left; }
+figure { margin: 1rem 0; overflow-x: auto; }
+svg { width: 100%; min-width: 720px; height: auto; font-size: 11px; }
+svg text { fill: currentColor; }
 .grid { stroke: var(--faint); } .load { fill: var(--load); } .peer { fill: var(--ink); }
-polyline { stroke-width: 1.4; }
+polyline { fill: none; stroke-width: 1.4; }
 `;
 
 const cells = (line: string): string[] =>
@@ -30,31 +49,29 @@ function tableHtml(lines: readonly string[]): string {
   return `<table>${row(head ?? '', 'th')}${rows.map((line) => row(line, 'td')).join('')}</table>`;
 }
 
-/** The few shapes our own Markdown has: headings, tables, list items, paragraphs. */
-function markdownToHtml(markdown: string): string {
-  const blocks = markdown.split(/\n{2,}/).map((block) => block.trim());
-  return blocks
-    .filter((block) => block !== '')
-    .map((block) => {
-      if (block.startsWith('## ')) return `<h2>${escapeXml(block.slice(3))}</h2>`;
-      const lines = block.split('\n');
-      if (block.startsWith('|')) return tableHtml(lines);
-      if (!block.startsWith('- ')) return `<p>${escapeXml(block)}</p>`;
-      return `<ul>${lines.map((line) => `<li>${escapeXml(line.slice(2))}</li>`).join('')}</ul>`;
-    })
-    .join('\n');
+/** The few shapes our own Markdown has: headings, tables, list items, paragraphs. Pictures stay. */
+function blockHtml(block: string): string {
+  if (block.startsWith('<svg')) return `<figure>${block}</figure>`;
+  if (block.startsWith('## ')) return `<h2>${escapeXml(block.slice(3))}</h2>`;
+  const lines = block.split('\n');
+  if (block.startsWith('|')) return tableHtml(lines);
+  if (!block.startsWith('- ')) return `<p>${escapeXml(block)}</p>`;
+  return `<ul>${lines.map((line) => `<li>${escapeXml(line.slice(2))}</li>`).join('')}</ul>`;
 }
 
-/** One self-contained page: no script, no address, light and dark. */
-export const page = (title: string, markdown: string, pictures: readonly string[]): string =>
+/** One self-contained page of Markdown and pictures: no script, no address, light and dark. */
+export const page = (title: string, parts: readonly string[]): string =>
   [
     '<!doctype html>',
     '<html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     `<title>${escapeXml(title)}</title><style>${STYLE}</style></head><body>`,
     `<h1>${escapeXml(title)}</h1>`,
-    ...pictures,
-    markdownToHtml(markdown),
+    ...parts
+      .flatMap((part) => part.split(/\n{2,}/))
+      .map((block) => block.trim())
+      .filter((block) => block !== '')
+      .map(blockHtml),
     '</body></html>',
     '',
   ].join('\n');

@@ -6,6 +6,7 @@ import { readArguments, runCommand, textOf, usage } from './arguments.ts';
 import { DEFAULT_CONDITION, workloadOf, type Condition } from './condition.ts';
 import { contenderName, type Contender } from './contender.ts';
 import { page } from './html.ts';
+import { equalRows, equalTable, REPLAY_PRICES, winsText } from './equal.ts';
 import { makeFolder } from './input.ts';
 import type { JobResult } from './job.ts';
 import { replayableSeconds } from './load.ts';
@@ -14,9 +15,9 @@ import { jobsOf, type Scenario } from './plan.ts';
 import { readPolicy, type PolicyFile } from './policy-file.ts';
 import { runJobs } from './pool.ts';
 import { scenarioRows, type TraceRow } from './report.ts';
-import { jobKey, resultsOf } from './results.ts';
+import { jobKey, resultsOf, type Results } from './results.ts';
 import { kneeOf } from './simulate.ts';
-import { readTrace } from './trace.ts';
+import { readTrace, type Trace } from './trace.ts';
 import { answerTable, judgePolicy, verdictTable } from './verdict.ts';
 
 const OPTIONS = {
@@ -43,6 +44,8 @@ function conditionOf({ spec, replay }: PolicyFile): Condition {
 }
 
 const peer = (name: string): Contender => ({ kind: 'peer', name });
+const isPriced = (contender: Contender): boolean =>
+  contender.kind === 'ours' && contender.k0 !== null;
 
 /** The policy as it stands, in both modes that write, beside the usual autoscalers. */
 function scenarioOf(policy: PolicyFile): Scenario {
@@ -57,12 +60,16 @@ function scenarioOf(policy: PolicyFile): Scenario {
       own,
       ...[...new Set([`HPA-${percent}`, 'HPA-70', 'KEDA-70', 'KPA-70'])].map(peer),
       peer('oracle'),
+      ...REPLAY_PRICES.map((k0) => ({ ...own, k0 })),
     ],
   };
 }
 
 async function run(scenario: Scenario, tracePath: string): Promise<Map<string, JobResult>> {
-  const jobs = jobsOf(scenario, [tracePath]).map((job) => ({ ...job, timeline: job.seed === 1 }));
+  const jobs = jobsOf(scenario, [tracePath]).map((job) => ({
+    ...job,
+    timeline: job.seed === 1 && !isPriced(job.contender),
+  }));
   const known = new Map<string, JobResult>();
   await runJobs(jobs, {
     onResult(index, result) {
@@ -82,6 +89,59 @@ function judged(policy: PolicyFile, rows: readonly TraceRow[]) {
   if (ours === undefined || hpa === undefined) throw new Error('a controller was not run');
   return { ours, verdicts: judgePolicy(policy, ours, hpa) };
 }
+
+interface Replayed {
+  readonly policy: PolicyFile;
+  readonly trace: Trace;
+  readonly tracePath: string;
+  readonly scenario: Scenario;
+  readonly results: Results;
+}
+
+/** Minutes that were scored, of all seeds. */
+const minutesOf = (scenario: Scenario, tracePath: string, results: Results): number =>
+  jobsOf({ ...scenario, contenders: [peer('oracle')] }, [tracePath])
+    .flatMap((job) => results.get(job).days)
+    .reduce((minutes, day) => minutes + day.minutes, 0);
+
+/** Load, and every controller that is in the first table, minute by minute. */
+function timelineOf({ trace, tracePath, policy, scenario, results }: Replayed): string {
+  const courses = scenario.contenders.flatMap((contender) => {
+    if (isPriced(contender)) return [];
+    const job = jobsOf({ ...scenario, seeds: 1, contenders: [contender] }, [tracePath])[0];
+    const timeline = job === undefined ? null : results.get(job).timeline;
+    return timeline === null ? [] : [{ name: contenderName(contender), timeline }];
+  });
+  const perPod = policy.replay.capacityPerPod * kneeOf(workloadOf(scenario.condition));
+  return timelinePicture(trace.name, courses, perPod);
+}
+
+/** Answers in the order in which they are asked: what happened, at what price, when, who is better. */
+function reportOf(replayed: Replayed) {
+  const { policy, trace, tracePath, scenario, results } = replayed;
+  const all = scenarioRows(scenario, { traces: [tracePath], names: [trace.name], results });
+  const traces = all.filter(({ k0 }) => k0 === null);
+  const prices = all.filter(({ k0 }) => k0 !== null);
+  const { ours, verdicts } = judged(policy, traces);
+  const equal = equalRows(traces, prices);
+  const scoredMinutes = minutesOf(scenario, tracePath, results);
+  const before = [
+    `Trace ${trace.name}, policy ${policy.name}, mode ${policy.spec.mode}: judged is "${ours.contender}".`,
+    answerTable(traces),
+    verdictTable(verdicts),
+    '## At equal cost and at equal violations, mode act at other prices K₀',
+    equalTable(equal),
+  ];
+  const after = ['## Where another autoscaler wins', winsText(equal, scoredMinutes)];
+  return {
+    ...{ traces, prices, equal, verdicts },
+    markdown: [...before, ...after].join('\n\n'),
+    blocks: [...before, '## Minute by minute', timelineOf(replayed), ...after, ABLATIONS],
+  };
+}
+
+const ABLATIONS =
+  'What each part of NimbusGuard contributes: npm run bench:decisions -- --traces DIR (ablations).';
 
 const fileOf = (given: ReturnType<typeof readArguments>, name: string): string => {
   const path = textOf(given, name);
@@ -106,23 +166,11 @@ async function main(): Promise<number> {
   makeFolder(out); // before the work, not after it
   const scenario = scenarioOf(policy);
   const results = resultsOf(await run(scenario, tracePath));
-  const rows = scenarioRows(scenario, { traces: [tracePath], names: [trace.name], results });
-  const { ours, verdicts } = judged(policy, rows);
-  const markdown = [
-    `Trace ${trace.name}, policy ${policy.name}, mode ${policy.spec.mode}: judged is "${ours.contender}".`,
-    answerTable(rows),
-    verdictTable(verdicts),
-  ].join('\n\n');
-  const courses = scenario.contenders.flatMap((contender) => {
-    const job = jobsOf({ ...scenario, seeds: 1, contenders: [contender] }, [tracePath])[0];
-    const timeline = job === undefined ? null : results.get(job).timeline;
-    return timeline === null ? [] : [{ name: contenderName(contender), timeline }];
-  });
-  const report = { trace: trace.name, policy: policy.name, traces: rows, verdicts };
-  writeFileSync(join(out, 'report.json'), `${JSON.stringify(report, null, 1)}\n`);
-  const perPod = policy.replay.capacityPerPod * kneeOf(workloadOf(scenario.condition));
-  const picture = timelinePicture(trace.name, courses, perPod);
-  writeFileSync(join(out, 'report.html'), page(`Replay of ${trace.name}`, markdown, [picture]));
+  const report = reportOf({ policy, trace, scenario, results, tracePath });
+  const { traces, prices, equal, verdicts, markdown, blocks } = report;
+  const json = { trace: trace.name, policy: policy.name, traces, verdicts, prices, equal };
+  writeFileSync(join(out, 'report.json'), `${JSON.stringify(json, null, 1)}\n`);
+  writeFileSync(join(out, 'report.html'), page(`Replay of ${trace.name}`, blocks));
   console.log(markdown);
   console.error(`written: ${join(out, 'report.{json,html}')}`);
   return verdicts.every((verdict) => verdict.holds) ? 0 : 1;

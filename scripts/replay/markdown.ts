@@ -33,6 +33,10 @@ function leftOut({ leaveOneOut }: SummaryRow): string {
   return `${end(least)} … ${end(largest)}`;
 }
 
+/** What ours pays for the peer's violations, over what the peer pays. */
+const costThere = ({ costAtEqualViolations: cost }: SummaryRow): string =>
+  cost === null ? 'never so few' : `${digits(cost, 3)} ×`;
+
 const ours = (row: SummaryRow): string =>
   row.oursPct === null ? 'not comparable' : `${digits(row.oursPct, 3)} %`;
 
@@ -40,7 +44,12 @@ export const summaryTable = (rows: readonly SummaryRow[]): string =>
   table(
     [
       ...['peer', 'metric', 'equal', 'churn', 'peer', 'cost', 'ours', '÷', '95 %'],
-      ...['÷ without one trace', '÷ without starts and drains', 'notes'],
+      ...[
+        'our cost at its violations',
+        '÷ without one trace',
+        '÷ without starts and drains',
+        'notes',
+      ],
     ],
     rows.map((row) => [
       row.peer,
@@ -52,6 +61,7 @@ export const summaryTable = (rows: readonly SummaryRow[]): string =>
       ours(row),
       digits(row.ratio, 1),
       interval(row),
+      costThere(row),
       leftOut(row),
       digits(row.ratioOfReadyPods, 1),
       row.notes.join('; '),

@@ -13,9 +13,8 @@ const HEIGHT = 320;
 const LEFT = 56;
 const BOTTOM = 36;
 const TOP = 34;
-const COLOURS = ['#0b7a75', '#c2410c', '#6d28d9', '#6b7280', '#b45309', '#1d4ed8'];
-
-const colour = (i: number): string => COLOURS[i % COLOURS.length] ?? '#000';
+/** How many colours the page has for lines; they are its classes `line0` and `fill0` on. */
+export const LINE_COUNT = 8;
 
 export const escapeXml = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -44,7 +43,7 @@ const LETTER = 6.2; // mean width of a letter at the picture's font size
 const legend = (names: readonly string[]): string[] => {
   let x = LEFT;
   return names.map((name, i) => {
-    const entry = text(x, HEIGHT - 4, `● ${name}`, `fill="${colour(i)}"`);
+    const entry = text(x, HEIGHT - 4, `● ${name}`, `class="fill${i % LINE_COUNT}"`);
     x += (name.length + 5) * LETTER;
     return entry;
   });
@@ -58,8 +57,8 @@ function yAxis(scale: Scale, ticks: readonly number[], unit: string): string[] {
   });
 }
 
-const polyline = (points: readonly (readonly [number, number])[], stroke: string): string =>
-  `<polyline fill="none" stroke="${stroke}" points="${points
+const polyline = (points: readonly (readonly [number, number])[], line: number): string =>
+  `<polyline class="line${line % LINE_COUNT}" points="${points
     .map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`)
     .join(' ')}"/>`;
 
@@ -76,6 +75,28 @@ function columns(values: readonly number[], pick: 'max' | 'mean'): number[] {
   });
 }
 
+const SECONDS = { s: 1, min: 60, h: 3600, d: 86_400 } as const;
+const TICKS: readonly (readonly [count: number, unit: keyof typeof SECONDS])[] = [
+  ...[10, 30].map((count) => [count, 's'] as const),
+  ...[1, 2, 5, 10, 30].map((count) => [count, 'min'] as const),
+  ...[1, 2, 3, 6, 12].map((count) => [count, 'h'] as const),
+  ...[1, 2, 5, 10, 30].map((count) => [count, 'd'] as const),
+];
+const MOST_TICKS = 12;
+
+/** Times below a picture, from the start of what is shown. */
+function timeAxis(seconds: number, y: number): string[] {
+  const fits = ([count, unit]: (typeof TICKS)[number]): boolean =>
+    seconds / (count * SECONDS[unit]) <= MOST_TICKS;
+  const [count, unit] = TICKS.find(fits) ?? [100, 'd'];
+  const x = linear(0, seconds, LEFT, WIDTH);
+  const ticks = Math.floor(seconds / (count * SECONDS[unit]));
+  return Array.from({ length: ticks }, (_, i) => {
+    const at = x((i + 1) * count * SECONDS[unit]);
+    return text(at, y, `${(i + 1) * count} ${unit}`, 'text-anchor="end"');
+  });
+}
+
 /** Load (in pods it needs at the knee), ready pods of each controller, violating time below. */
 export function timelinePicture(
   name: string,
@@ -83,6 +104,7 @@ export function timelinePicture(
   perPod = 40.8,
   unit: 'minutes' | 'seconds' = 'minutes',
 ): string {
+  const { length } = courses[0]?.timeline.demand ?? [];
   const demand = columns(courses[0]?.timeline.demand ?? [], 'mean').map((rate) => rate / perPod);
   const pods = courses.map((course) => columns(course.timeline.ready, 'mean'));
   const highest = Math.max(1, quantile(demand, 1), ...pods.map((line) => quantile(line, 1)));
@@ -95,7 +117,7 @@ export function timelinePicture(
     columns(course.timeline.violating, 'max').flatMap((value, i) =>
       value > 0
         ? [
-            `<rect x="${x(i).toFixed(1)}" y="${floor + 3 + 8 * row}" width="2" height="6" fill="${colour(row)}"/>`,
+            `<rect x="${x(i).toFixed(1)}" y="${floor + 3 + 8 * row}" width="2" height="6" class="fill${row % LINE_COUNT}"/>`,
           ]
         : [],
     ),
@@ -106,10 +128,11 @@ export function timelinePicture(
     ...pods.map((line, row) =>
       polyline(
         line.map((value, i) => [x(i), y(value)] as const),
-        colour(row),
+        row,
       ),
     ),
     ...strips,
+    ...timeAxis(length * (unit === 'minutes' ? 60 : 1), HEIGHT - BOTTOM + 14),
     ...legend(courses.map((course) => course.name)),
   ]);
 }
@@ -139,7 +162,7 @@ export function curvePicture(
         .filter((row) => all.includes(row))
         .sort((a, b) => a.relativeReplicaHours - b.relativeReplicaHours)
         .map(place),
-      colour(i),
+      i,
     ),
   );
   const dots = peers

@@ -162,9 +162,9 @@ function floors(options: BenchOptions): Scenario {
     condition: DEFAULT_CONDITION,
     seeds: Math.min(2, options.seeds),
     contenders: [
-      ...['oracle', 'HPA-70', 'KPA-70', 'HPA-85-w0'].map(peer),
       ours(null),
       ours(null, { over: 'HPA-70' }),
+      ...['HPA-70', 'KEDA-70', 'KPA-70', 'HPA-85-w0', 'oracle'].map(peer),
       ...owns.flatMap((own) => over(own, options.quick)),
     ],
   };
@@ -232,12 +232,10 @@ export function scenariosFor(options: BenchOptions): Scenario[] {
 }
 
 /** Contenders whose minute-by-minute course is kept for the pictures, seed 1. */
-const PICTURED = new Set(['HPA-70', 'KPA-70', 'oracle']);
+const PICTURED = new Set(['HPA-70', 'KEDA-70', 'KPA-70', 'oracle']);
 
 const pictured = (contender: Contender): boolean =>
-  contender.kind === 'peer'
-    ? PICTURED.has(contender.name)
-    : contender.k0 === null && contender.over === undefined;
+  contender.kind === 'peer' ? PICTURED.has(contender.name) : contender.k0 === null;
 
 /** Runs of a scenario, neighbours sharing their load. */
 export function jobsOf(scenario: Scenario, traces: readonly string[]): Job[] {

@@ -56,10 +56,15 @@ test('bars that hold: the table, a report of both kinds, exit code 0', () => {
   expect(status).toBe(0);
   const report = JSON.parse(readFileSync(join(folder, 'out/report.json'), 'utf8')) as {
     traces: { contender: string; replicaHours: number }[];
+    equal: { peer: string }[];
   };
   expect(report.traces.every((row) => row.replicaHours > 0)).toBe(true);
   const html = readFileSync(join(folder, 'out/report.html'), 'utf8');
-  expect(html).toContain('<svg');
+  const order = ['>controller<', '>bar<', 'At equal cost', '<svg', 'Where another autoscaler wins'];
+  const places = order.map((words) => html.indexOf(words));
+  expect(places).toEqual([...places].sort((a, b) => a - b));
+  expect(places[0]).toBeGreaterThan(0);
+  expect(report.equal.map(({ peer }) => peer)).toEqual(['HPA-70', 'KEDA-70', 'KPA-70']);
   expect(html).not.toMatch(/https?:|<script/);
 });
 

@@ -177,5 +177,5 @@ export function pageOf(title: string, scores: readonly Score[]): string {
     });
     return timelinePicture(`seed ${seed}`, courses, SLO_RATE_PER_POD, 'seconds');
   });
-  return page('Live duel', markdownOf(title, scores), pictures);
+  return page('Live duel', [markdownOf(title, scores), ...pictures]);
 }
