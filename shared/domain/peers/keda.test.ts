@@ -59,6 +59,20 @@ test('to zero only after 300 s without activity', () => {
   expect(at(330, 0)).toBe(0);
 });
 
+test.each([
+  [true, 0],
+  [false, 1],
+])(
+  'empty answers with ignoreNullValues %s: %i pods after the cooldown',
+  (ignoreNullValues, then) => {
+    const keda = createKeda({ ...settings, minReplicas: 0, ignoreNullValues });
+    const at = (seconds: number, value: number | null): number =>
+      keda.decide(anInput({ atMs: START + seconds * 1000, replicas: 1, existing: 1, value }));
+    expect(at(0, 30)).toBe(1);
+    expect(at(330, null)).toBe(then);
+  },
+);
+
 test('with minReplicas ≥ 1 and no idle replicas the cooldown does nothing', () => {
   const keda = createKeda({ ...settings, minReplicas: 2, cooldownSeconds: 30 });
   const at = (seconds: number): number =>

@@ -85,10 +85,13 @@ function wake(settings: KedaSettings, state: KedaState, input: KedaInput, min: n
   return input.replicas === 0 || idles ? Math.max(1, min) : null;
 }
 
+const isError = ({ ignoreNullValues }: KedaSettings, { value }: KedaInput): boolean =>
+  value === null && !(ignoreNullValues ?? true);
+
 /** Sends an inactive target to rest once the cooldown is over. An error is not inactivity. */
 function rest(settings: KedaSettings, state: KedaState, input: KedaInput, min: number) {
   const floor = settings.idleReplicas ?? (min === 0 ? 0 : null);
-  if (input.value === null || floor === null || input.replicas <= floor) return null;
+  if (isError(settings, input) || floor === null || input.replicas <= floor) return null;
   const cooldownMs = (settings.cooldownSeconds ?? 300) * 1000;
   const over = state.activeAtMs === null || state.activeAtMs + cooldownMs < input.atMs;
   return over ? floor : null;
