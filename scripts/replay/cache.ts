@@ -7,6 +7,7 @@ import {
   renameSync,
   writeFileSync,
 } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Job, JobResult } from './job.ts';
 
@@ -61,6 +62,9 @@ export interface Cache {
   put(job: Job, result: JobResult): void;
 }
 
+const isWhole = (result: Partial<JobResult> | null): result is JobResult =>
+  Array.isArray(result?.days) && result.days.length > 0 && result.seconds !== undefined;
+
 /** Results by hash of code, trace and job: a bench that was stopped goes on where it was. */
 export function openCache(folder: string): Cache {
   mkdirSync(folder, { recursive: true });
@@ -73,7 +77,8 @@ export function openCache(folder: string): Cache {
   };
   const fileOf = (job: Job): string => {
     const { tracePath, ...rest } = job;
-    const parts = [code[job.contender.kind], traceHash(tracePath), rest];
+    // The name, too: it names the streams of random numbers.
+    const parts = [code[job.contender.kind], traceHash(tracePath), basename(tracePath), rest];
     return `${folder}/${createHash('sha256').update(JSON.stringify(parts)).digest('hex')}.json`;
   };
   return {
@@ -81,15 +86,17 @@ export function openCache(folder: string): Cache {
       const file = fileOf(job);
       if (!existsSync(file)) return null;
       try {
-        return JSON.parse(readFileSync(file, 'utf8')) as JobResult;
+        const result = JSON.parse(readFileSync(file, 'utf8')) as Partial<JobResult> | null;
+        return isWhole(result) ? result : null;
       } catch {
         return null; // a file that was cut off is run again
       }
     },
     put(job, result) {
       const file = fileOf(job);
-      writeFileSync(`${file}.part`, JSON.stringify(result));
-      renameSync(`${file}.part`, file);
+      const part = `${file}.${process.pid}.part`; // two benches may run the same job
+      writeFileSync(part, JSON.stringify(result));
+      renameSync(part, file);
     },
   };
 }

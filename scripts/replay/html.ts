@@ -2,8 +2,8 @@ import { escapeXml, LINE_COUNT } from './picture.ts';
 
 /** Lines of a picture, told apart on either ground and by most eyes. */
 const LINES = {
-  light: ['#0b7a75', '#c2410c', '#6d28d9', '#6b7280', '#a16207', '#1d4ed8', '#be185d', '#15803d'],
-  dark: ['#2dd4bf', '#fb923c', '#a78bfa', '#9ca3af', '#facc15', '#60a5fa', '#f472b6', '#4ade80'],
+  light: ['#0b7a75', '#c2410c', '#6d28d9', '#6b7280', '#be185d', '#1d4ed8', '#a16207', '#15803d'],
+  dark: ['#2dd4bf', '#fb923c', '#a78bfa', '#9ca3af', '#f472b6', '#60a5fa', '#facc15', '#4ade80'],
 };
 const variables = (colours: readonly string[]): string =>
   colours.map((colour, i) => `--line${i}: ${colour};`).join(' ');

@@ -255,6 +255,19 @@ test('a run on a worker thread is the run in this one, and the cache gives it ba
   expect(cache.get({ ...jobs[0]!, seed: 2 })).toBe(null);
 });
 
+test.each([[''], ['{"days":'], ['{}'], ['null'], ['{"days":[]}']])(
+  'a damaged entry of the cache is run again: %j',
+  (content) => {
+    const path = join(folder, `cache-${content.length}`);
+    const cache = openCache(path);
+    const day = { minutes: 1 } as JobResult['days'][number];
+    cache.put(jobs[0]!, { days: [day], seconds: 60 } as JobResult);
+    expect(cache.get(jobs[0]!)).toMatchObject({ seconds: 60 });
+    for (const name of readdirSync(path)) writeFileSync(join(path, name), content);
+    expect(cache.get(jobs[0]!)).toBe(null);
+  },
+);
+
 test('a worker that fails ends the bench with the run that failed', async () => {
   const missing = { ...jobs[0]!, tracePath: join(folder, 'none.csv') };
   await expect(runJobs([missing], { onResult: () => undefined })).rejects.toThrow(/none\.csv/);
