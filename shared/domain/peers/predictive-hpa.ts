@@ -78,7 +78,7 @@ function combine(how: PredictiveHpaSettings['decision'], values: readonly number
     case 'minimum':
       return pick(0);
     case 'mean':
-      return Math.trunc(sorted.reduce((a, b) => a + b, 0) / sorted.length);
+      return Math.round(sorted.reduce((a, b) => a + b, 0) / sorted.length);
     case 'median':
       return Math.trunc((pick(Math.floor(middle)) + pick(Math.ceil(middle))) / 2);
   }

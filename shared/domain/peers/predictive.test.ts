@@ -49,6 +49,15 @@ test('Predictive HPA takes the larger of its HPA and the line through its own an
   expect(at(1, 10, 0.84)).toBe(14); // HPA: 12; the line through 10 and 12, 10 s on: 13.3
 });
 
+test('Predictive HPA that decides by the mean rounds it', () => {
+  const phpa = createPredictiveHpa({ ...limits, decision: 'mean' });
+  const at = (sync: number, utilization: number): number =>
+    phpa.decide({ ...cpu, atMs: START + sync * 15_000, replicas: 10, ready: 10, utilization });
+  expect(at(0, 0.78)).toBe(12);
+  expect(at(1, 0.84)).toBe(12); // 12, and the flat line: 12
+  expect(at(2, 0.85)).toBe(14); // 13, and the line through 12, 12, 13: 13.1, up to 14
+});
+
 test('Predictive HPA without a metric changes nothing', () => {
   const phpa = createPredictiveHpa(limits);
   const input = { ...cpu, atMs: START, replicas: 7, ready: 0, utilization: null };
