@@ -137,6 +137,23 @@ export function timelinePicture(
   ]);
 }
 
+const LINE_HEIGHT = 11;
+
+/** Labels beside their points, moved up or down where another one stands already. */
+function labelled(points: readonly (readonly [x: number, y: number, name: string])[]): string[] {
+  const taken: { readonly from: number; readonly to: number; readonly y: number }[] = [];
+  return points.map(([x, y, name]) => {
+    const to = x + 5 + name.length * LETTER;
+    const free = (at: number): boolean =>
+      taken.every((box) => box.to < x || box.from > to || Math.abs(box.y - at) >= LINE_HEIGHT);
+    const steps = Array.from({ length: 2 * taken.length + 1 }, (_, i) => Math.ceil(i / 2));
+    const offsets = steps.map((step, i) => (i % 2 === 0 ? -step : step) * LINE_HEIGHT);
+    const at = y + (offsets.find((offset) => free(y + offset)) ?? 0);
+    taken.push({ from: x, to, y: at });
+    return text(x + 5, at + 4, name);
+  });
+}
+
 /** Violating minutes over cost: our curves, every peer a dot. */
 export function curvePicture(
   title: string,
@@ -167,11 +184,7 @@ export function curvePicture(
   );
   const dots = peers
     .filter((row) => all.includes(row))
-    .map((row) => {
-      const [px, py] = place(row);
-      const dot = `<circle cx="${px.toFixed(1)}" cy="${py.toFixed(1)}" r="3" class="peer"/>`;
-      return dot + text(px + 5, py + 4, row.contender);
-    });
+    .map((row) => [...place(row), row.contender] as const);
   const ticks = [0.01, 0.1, 1, 10].filter((value) => values.some((v) => v >= shown(value)));
   const axis = ticks.map((value) => text(4, y(shown(value)) + 4, `${value} %`, 'class="tick"'));
   const ends = [quantile(costs, 0), quantile(costs, 1)].map((cost) =>
@@ -181,7 +194,10 @@ export function curvePicture(
     ...axis,
     ...ends,
     ...lines,
-    ...dots,
+    ...dots.map(
+      ([px, py]) => `<circle cx="${px.toFixed(1)}" cy="${py.toFixed(1)}" r="3" class="peer"/>`,
+    ),
+    ...labelled(dots),
     ...legend(curves.map((curve) => curve.name)),
   ]);
 }
