@@ -1,5 +1,5 @@
 // `make status`: the local loop where one runs, otherwise the cluster of the current context.
-import { readCommandLine } from './k8s/command-line.ts';
+import { readCommandLine } from './command-line.ts';
 import { localStatus } from './local/status.ts';
 
 readCommandLine({

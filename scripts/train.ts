@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createModel, decide, learn, score, type Model, type Prior } from '#shared/domain/index.ts';
 import type { PolicySpec } from '#shared/events/index.ts';
-import { integerOf, readArguments, runCommand, textOf, usage } from './replay/arguments.ts';
+import { integerOf, runCommand } from './command-line.ts';
 import { benchPolicy, nimbusguard, sampleOf } from './replay/controllers/ours.ts';
 import { makeFolder } from './replay/input.ts';
 import { createLoad, drawArrivals, referenceScale, type Load } from './replay/load.ts';
@@ -12,11 +12,6 @@ import { createRandom } from './replay/random.ts';
 import { simulate, startupDraws, type Controller, type RunSettings } from './replay/simulate.ts';
 import { synthesize, type Shape } from './replay/synthetic.ts';
 
-const OPTIONS = {
-  seed: { value: 'N', help: 'of the synthetic traces (1)' },
-  out: { value: 'FILE', help: 'where the prior goes (shared/domain/prior.json)' },
-  help: { help: 'this text' },
-};
 const TARGET = new URL('../shared/domain/prior.json', import.meta.url).pathname;
 const SHAPES: readonly Shape[] = ['daily', 'growth', 'flash-crowd', 'step', 'low-noise', 'outage'];
 const DAYS = 2;
@@ -160,18 +155,21 @@ function train(seed: number): Prior {
   return prior;
 }
 
-function main(): Promise<number> {
-  const given = readArguments(process.argv.slice(2), OPTIONS);
-  if (given['help'] === true) {
-    console.log(usage('npm run train --', OPTIONS));
+await runCommand(
+  {
+    command: 'npm run train --',
+    does: 'Trains the prior that new models start from, on synthetic traces; the same seed gives the same bytes.',
+    options: {
+      seed: { value: 'N', help: 'of the traces (1)' },
+      out: { value: 'FILE', help: 'where the prior goes (shared/domain/prior.json)' },
+    },
+  },
+  (given) => {
+    const seed = integerOf(given, 'seed', 1, [0, 2 ** 31 - 1]);
+    const out = given.values.out ?? TARGET;
+    makeFolder(dirname(out)); // before the work, not after it
+    writeFileSync(out, `${JSON.stringify(train(seed))}\n`);
+    console.log(`${out}: prior of seed ${seed}`);
     return Promise.resolve(0);
-  }
-  const seed = integerOf(given, 'seed', 1, [0, 2 ** 31 - 1]);
-  const out = textOf(given, 'out') ?? TARGET;
-  makeFolder(dirname(out)); // before the work, not after it
-  writeFileSync(out, `${JSON.stringify(train(seed))}\n`);
-  console.log(`${out}: prior of seed ${seed}`);
-  return Promise.resolve(0);
-}
-
-await runCommand(main);
+  },
+);

@@ -2,12 +2,10 @@
 // The four functions over their HTTP route in this process, the embedded Kubernetes API over sockets in
 // front of them, the Triggers of knative/*.yaml between them. Without the broker's log and processes of
 // their own: what is measured is the functions and the API, a lower bound of the live loop's figures.
-//   node scripts/bench/chain.ts [--ticks 200] [--targets 500]
 import { KubeConfig } from '@kubernetes/client-node';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { kubernetesApi, type KubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { kubernetesCluster } from '#shared/adapters/kubernetes-cluster.ts';
 import { kubernetesControl } from '#shared/adapters/kubernetes-control.ts';
@@ -22,15 +20,24 @@ import { decider } from '#functions/decider/handler.ts';
 import { executor } from '#functions/executor/handler.ts';
 import { observer } from '#functions/observer/handler.ts';
 import { reward } from '#functions/reward/handler.ts';
+import { integerOf, readCommandLine } from '../command-line.ts';
 import { startCluster } from '../local/cluster/index.ts';
 import { readManifests, routes } from '../local/manifests/index.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    ticks: { type: 'string', default: '200' },
-    targets: { type: 'string', default: '500' },
+const { ticks, targets } = readCommandLine(
+  {
+    command: 'node scripts/bench/chain.ts',
+    does: 'Latency of the four functions of the chain in one process, from a tick to the executed action, and how long many targets take in one tick.',
+    options: {
+      ticks: { value: 'N', help: 'ticks with one target (200)' },
+      targets: { value: 'N', help: 'targets in one tick (500)' },
+    },
   },
-});
+  (given) => ({
+    ticks: integerOf(given, 'ticks', 200, [1, 100_000]),
+    targets: integerOf(given, 'targets', 500, [1, 10_000]),
+  }),
+);
 const NAMESPACE = 'bench';
 const DECIDERS_AT_ONCE = 10; // as many partitions as the broker has
 const manifests = readManifests(new URL('../../knative', import.meta.url).pathname);
@@ -57,11 +64,11 @@ const metrics: Metrics = {
 };
 
 /** StatefulSets, which the embedded cluster stores without making pods: pods are not what is measured. */
-async function populate(api: KubernetesApi, targets: number): Promise<void> {
+async function populate(api: KubernetesApi, count: number): Promise<void> {
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } };
   await api.request({ method: 'POST', path: '/api/v1/namespaces', body: namespace });
   const containers = [{ name: 'c', image: 'dev.local/nimbusguard/none:dev' }];
-  for (let index = 0; index < targets; index++) {
+  for (let index = 0; index < count; index++) {
     const name = `web-${index}`;
     const labels = { app: name };
     const metadata = { name, namespace: NAMESPACE };
@@ -160,7 +167,7 @@ const alert = (id: string): UnknownEvent => ({
 });
 
 async function withCluster(
-  targets: number,
+  count: number,
   run: (api: KubernetesApi) => Promise<void>,
 ): Promise<void> {
   const logs = mkdtempSync(join(tmpdir(), 'nimbusguard-bench-'));
@@ -181,7 +188,7 @@ async function withCluster(
   config.loadFromClusterAndUser(server, { name: 'bench' });
   const api = kubernetesApi({ timeoutMs: 10_000, config });
   try {
-    await populate(api, targets);
+    await populate(api, count);
     await run(api);
   } finally {
     api.close();
@@ -197,7 +204,7 @@ await withCluster(1, async (api) => {
   const look = chain(api);
   const tookMs: number[] = [];
   let actions = 0;
-  for (let index = 0; index < Number(flags.ticks); index++) {
+  for (let index = 0; index < ticks; index++) {
     load.perSecond = index % 2 === 0 ? 400 : 100;
     const startedMs = performance.now();
     const seen = await look(alert(`t${index}`));
@@ -212,7 +219,6 @@ await withCluster(1, async (api) => {
   );
 });
 
-const targets = Number(flags.targets);
 await withCluster(targets, async (api) => {
   const look = chain(api);
   for (const name of ['cold', 'warm']) {

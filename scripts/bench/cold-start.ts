@@ -1,26 +1,33 @@
 // Cold start of a function that rests at zero, beside a bare HTTP server in the same node image: event in
 // → reply out through the cluster's ingress, images present. Both are asked once they have no pod left, in
 // turn, and the medians are compared.
-//   node scripts/bench/cold-start.ts [--rounds 10] [--namespace cold-start]
 // The function is the advisor, the one that rests; images are those of `make k8s-dev`.
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { encodeEvent } from '#shared/runtime/envelope.ts';
 import { aDecisionEvent } from '#shared/testing/decisions.ts';
+import { integerOf, readCommandLine } from '../command-line.ts';
 import { findWay } from '../k8s/tunnel.ts';
 import { throughIngress } from '../k8s/gateway.ts';
 import { apply, get, kubectl, list, type KubeObject } from '../k8s/kubectl.ts';
 import { NAMESPACE } from '../k8s/manifests.ts';
 import { waitReady } from '../k8s/wait.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '10' },
-    namespace: { type: 'string', default: 'cold-start' },
-  },
-});
 const BAR = 1.5;
+const settings = readCommandLine(
+  {
+    command: 'node scripts/bench/cold-start.ts',
+    does: `On the cluster of make k8s-dev: a function at zero beside a bare HTTP server in the same image. Exit code 1 when it takes more than ${BAR} × as long.`,
+    options: {
+      rounds: { value: 'N', help: 'cold starts of each (10)' },
+      namespace: { value: 'NAME', help: 'made for it, and removed (cold-start)' },
+    },
+  },
+  (given) => ({
+    rounds: integerOf(given, 'rounds', 10, [1, 1000]),
+    namespace: given.values.namespace ?? 'cold-start',
+  }),
+);
 const REST_TIMEOUT_MS = 180_000;
 const BARE =
   "require('node:http').createServer((_, answer) => answer.end('ok')).listen(process.env.PORT)";
@@ -43,7 +50,7 @@ const service = (name: string, own: Record<string, unknown>): KubeObject => ({
   kind: 'Service',
   metadata: {
     name,
-    namespace: flags.namespace,
+    namespace: settings.namespace,
     labels: { 'networking.knative.dev/visibility': 'cluster-local' },
   },
   spec: {
@@ -60,7 +67,7 @@ async function atRest(name: string): Promise<void> {
   for (;;) {
     const pods = await list('pods', [
       '-n',
-      flags.namespace,
+      settings.namespace,
       '-l',
       `serving.knative.dev/service=${name}`,
     ]);
@@ -98,7 +105,7 @@ const median = (values: readonly number[]): number =>
 
 const own = await container();
 const names = ['bare', 'function'] as const;
-await kubectl(['create', 'namespace', flags.namespace]);
+await kubectl(['create', 'namespace', settings.namespace]);
 try {
   const bare = { ...own, command: ['/usr/local/bin/node'], args: ['-e', BARE] };
   const probe = { httpGet: { path: '/' } };
@@ -106,15 +113,15 @@ try {
     service('bare', { ...bare, readinessProbe: probe, livenessProbe: probe }),
     service('function', own),
   ]);
-  const wanted = { resource: 'services.serving.knative.dev', namespace: flags.namespace, names };
+  const wanted = { resource: 'services.serving.knative.dev', namespace: settings.namespace, names };
   await waitReady(wanted, 120_000, () => undefined);
   const way = await findWay(await throughIngress('advisor'), () => undefined);
   const address = await way.address(5000);
   const tookMs = { bare: [] as number[], function: [] as number[] };
-  for (let round = 0; round < Number(flags.rounds); round++) {
+  for (let round = 0; round < settings.rounds; round++) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
       await atRest(name);
-      const host = `${name}.${flags.namespace}.svc.cluster.local`;
+      const host = `${name}.${settings.namespace}.svc.cluster.local`;
       tookMs[name].push(await ask(address, host));
     }
     console.log(
@@ -125,10 +132,10 @@ try {
   const [bareMs, functionMs] = [median(tookMs.bare), median(tookMs.function)];
   const ratio = functionMs / bareMs;
   console.log(
-    `median of ${flags.rounds}: bare ${bareMs.toFixed(0)} ms, function ${functionMs.toFixed(0)} ms: ${ratio.toFixed(2)} × (bar ${BAR})`,
+    `median of ${settings.rounds}: bare ${bareMs.toFixed(0)} ms, function ${functionMs.toFixed(0)} ms: ${ratio.toFixed(2)} × (bar ${BAR})`,
   );
   process.exitCode = ratio <= BAR ? 0 : 1;
 } finally {
-  await kubectl(['delete', 'namespace', flags.namespace, '--wait=false']);
+  await kubectl(['delete', 'namespace', settings.namespace, '--wait=false']);
 }
 process.exit();

@@ -4,14 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildBundles } from '../build/main.ts';
 import { liveSupervisor, readRunState } from '../local/run-state.ts';
-import {
-  integerOf,
-  listOf,
-  readArguments,
-  runCommand,
-  textOf,
-  usage,
-} from '../replay/arguments.ts';
+import { integerOf, listOf, runCommand, type CommandLine, type Given } from '../command-line.ts';
 import { makeFolder } from '../replay/input.ts';
 import { readTrace } from '../replay/trace.ts';
 import type { Sample } from './live.ts';
@@ -31,14 +24,22 @@ import {
 import { markdownOf, mediansOf, pageOf, scoreOf, type Score } from './duel/report.ts';
 import { runOnce } from './duel/run.ts';
 
-const OPTIONS = {
-  pattern: { value: 'NAME|FILE', help: 'spike, sine, daily, or a trace t_s,rps (gzip or not)' },
-  seeds: { value: 'N', help: 'seeds of the arrivals, each fought by every controller (1)' },
-  duration: { value: 'SECONDS', help: 'of the pattern (spike and FILE 600, sine 900, daily 1800)' },
-  modes: { value: 'LIST', help: 'of NimbusGuard, against HPA-70 (act,floor)' },
-  peak: { value: 'RATE', help: 'highest rate, requests/s (300)' },
-  out: { value: 'DIR', help: 'where duel.json and duel.html go (.nimbusguard/duel)' },
-  help: { help: 'this text' },
+type Name = 'pattern' | 'seeds' | 'duration' | 'modes' | 'peak' | 'out';
+
+const LINE: CommandLine<Name> = {
+  command: 'npm run duel -- --pattern NAME|FILE',
+  does: 'HPA-70 and NimbusGuard in turn under the same real load on this machine, each in a local loop of its own.',
+  options: {
+    pattern: { value: 'NAME|FILE', help: 'spike, sine, daily, or a trace t_s,rps (gzip or not)' },
+    seeds: { value: 'N', help: 'seeds of the arrivals, each fought by every controller (1)' },
+    duration: {
+      value: 'SECONDS',
+      help: 'of the pattern (spike and FILE 600, sine 900, daily 1800)',
+    },
+    modes: { value: 'LIST', help: 'of NimbusGuard, against HPA-70 (act,floor)' },
+    peak: { value: 'RATE', help: 'highest rate, requests/s (300)' },
+    out: { value: 'DIR', help: 'where duel.json and duel.html go (.nimbusguard/duel)' },
+  },
 };
 /** Start of a loop, its first pod, and its end. */
 const AROUND_SECONDS = 20;
@@ -52,8 +53,8 @@ interface Settings extends LoadSettings {
   readonly out: string;
 }
 
-function settingsOf(given: ReturnType<typeof readArguments>): Settings {
-  const pattern = patternOf(textOf(given, 'pattern'));
+function settingsOf(given: Given<Name>): Settings {
+  const pattern = patternOf(given.values.pattern);
   const durationSeconds = integerOf(given, 'duration', defaultSeconds(pattern), [60, 86_400]);
   const common = {
     durationSeconds,
@@ -63,7 +64,7 @@ function settingsOf(given: ReturnType<typeof readArguments>): Settings {
       one: (text) => MODES.find((mode) => mode === text) ?? null,
       allowed: MODES.join(' or '),
     }),
-    out: textOf(given, 'out') ?? '.nimbusguard/duel',
+    out: given.values.out ?? '.nimbusguard/duel',
   };
   if (typeof pattern === 'string') return { ...common, name: pattern, pattern };
   const trace = readTrace(pattern.path);
@@ -121,12 +122,7 @@ const bundles = async (): Promise<string> =>
     ? buildBundles(Promise.resolve())
     : 'a local loop of this checkout runs: its bundles are used as they are';
 
-async function main(): Promise<number> {
-  const given = readArguments(process.argv.slice(2), OPTIONS);
-  if (given['help'] === true) {
-    console.log(usage('npm run duel --', OPTIONS));
-    return 0;
-  }
+async function main(given: Given<Name>): Promise<number> {
   const settings = settingsOf(given);
   makeFolder(settings.out); // before the work, not after it
   const stopping = new AbortController();
@@ -144,5 +140,5 @@ async function main(): Promise<number> {
   return 0;
 }
 
-await runCommand(main);
+await runCommand(LINE, main);
 process.exit();

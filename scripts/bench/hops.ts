@@ -1,8 +1,7 @@
 // Latency of the live chain, hop by hop, from the times at which the broker's log accepted each event: an
 // alert is a tick for one target whose decision always travels. Starts a loop of its own.
-//   npm run build && node scripts/bench/hops.ts [--alerts 200] [--every 300]
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { integerOf, readCommandLine } from '../command-line.ts';
 import { OwnLoop } from './own-loop.ts';
 
 const BAR_MS = 150;
@@ -10,12 +9,20 @@ const BAR_MS = 150;
 const WARM_UP = 20;
 const HOPS = ['alert.raised', 'state.observed', 'decision.made', 'action.executed'];
 
-const { values } = parseArgs({
-  options: {
-    alerts: { type: 'string', default: '200' },
-    every: { type: 'string', default: '300' },
+const settings = readCommandLine(
+  {
+    command: 'npm run build && node scripts/bench/hops.ts',
+    does: `Latency of the live chain, hop by hop, on a local loop of its own. Exit code 1 when p99 is above ${BAR_MS} ms.`,
+    options: {
+      alerts: { value: 'N', help: 'ticks that are measured (200)' },
+      every: { value: 'MILLISECONDS', help: 'from one to the next (300)' },
+    },
   },
-});
+  (given) => ({
+    alerts: integerOf(given, 'alerts', 200, [1, 100_000]),
+    everyMs: integerOf(given, 'every', 300, [0, 60_000]),
+  }),
+);
 
 const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
@@ -49,9 +56,9 @@ try {
     const decisions = await loop.newest('io.nimbusguard.decision.made.v1');
     return decisions.length > 0;
   });
-  for (let n = 0; n < Number(values.alerts) + WARM_UP; n += 1) {
+  for (let n = 0; n < settings.alerts + WARM_UP; n += 1) {
     await loop.alert(`hop-${n}`);
-    await sleep(Number(values.every));
+    await sleep(settings.everyMs);
   }
   await loop.until('empty queues', 60_000, async () => (await loop.lag()) === 0);
   const chains = await timesOf(loop);

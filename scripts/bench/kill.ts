@@ -1,11 +1,10 @@
 // Kills parts of a loop of its own with -9 while spikes run: every function, the broker, a pod and the
 // supervisor, twice each, in random order at random moments. Then it asks the broker's log whether every
 // accepted event was delivered, no action was applied twice, and how soon the loop went on each time.
-//   npm run build && node scripts/bench/kill.ts [--seed 1] [--rounds 2]
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { seededRandom } from '#shared/adapters/system.ts';
+import { integerOf, readCommandLine } from '../command-line.ts';
 import { OwnLoop, type LoggedEvent } from './own-loop.ts';
 
 const FUNCTIONS = ['observer', 'decider', 'advisor', 'executor', 'reward', 'operator'];
@@ -15,13 +14,21 @@ const GOES_ON_MS = 5000;
 /** One spike after another, so that the kills meet actions. */
 const LOAD = { pattern: 'sine', duration: 900, rate: 300, baseRate: 20, periodSeconds: 40 };
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    rounds: { type: 'string', default: '2' },
+const settings = readCommandLine(
+  {
+    command: 'npm run build && node scripts/bench/kill.ts',
+    does: 'Kills every part of a local loop of its own at random during spikes. Exit code 1 when an event was lost, an action done twice or the loop stood still for more than 5 s.',
+    options: {
+      seed: { value: 'N', help: 'of the moments and their order (1)' },
+      rounds: { value: 'N', help: 'kills of each part (2)' },
+    },
   },
-});
-const random = seededRandom(values.seed);
+  (given) => ({
+    seed: integerOf(given, 'seed', 1, [0, 1_000_000]),
+    rounds: integerOf(given, 'rounds', 2, [1, 100]),
+  }),
+);
+const random = seededRandom(String(settings.seed));
 
 function shuffled<T>(list: readonly T[]): T[] {
   return list
@@ -128,7 +135,7 @@ try {
   await loop.until('load', 60_000, () => loop.load(LOAD));
   const ended = new AbortController();
   const sender = sendUntil(ended.signal);
-  const victims = Array.from({ length: Number(values.rounds) }, () => VICTIMS).flat();
+  const victims = Array.from({ length: settings.rounds }, () => VICTIMS).flat();
   const tookMs: number[] = [];
   for (const [index, victim] of shuffled(victims).entries()) {
     await sleep(2000 + random() * 6000); // long enough that the load rises and falls between two kills

@@ -1,6 +1,7 @@
 // What the live measurements share: a local loop, its demo target, and a bill of pod-seconds.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { NimbusError } from '#shared/errors.ts';
 import { liveSupervisor, readRunState } from '../local/run-state.ts';
 
 /** A pod of the demo, as knative/60-consumer-workload.yaml has it; the SLO of 500 ms holds up to its knee. */
@@ -78,7 +79,10 @@ export class LiveLoop {
   static running(): LiveLoop {
     const state = readRunState();
     if (state === undefined || liveSupervisor(state) === undefined) {
-      throw new Error('no local loop is running: start `make local` in another terminal');
+      throw new NimbusError(
+        'upstream.unavailable',
+        'no local loop is running: start `make local` in another terminal',
+      );
     }
     return new LiveLoop(state.urls);
   }

@@ -1,5 +1,4 @@
 // Measures the load generator's bars against a local stub, on its bundle in a process of its own:
-//   node scripts/bench/load-generator.ts [--rate 2000] [--seconds 30]
 // 1. offered = scheduled and achieved within 1 %; 2. percentiles within 5 % of the analytic answer when
 // the stub stalls once (beside it the answer by when the stub let go of each request: a thousand writes
 // take it milliseconds); 3. health below 50 ms meanwhile. Exits 1 when a bar is missed.
@@ -7,7 +6,8 @@ import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { parseArgs } from 'node:util';
+import { NimbusError } from '#shared/errors.ts';
+import { integerOf, runCommand, type Given } from '../command-line.ts';
 
 const STALL_MS = 500;
 
@@ -75,7 +75,8 @@ interface Report {
 }
 
 async function startGenerator(targetUrl: string): Promise<{ url: string; child: ChildProcess }> {
-  if (!existsSync(BUNDLE)) throw new Error('no bundle: run `npm run build` first');
+  if (!existsSync(BUNDLE))
+    throw new NimbusError('input.invalid', 'no bundle: run `npm run build` first');
   const port = await freePort();
   const env = { ...process.env, TARGET_URL: targetUrl, PORT: String(port), LOG_LEVEL: 'warn' };
   const child = spawn(process.execPath, [BUNDLE], { env, stdio: 'inherit' });
@@ -180,14 +181,9 @@ async function stalled(
   judgeHealth(healthMs);
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      rate: { type: 'string', default: '2000' },
-      seconds: { type: 'string', default: '30' },
-    },
-  });
-  const [rate, seconds] = [Number(values.rate), Number(values.seconds)];
+async function main(given: Given<'rate' | 'seconds'>): Promise<number> {
+  const rate = integerOf(given, 'rate', 2000, [1, 100_000]);
+  const seconds = integerOf(given, 'seconds', 30, [3, 86_400]);
   const stub = fork(import.meta.filename, { env: { ...process.env, BENCH_STUB: '1' } });
   const [stubPort] = (await once(stub, 'message')) as [number];
   const { url, child } = await startGenerator(`http://127.0.0.1:${stubPort}`);
@@ -198,7 +194,19 @@ async function main(): Promise<void> {
     child.kill();
     stub.disconnect();
   }
-  process.exitCode = missed === 0 ? 0 : 1;
+  return missed === 0 ? 0 : 1;
 }
 
-await (process.env['BENCH_STUB'] === '1' ? serveStub() : main());
+if (process.env['BENCH_STUB'] === '1') await serveStub();
+else
+  await runCommand(
+    {
+      command: 'npm run build && node scripts/bench/load-generator.ts',
+      does: 'The load generator against a stub on this machine: achieved rate, percentiles under a stall, health. Exit code 1 when a bar is missed.',
+      options: {
+        rate: { value: 'RATE', help: 'requests/s (2000)' },
+        seconds: { value: 'N', help: 'of each of the two loads (30)' },
+      },
+    },
+    main,
+  );

@@ -1,11 +1,9 @@
 // What the decider's model store costs: its writes and bytes per second, as the server itself counts
 // them, while N targets are observed every five seconds and their rewards are learned.
-//   node scripts/bench/model-store.ts [--targets 500] [--seconds 130] [--namespace default] [--store redis://…]
 // Without --store the documents are ConfigMaps on the current kubectl context; they are removed at the end.
 import { KubeConfig } from '@kubernetes/client-node';
 import { createClient } from '@redis/client';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { actionOf } from '#functions/executor/answers.ts';
 import { decider } from '#functions/decider/handler.ts';
 import { ledgerKey, modelKey } from '#functions/decider/documents.ts';
@@ -19,19 +17,30 @@ import { answerTo } from '#shared/runtime/chain.ts';
 import { decodeEvent, encodeEvent } from '#shared/runtime/envelope.ts';
 import { createApp } from '#shared/runtime/serve.ts';
 import { aPolicy, aSpec, aState, aStateEvent, TARGET } from '#shared/testing/builders.ts';
+import { integerOf, readCommandLine } from '../command-line.ts';
 import { kubectl } from '../k8s/kubectl.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    targets: { type: 'string', default: '500' },
-    seconds: { type: 'string', default: '130' },
-    namespace: { type: 'string', default: 'default' },
-    store: { type: 'string' },
+const settings = readCommandLine(
+  {
+    command: 'node scripts/bench/model-store.ts',
+    does: 'Writes and bytes a second that the model store costs, as the server itself counts them.',
+    options: {
+      targets: { value: 'N', help: 'targets that are observed every five seconds (500)' },
+      seconds: { value: 'N', help: 'how long (130)' },
+      namespace: { value: 'NAME', help: 'of the ConfigMaps (default)' },
+      store: { value: 'redis://…', help: 'a Redis in place of ConfigMaps on the current context' },
+    },
   },
-});
+  (given) => ({
+    targets: integerOf(given, 'targets', 500, [1, 10_000]),
+    seconds: integerOf(given, 'seconds', 130, [10, 86_400]),
+    namespace: given.values.namespace ?? 'default',
+    store: given.values.store,
+  }),
+);
 const BEAT_MS = 5000;
 const DECIDERS_AT_ONCE = 10; // as many partitions as the Broker has
-const targets = Number(flags.targets);
+const { targets } = settings;
 const run = `bench-${process.pid}`;
 
 interface Count {
@@ -66,7 +75,7 @@ async function redisCount(url: string): Promise<Count> {
 }
 
 const count = (): Promise<Count> =>
-  flags.store === undefined ? apiServerCount() : redisCount(flags.store);
+  settings.store === undefined ? apiServerCount() : redisCount(settings.store);
 
 /** A beat of target `index`: five pods whose demand goes up and down over ten minutes. */
 function beat(index: number, startMs: number, n: number): UnknownEvent {
@@ -120,8 +129,8 @@ async function observe(
 const config = new KubeConfig();
 config.loadFromDefault();
 const api = kubernetesApi({ timeoutMs: 10_000, config });
-const redis = flags.store === undefined ? undefined : { url: flags.store, timeoutMs: 5000 };
-const store = modelStore({ api, namespace: flags.namespace, redis });
+const redis = settings.store === undefined ? undefined : { url: settings.store, timeoutMs: 5000 };
+const store = modelStore({ api, namespace: settings.namespace, redis });
 const core = { clock: systemClock, random: seededRandom, prior: { prior: shippedPrior } };
 const apps = { deciding: createApp(decider({ store, ...core })), rewarding: createApp(reward()) };
 
@@ -132,7 +141,7 @@ await sleep(BASELINE_SECONDS * 1000);
 const alone = await count();
 
 const startMs = Date.now();
-const beats = Math.floor((Number(flags.seconds) * 1000) / BEAT_MS);
+const beats = Math.floor((settings.seconds * 1000) / BEAT_MS);
 const tookMs: number[] = [];
 let before: Count = { writes: 0, bytes: 0 };
 for (let n = 0; n < beats; n++) {
@@ -154,7 +163,7 @@ const perSecond = (what: keyof Count): number =>
   (after[what] - before[what]) / seconds - (alone[what] - others[what]) / BASELINE_SECONDS;
 const slowest = Math.max(...tookMs) / 1000;
 console.log(
-  `${targets} targets, ${flags.store === undefined ? 'ConfigMaps' : 'Redis'}, ${seconds.toFixed(0)} s: ` +
+  `${targets} targets, ${settings.store === undefined ? 'ConfigMaps' : 'Redis'}, ${seconds.toFixed(0)} s: ` +
     `${perSecond('writes').toFixed(1)} writes/s, ${(perSecond('bytes') / 1024).toFixed(1)} KiB/s; ` +
     `a beat of all took ${slowest.toFixed(1)} s at most`,
 );

@@ -1,15 +1,27 @@
 // Live, on the running local loop: a spike from 40 to 600 requests/s, under NimbusGuard and under fixed
-// fleets, beside the clairvoyant plan. `node scripts/bench/spike.ts [--fixed 1,8,16] [--seeds 1]`
-import { parseArgs } from 'node:util';
+// fleets, beside the clairvoyant plan.
+import { listOf, runCommand, type CommandLine, type Given } from '../command-line.ts';
 import { DEMO_POD, LiveLoop, SLO_RATE_PER_POD, type Outcome } from './live.ts';
 
 const BASE = 40;
 
-const { values } = parseArgs({
+type Name = 'fixed' | 'seeds';
+
+const LINE: CommandLine<Name> = {
+  command: 'node scripts/bench/spike.ts',
+  does: 'On the running local loop: a spike from 40 to 600 requests/s under NimbusGuard and under fixed fleets, beside the clairvoyant plan. Three minutes and more for each fleet and seed.',
   options: {
-    fixed: { type: 'string', default: '1,8,16' },
-    seeds: { type: 'string', default: '1' },
+    fixed: { value: 'LIST', help: 'pods of the fixed fleets (1,8,16)' },
+    seeds: { value: 'LIST', help: 'seeds of the arrivals (1)' },
   },
+};
+
+const wholeNumber = (low: number, high: number) => ({
+  one: (text: string) => {
+    const value = Number(text);
+    return text !== '' && Number.isInteger(value) && value >= low && value <= high ? value : null;
+  },
+  allowed: `a whole number from ${low} to ${high}`,
 });
 
 const spike = (seed: number) => ({
@@ -58,20 +70,27 @@ function print(name: string, outcome: Outcome): void {
   );
 }
 
-const loop = LiveLoop.running();
-console.log(
-  ['controller    ', ' violating', '  late %', '  p95 ms', ' pod-seconds', ' / plan'].join(''),
-);
-for (const seed of values.seeds.split(',').map(Number)) {
-  await loop.setMode('act');
-  print(`NimbusGuard ${seed}`, await loop.run(spike(seed)));
-  await loop.setMode('off');
-  for (const fixed of values.fixed.split(',').filter(Boolean).map(Number)) {
-    await loop.setReplicas(fixed);
-    await loop.settle(fixed);
-    print(`fixed ${fixed}`, await loop.run(spike(seed)));
+async function main(given: Given<Name>): Promise<number> {
+  const seeds = listOf(given, 'seeds', [1], wholeNumber(0, 1_000_000));
+  const fleets = listOf(given, 'fixed', [1, 8, 16], wholeNumber(1, 20));
+  const loop = LiveLoop.running();
+  console.log(
+    ['controller    ', ' violating', '  late %', '  p95 ms', ' pod-seconds', ' / plan'].join(''),
+  );
+  for (const seed of seeds) {
+    await loop.setMode('act');
+    print(`NimbusGuard ${seed}`, await loop.run(spike(seed)));
+    await loop.setMode('off');
+    for (const fixed of fleets) {
+      await loop.setReplicas(fixed);
+      await loop.settle(fixed);
+      print(`fixed ${fixed}`, await loop.run(spike(seed)));
+    }
+    await loop.setReplicas(1);
+    await loop.settle(1);
   }
-  await loop.setReplicas(1);
-  await loop.settle(1);
+  await loop.setMode('act');
+  return 0;
 }
-await loop.setMode('act');
+
+await runCommand(LINE, main);

@@ -98,6 +98,20 @@ export default tseslint.config(
     files: ['functions/*/index.ts', 'functions/loop*.test.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
+  {
+    files: ['scripts/**/*.ts'],
+    ignores: ['scripts/command-line.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          name: 'node:util',
+          importNames: ['parseArgs'],
+          message: 'Use scripts/command-line.ts: it has --help and refuses what is not known.',
+        },
+      ],
+    },
+  },
   // the loop test brings the manifests' routes, the embedded cluster and all functions together
   { files: ['functions/loop*.test.ts'], rules: { 'no-restricted-imports': 'off' } },
   {

@@ -10,7 +10,7 @@ import { systemClock } from '#shared/adapters/system.ts';
 import { endForwarder } from './background.ts';
 import { CONTEXT_HELP, refuseForeignContext } from './choices.ts';
 import { readContext } from './cluster.ts';
-import { readCommandLine } from './command-line.ts';
+import { readCommandLine } from '../command-line.ts';
 import { Failure, run } from './command.ts';
 import { get, kubectl, list } from './kubectl.ts';
 import { NAMESPACE, PART_OF } from './manifests.ts';

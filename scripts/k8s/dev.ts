@@ -1,7 +1,7 @@
 // `make k8s-dev`: from a kubectl context to a running chain, step by step; running it again continues.
 import { chooseBroker, CONTEXT_HELP, refuseForeignContext } from './choices.ts';
 import { readCluster, readContext, type Cluster } from './cluster.ts';
-import { readCommandLine } from './command-line.ts';
+import { readCommandLine } from '../command-line.ts';
 import { Failure, run, type Ran } from './command.ts';
 import { forwardInBackground } from './background.ts';
 import { buildImages, findLoader, imageNames } from './images.ts';

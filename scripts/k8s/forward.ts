@@ -1,7 +1,7 @@
 // `make forward`: the access points of a cluster installation on this machine, until Ctrl-C.
 import type { AddressInfo } from 'node:net';
 import { claimForwarder, endForwarder } from './background.ts';
-import { readCommandLine } from './command-line.ts';
+import { readCommandLine } from '../command-line.ts';
 import { installed, throughIngress, type Upstream } from './gateway.ts';
 import { main } from './progress.ts';
 import { serveProxy } from './proxy.ts';

@@ -3,7 +3,7 @@
 // the executor, and the CronJob that releases expired floors, may write the one field of each. `--remove` takes them away again.
 import { CONTEXT_HELP, refuseForeignContext } from './choices.ts';
 import { readContext } from './cluster.ts';
-import { readCommandLine } from './command-line.ts';
+import { readCommandLine } from '../command-line.ts';
 import { Failure } from './command.ts';
 import { apply, get, kubectl, list, type KubeObject } from './kubectl.ts';
 import { NAMESPACE, PART_OF } from './manifests.ts';

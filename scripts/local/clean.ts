@@ -1,8 +1,14 @@
 // `make clean`: stops what `make local` started, then removes its state and the bundles.
 import { rmSync } from 'node:fs';
+import { readCommandLine } from '../command-line.ts';
 import { endAll } from './processes.ts';
 import { lockState } from './run-lock.ts';
 import { endLeftovers, liveSupervisor, readRunState, STATE_DIR } from './run-state.ts';
+
+readCommandLine({
+  command: 'make clean',
+  does: 'Stops what `make local` started, then removes its state, all reports and the bundles.',
+});
 
 const state = readRunState();
 const supervisor = liveSupervisor(state);

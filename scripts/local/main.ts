@@ -1,7 +1,7 @@
 // The whole loop on this machine until Ctrl-C or SIGTERM. `make local` bundles it (prepare.ts), so that it
 // starts fast and stays small.
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '../command-line.ts';
 import { localUrl } from './addresses.ts';
 import { followDecisions } from './decisions.ts';
 import { ManifestError, readManifests } from './manifests/index.ts';
@@ -12,12 +12,21 @@ import { LocalLoop } from './supervisor.ts';
 const ROOT = new URL('../..', import.meta.url).pathname;
 const say = (line: string): void => console.log(line);
 
-const { values: flags } = parseArgs({
-  options: {
-    manifests: { type: 'string', default: join(ROOT, 'knative') },
-    verbose: { type: 'boolean', default: false },
+const { manifestsDir, verbose } = readCommandLine(
+  {
+    command: 'make local, or npm run local --',
+    does: 'Runs the whole loop on this machine until Ctrl-C.',
+    options: {
+      manifests: { value: 'DIR', help: 'what describes it (knative)' },
+      verbose: 'list what of it has no effect locally',
+    },
+    environment: { OPENAI_API_KEY: 'lets the advisor ask a language model' },
   },
-});
+  ({ flags, values }) => ({
+    manifestsDir: values.manifests ?? join(ROOT, 'knative'),
+    verbose: flags.has('verbose'),
+  }),
+);
 
 /** The Secret that holds the key, when the user has one in the environment. */
 const givenSecrets = (): Record<string, Record<string, string>> => {
@@ -44,18 +53,17 @@ function printAccess(loop: LocalLoop, listed: readonly string[]): void {
   );
   say(`  logs               .nimbusguard/logs/`);
   if (listed.length > 0) {
-    say(
-      `  ${listed.length} settings of knative/*.yaml have no effect locally${flags.verbose ? ':' : ' (--verbose lists them)'}`,
-    );
-    if (flags.verbose) for (const line of listed) say(`    ${line}`);
+    const how = verbose ? ':' : ' (`npm run local -- --verbose` lists them)';
+    say(`  ${listed.length} settings of knative/*.yaml have no effect locally${how}`);
+    if (verbose) for (const line of listed) say(`    ${line}`);
   }
   say('');
 }
 
 async function run(): Promise<void> {
   await takeOver();
-  const manifests = readManifests(flags.manifests, { secrets: givenSecrets() });
-  const loop = new LocalLoop({ manifests, manifestsDir: flags.manifests, say });
+  const manifests = readManifests(manifestsDir, { secrets: givenSecrets() });
+  const loop = new LocalLoop({ manifests, manifestsDir, say });
   const stopping = new AbortController();
   const stop = (): void => {
     if (stopping.signal.aborted) return;

@@ -2,7 +2,14 @@
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { NimbusError } from '#shared/errors.ts';
-import { integerOf, listOf, readArguments, runCommand, textOf, usage } from './arguments.ts';
+import {
+  integerOf,
+  listOf,
+  neededOf,
+  runCommand,
+  type CommandLine,
+  type Given,
+} from '../command-line.ts';
 import { buildReport, type Report } from './assemble.ts';
 import { openCache } from './cache.ts';
 import { page } from './html.ts';
@@ -17,16 +24,24 @@ import { measureSpeed } from './speed.ts';
 import type { Grade } from './telemetry.ts';
 import { readTrace } from './trace.ts';
 
-const OPTIONS = {
-  traces: { value: 'DIR', help: 'directory of traces (t_s,rps; gzip or not)' },
-  out: { value: 'DIR', help: 'where report.json, report.md and report.html go' },
-  seeds: { value: 'N', help: 'seeds of arrivals, bridge and start-up times (5; quick: 1)' },
-  quick: { help: '1 seed, 30 s start-up, 2 s telemetry, rough path, no ablations' },
-  startup: { value: '30,90', help: 'start-up times, seconds' },
-  telemetry: { value: '2s,15s,cpu', help: 'telemetry grades' },
-  only: { value: 'NAME', help: 'one trace (part of its name) or one peer (HPA-70)' },
-  workers: { value: 'N', help: 'worker threads (all cores)' },
-  help: { help: 'this text' },
+type Name = 'traces' | 'out' | 'seeds' | 'quick' | 'startup' | 'telemetry' | 'only' | 'workers';
+
+const LINE: CommandLine<Name> = {
+  command: 'npm run bench:decisions -- --traces DIR',
+  does: 'Every peer against the core on a directory of traces. A run that was done before is taken from .nimbusguard/bench-cache.',
+  options: {
+    traces: { value: 'DIR', help: 'directory of traces (t_s,rps; gzip or not)' },
+    out: {
+      value: 'DIR',
+      help: 'where report.json, report.md and report.html go (.nimbusguard/bench)',
+    },
+    seeds: { value: 'N', help: 'seeds of arrivals, bridge and start-up times (5; quick: 1)' },
+    quick: '1 seed, 30 s start-up, 2 s telemetry, rough path, no ablations',
+    startup: { value: 'LIST', help: 'start-up times, seconds (30,90; quick: 30)' },
+    telemetry: { value: 'LIST', help: 'telemetry grades (2s,15s,cpu; quick: 2s)' },
+    only: { value: 'NAME', help: 'one trace (part of its name) or one peer (HPA-70)' },
+    workers: { value: 'N', help: 'worker threads (all cores)' },
+  },
 };
 
 const GRADES: readonly Grade[] = ['2s', '15s', 'cpu'];
@@ -60,14 +75,10 @@ function selection(folder: string, only: string | null) {
   );
 }
 
-function optionsOf(given: ReturnType<typeof readArguments>): BenchOptions {
-  const folder = textOf(given, 'traces');
-  if (folder === undefined) {
-    throw new NimbusError('input.invalid', '--traces DIR is needed: a directory of t_s,rps files');
-  }
-  const quick = given['quick'] === true;
+function optionsOf(given: Given<Name>): BenchOptions {
+  const quick = given.flags.has('quick');
   return {
-    ...selection(folder, textOf(given, 'only') ?? null),
+    ...selection(neededOf(given, 'traces', 'DIR'), given.values.only ?? null),
     quick,
     seeds: integerOf(given, 'seeds', quick ? 1 : 5, [1, 100]),
     startups: listOf(given, 'startup', quick ? [30] : [30, 90], {
@@ -130,14 +141,9 @@ function writeReport(out: string, report: Report): void {
   writeFileSync(join(out, 'report.html'), page('Decision bench', blocks));
 }
 
-async function main(): Promise<number> {
-  const given = readArguments(process.argv.slice(2), OPTIONS);
-  if (given['help'] === true) {
-    console.log(usage('npm run bench:decisions --', OPTIONS));
-    return 0;
-  }
+async function main(given: Given<Name>): Promise<number> {
   const options = optionsOf(given);
-  const out = textOf(given, 'out') ?? '.nimbusguard/bench';
+  const out = given.values.out ?? '.nimbusguard/bench';
   makeFolder(out); // before the work, not after it
   for (const path of options.traces) {
     const trace = readTrace(path);
@@ -145,7 +151,7 @@ async function main(): Promise<number> {
     for (const note of trace.notes) console.error(`${trace.name}: ${note}`);
   }
   const scenarios = scenariosFor(options);
-  const workers = textOf(given, 'workers') && integerOf(given, 'workers', 1, [1, 64]);
+  const workers = given.values.workers && integerOf(given, 'workers', 1, [1, 64]);
   const startedMs = performance.now();
   const { known, fromCache } = await runAll(scenarios, options, workers || undefined);
   const speed = measureSpeed();
@@ -163,4 +169,4 @@ async function main(): Promise<number> {
   return 0;
 }
 
-await runCommand(main);
+await runCommand(LINE, main);

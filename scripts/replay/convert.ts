@@ -2,39 +2,36 @@
 import { writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { NimbusError } from '#shared/errors.ts';
-import { integerOf, readArguments, runCommand, textOf, usage } from './arguments.ts';
+import { integerOf, neededOf, runCommand, type CommandLine, type Given } from '../command-line.ts';
 import { fromCsv } from './csv.ts';
 import { readLines, readText } from './input.ts';
 import { fromAccessLog, fromPrometheus, toTraceText, type Converted } from './sources.ts';
 import { parseTrace } from './trace.ts';
 
-const OPTIONS = {
-  from: { value: 'FORMAT', help: 'prometheus (query_range JSON), nginx-log or csv' },
-  in: { value: 'FILE', help: 'input, gzip or not' },
-  out: { value: 'FILE', help: 'the trace; gzip when its name ends in .gz' },
-  step: { value: 'SECONDS', help: 'interval of nginx-log, and of counts in csv (60)' },
-  time: { value: 'COLUMN', help: 'csv: column of the time (timestamp)' },
-  value: { value: 'COLUMN', help: 'csv: column of the value (value)' },
-  unit: { value: 'rate|count', help: 'csv: requests/s, or requests per interval (rate)' },
-  help: { help: 'this text' },
+type Name = 'from' | 'in' | 'out' | 'step' | 'time' | 'value' | 'unit';
+
+const LINE: CommandLine<Name> = {
+  command: 'npm run convert -- --from FORMAT --in FILE --out FILE',
+  does: 'Makes a history of yours into a trace: requests per second, t_s,rps.',
+  options: {
+    from: { value: 'FORMAT', help: 'prometheus (query_range JSON), nginx-log or csv' },
+    in: { value: 'FILE', help: 'input, gzip or not' },
+    out: { value: 'FILE', help: 'the trace; gzip when its name ends in .gz' },
+    step: { value: 'SECONDS', help: 'interval of nginx-log, and of counts in csv (60)' },
+    time: { value: 'COLUMN', help: 'csv: column of the time (timestamp)' },
+    value: { value: 'COLUMN', help: 'csv: column of the value (value)' },
+    unit: { value: 'rate|count', help: 'csv: requests/s, or requests per interval (rate)' },
+  },
 };
 
-type Given = ReturnType<typeof readArguments>;
-
-const needed = (given: Given, name: string): string => {
-  const value = textOf(given, name);
-  if (value === undefined) throw new NimbusError('input.invalid', `--${name} is needed (--help)`);
-  return value;
-};
-
-function unitOf(given: Given): 'rate' | 'count' {
-  const unit = textOf(given, 'unit') ?? 'rate';
+function unitOf({ values }: Given<Name>): 'rate' | 'count' {
+  const unit = values.unit ?? 'rate';
   if (unit === 'rate' || unit === 'count') return unit;
   throw new NimbusError('input.invalid', `--unit must be rate or count (got "${unit}")`);
 }
 
-async function read(given: Given, path: string): Promise<Converted> {
-  const from = needed(given, 'from');
+async function read(given: Given<Name>, path: string): Promise<Converted> {
+  const from = neededOf(given, 'from', 'FORMAT');
   const step = integerOf(given, 'step', 60, [1, 3600]);
   switch (from) {
     case 'prometheus':
@@ -43,8 +40,8 @@ async function read(given: Given, path: string): Promise<Converted> {
       return fromAccessLog(path, readLines(path), step);
     case 'csv': {
       const columns = {
-        time: textOf(given, 'time') ?? 'timestamp',
-        value: textOf(given, 'value') ?? 'value',
+        time: given.values.time ?? 'timestamp',
+        value: given.values.value ?? 'value',
         unit: unitOf(given),
       };
       return fromCsv(path, readText(path), columns, step);
@@ -57,14 +54,9 @@ async function read(given: Given, path: string): Promise<Converted> {
   }
 }
 
-async function main(): Promise<number> {
-  const given = readArguments(process.argv.slice(2), OPTIONS);
-  if (given['help'] === true) {
-    console.log(usage('npm run convert --', OPTIONS));
-    return 0;
-  }
-  const path = needed(given, 'in');
-  const out = needed(given, 'out');
+async function main(given: Given<Name>): Promise<number> {
+  const path = neededOf(given, 'in', 'FILE');
+  const out = neededOf(given, 'out', 'FILE');
   const { measured, notes } = await read(given, path);
   const text = toTraceText(measured);
   const trace = parseTrace(`${path} as a trace`, text); // what is written can be read back
@@ -77,4 +69,4 @@ async function main(): Promise<number> {
   return 0;
 }
 
-await runCommand(main);
+await runCommand(LINE, main);

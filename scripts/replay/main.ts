@@ -1,8 +1,7 @@
 // npm run replay: what NimbusGuard would have done to one trace under one policy.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { NimbusError } from '#shared/errors.ts';
-import { readArguments, runCommand, textOf, usage } from './arguments.ts';
+import { neededOf, runCommand, type CommandLine, type Given } from '../command-line.ts';
 import { DEFAULT_CONDITION, workloadOf, type Condition } from './condition.ts';
 import { contenderName, type Contender } from './contender.ts';
 import { page } from './html.ts';
@@ -20,11 +19,16 @@ import { kneeOf } from './simulate.ts';
 import { readTrace, type Trace } from './trace.ts';
 import { answerTable, judgePolicy, verdictTable } from './verdict.ts';
 
-const OPTIONS = {
-  trace: { value: 'FILE', help: 'trace: t_s,rps; gzip or not (see npm run convert)' },
-  policy: { value: 'FILE', help: 'a ScalingPolicy, and a document `replay:` with bars' },
-  out: { value: 'DIR', help: 'where report.json and report.html go (.nimbusguard/replay)' },
-  help: { help: 'this text' },
+type Name = 'trace' | 'policy' | 'out';
+
+const LINE: CommandLine<Name> = {
+  command: 'npm run replay -- --trace FILE --policy FILE',
+  does: 'What NimbusGuard would have done to one trace under one policy, beside the usual autoscalers. Exit code 1 when the SLO or a stated bar is missed, 2 on bad input.',
+  options: {
+    trace: { value: 'FILE', help: 'trace: t_s,rps; gzip or not (see npm run convert)' },
+    policy: { value: 'FILE', help: 'a ScalingPolicy, and a document `replay:` with bars' },
+    out: { value: 'DIR', help: 'where report.json and report.html go (.nimbusguard/replay)' },
+  },
 };
 
 function conditionOf({ spec, replay }: PolicyFile): Condition {
@@ -143,26 +147,13 @@ function reportOf(replayed: Replayed) {
 const ABLATIONS =
   'What each part of NimbusGuard contributes: npm run bench:decisions -- --traces DIR (ablations).';
 
-const fileOf = (given: ReturnType<typeof readArguments>, name: string): string => {
-  const path = textOf(given, name);
-  if (path === undefined) {
-    throw new NimbusError('input.invalid', `--${name} FILE is needed (--help tells more)`);
-  }
-  return path;
-};
-
-async function main(): Promise<number> {
-  const given = readArguments(process.argv.slice(2), OPTIONS);
-  if (given['help'] === true) {
-    console.log(usage('npm run replay --', OPTIONS));
-    return 0;
-  }
-  const tracePath = fileOf(given, 'trace');
-  const policy = readPolicy(fileOf(given, 'policy'));
+async function main(given: Given<Name>): Promise<number> {
+  const tracePath = neededOf(given, 'trace', 'FILE');
+  const policy = readPolicy(neededOf(given, 'policy', 'FILE'));
   const trace = readTrace(tracePath);
   replayableSeconds(trace);
   for (const note of trace.notes) console.error(`${trace.name}: ${note}`);
-  const out = textOf(given, 'out') ?? '.nimbusguard/replay';
+  const out = given.values.out ?? '.nimbusguard/replay';
   makeFolder(out); // before the work, not after it
   const scenario = scenarioOf(policy);
   const results = resultsOf(await run(scenario, tracePath));
@@ -176,4 +167,4 @@ async function main(): Promise<number> {
   return verdicts.every((verdict) => verdict.holds) ? 0 : 1;
 }
 
-await runCommand(main);
+await runCommand(LINE, main);

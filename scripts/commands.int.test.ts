@@ -1,10 +1,10 @@
-// The cluster's commands as they are typed, with a kubectl that notes what it is asked and knows nothing.
+// The commands as they are typed, with a kubectl that notes what it is asked and knows nothing.
 import { execFile } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
-import { ROOT } from './manifests.ts';
+import { ROOT } from './k8s/manifests.ts';
 
 const bin = mkdtempSync(join(tmpdir(), 'nimbusguard-commands-'));
 const asked = join(bin, 'asked');
@@ -34,7 +34,13 @@ const run = (script: string, args: readonly string[], env: NodeJS.ProcessEnv = {
     const path = `${bin}:${process.env['PATH'] ?? ''}`;
     const options = {
       cwd: ROOT,
-      env: { ...process.env, KUBECONFIG: join(bin, 'none'), ...env, PATH: path },
+      env: {
+        ...process.env,
+        KUBECONFIG: join(bin, 'none'),
+        NIMBUSGUARD_STATE_DIR: bin,
+        ...env,
+        PATH: path,
+      },
       timeout: 30_000,
     };
     execFile(process.execPath, [join(ROOT, script), ...args], options, (error, stdout, stderr) => {
@@ -45,6 +51,9 @@ const run = (script: string, args: readonly string[], env: NodeJS.ProcessEnv = {
   });
 
 const COMMANDS = [
+  ['scripts/local/clean.ts', 'make clean', '--help'],
+  ['scripts/local/main.ts', 'make local', '--verbose'],
+  ['scripts/bench/hops.ts', 'scripts/bench/hops.ts', '--alerts N'],
   ['scripts/k8s/dev.ts', 'make k8s-dev', '--no-forward'],
   ['scripts/k8s/forward.ts', 'make forward', '--help'],
   ['scripts/k8s/watch.ts', 'make k8s-watch', '--remove'],
@@ -64,6 +73,19 @@ test.each(COMMANDS)('%s refuses what it does not know in one line', async (scrip
 
   expect({ code, stdout, calls }).toEqual({ code: 2, stdout: '', calls: [] });
   expect(stderr).toBe(`error: Unknown option '--nonsense'; --help lists what there is\n`);
+});
+
+test.each([
+  ['scripts/bench/hops.ts', ['--every', 'soon'], '--every must be a whole number from 0 to 60000'],
+  ['scripts/bench/hops.ts', ['--every', '-5'], "'--every' argument is ambiguous"],
+  ['scripts/replay/convert.ts', ['--in', 'a.csv'], '--out FILE is needed'],
+  ['scripts/replay/convert.ts', ['--in', '/none.csv', '--out', 'b', '--from', 'csv'], '/none.csv'],
+])('%s %j: a wrong value is refused in one line that names it', async (script, args, named) => {
+  const { code, stdout, stderr } = await run(script, args);
+
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/^error: [^\n]+\n$/);
+  expect(stderr).toContain(named);
 });
 
 test.each([
