@@ -1,10 +1,6 @@
 import { z } from 'zod';
 import { commonEnvironment, parseEnv } from '#shared/runtime/config.ts';
 
-/** Manifests often carry an empty value for what is not used; it means the same as no value. */
-const optional = <T extends z.ZodType>(schema: T) =>
-  z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
-
 const Environment = z
   .object({
     ...commonEnvironment,
@@ -24,12 +20,18 @@ const Environment = z
     /** What 100 % of the memory workload allocates. */
     MEMORY_WORKLOAD_MAX_MB: z.coerce.number().int().min(1).max(65_536).default(128),
     /** Where alerts go: the Broker's ingress. K_SINK, set by a SinkBinding, is used without it. */
-    BROKER_URL: optional(z.url({ protocol: /^https?$/ })),
-    K_SINK: optional(z.url({ protocol: /^https?$/ })),
+    BROKER_URL: z.url({ protocol: /^https?$/ }).optional(),
+    K_SINK: z.url({ protocol: /^https?$/ }).optional(),
     NAMESPACE: z.string().min(1).default('nimbusguard'),
     /** Set together: consume work from a topic, `host:port[,host:port]`. */
-    KAFKA_BROKERS: optional(z.string().regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'host:port[,…]')),
-    KAFKA_TOPIC: optional(z.string().regex(/^[\w.-]{1,249}$/)),
+    KAFKA_BROKERS: z
+      .string()
+      .regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'host:port[,…]')
+      .optional(),
+    KAFKA_TOPIC: z
+      .string()
+      .regex(/^[\w.-]{1,249}$/)
+      .optional(),
     KAFKA_GROUP: z.string().min(1).default('consumer-workload'),
   })
   .refine((env) => (env.KAFKA_BROKERS === undefined) === (env.KAFKA_TOPIC === undefined), {

@@ -1,12 +1,8 @@
 import { z } from 'zod';
 import { commonEnvironment, parseEnv } from '#shared/runtime/config.ts';
 
-/** A Secret's key that is left empty counts as absent. */
-const optional = z
-  .string()
-  .trim()
-  .optional()
-  .transform((text) => (text === '' ? undefined : text));
+/** A Secret's key often ends in a line feed. */
+const optional = z.string().trim().optional();
 
 const Environment = z
   .object({

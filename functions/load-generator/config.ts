@@ -1,10 +1,6 @@
 import { z } from 'zod';
 import { commonEnvironment, parseEnv } from '#shared/runtime/config.ts';
 
-/** Manifests often carry an empty value for what is not used; it means the same as no value. */
-const optional = <T extends z.ZodType>(schema: T) =>
-  z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
-
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
 const urlList = z
@@ -18,7 +14,7 @@ const Environment = z
     /** Where `"target": "http"` goes. */
     TARGET_URL: httpUrl,
     /** More targets that a request may name by URL, comma separated. Nothing else is ever called. */
-    ALLOWED_TARGETS: optional(urlList),
+    ALLOWED_TARGETS: urlList.optional(),
     /** What `"intensity": 100` stands for, requests/s. */
     MAX_RATE: z.coerce.number().min(1).max(100_000).default(800),
     /** Requests under way at a time; one more is dropped and counted. */
@@ -31,11 +27,17 @@ const Environment = z
     /** A request without an answer for this long has failed. */
     REQUEST_TIMEOUT_MS: z.coerce.number().int().min(100).max(120_000).default(10_000),
     /** Directory of CSV traces that `"trace": "<name>.csv"` may name. */
-    TRACE_DIR: optional(z.string().min(1)),
+    TRACE_DIR: z.string().min(1).optional(),
     GRACE_MS: z.coerce.number().int().min(100).max(600_000).default(5000),
     /** Set together for `"target": "kafka"`, `host:port[,host:port]`. */
-    KAFKA_BROKERS: optional(z.string().regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'host:port[,…]')),
-    KAFKA_TOPIC: optional(z.string().regex(/^[\w.-]{1,249}$/)),
+    KAFKA_BROKERS: z
+      .string()
+      .regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'host:port[,…]')
+      .optional(),
+    KAFKA_TOPIC: z
+      .string()
+      .regex(/^[\w.-]{1,249}$/)
+      .optional(),
   })
   .refine((env) => (env.KAFKA_BROKERS === undefined) === (env.KAFKA_TOPIC === undefined), {
     when: () => true, // also where another key is wrong: every bad one is named

@@ -1,11 +1,15 @@
 import { z } from 'zod';
 
-/** Reads the whole environment once, at start. Every bad key is named in one error. */
+/**
+ * Reads the whole environment once, at start. Every bad key is named in one error. Manifests often carry
+ * an empty value for what is not used: it means the same as no value.
+ */
 export function parseEnv<T extends object>(
   schema: z.ZodType<T>,
   env: NodeJS.ProcessEnv,
 ): Readonly<T> {
-  const parsed = schema.safeParse(env);
+  const given = Object.entries(env).filter(([, value]) => value?.trim() !== '');
+  const parsed = schema.safeParse(Object.fromEntries(given));
   if (!parsed.success) throw new Error(`invalid environment\n${z.prettifyError(parsed.error)}`);
   return Object.freeze(parsed.data);
 }
