@@ -1,6 +1,7 @@
 // advisor: decision.made → advice.given. Explains; a language model is optional and cannot steer.
 import { openAiModel } from '#shared/adapters/openai-model.ts';
 import { monotonicMs } from '#shared/adapters/system.ts';
+import { serveOptionsOf } from '#shared/runtime/config.ts';
 import { start } from '#shared/runtime/serve.ts';
 import { loadConfig } from './config.ts';
 import { advisor } from './handler.ts';
@@ -9,8 +10,7 @@ const config = loadConfig(process.env);
 const { OPENAI_API_KEY: apiKey, OPENAI_BASE_URL: baseUrl, OPENAI_MODEL: name } = config;
 const model = apiKey === undefined ? undefined : openAiModel({ apiKey, baseUrl, name });
 
-await start(advisor({ model, timeoutMs: config.ADVISOR_TIMEOUT_MS, elapsedMs: monotonicMs }), {
-  port: config.PORT,
-  host: config.HOST,
-  logLevel: config.LOG_LEVEL,
-});
+await start(
+  advisor({ model, timeoutMs: config.ADVISOR_TIMEOUT_MS, elapsedMs: monotonicMs }),
+  serveOptionsOf(config),
+);

@@ -49,11 +49,3 @@ export const queueOf = (config: Config) => ({
   serviceMs: config.SERVICE_TIME_MS,
   limit: config.QUEUE_LIMIT,
 });
-
-export const serveOptionsOf = (config: Config) => ({
-  port: config.PORT,
-  host: config.HOST,
-  logLevel: config.LOG_LEVEL,
-  drainMs: config.DRAIN_MS,
-  graceMs: config.GRACE_MS,
-});

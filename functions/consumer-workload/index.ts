@@ -1,9 +1,10 @@
 // consumer-workload: work in over HTTP and Kafka, answers out. The demo target; changes nothing.
 import { hostname } from 'node:os';
+import { serveOptionsOf } from '#shared/runtime/config.ts';
 import { start } from '#shared/runtime/serve.ts';
 import { brokerSender } from './alert.ts';
 import { burningWorker } from './burning-worker.ts';
-import { loadConfig, queueOf, serveOptionsOf } from './config.ts';
+import { loadConfig, queueOf } from './config.ts';
 import { consumerWorkload } from './handler.ts';
 import { configuredSource } from './kafka.ts';
 import { timedWorker } from './timed-worker.ts';

@@ -3,6 +3,7 @@ import { kubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { modelStore } from '#shared/adapters/model-store.ts';
 import { seededRandom, systemClock } from '#shared/adapters/system.ts';
 import { shippedPrior } from '#shared/domain/index.ts';
+import { serveOptionsOf } from '#shared/runtime/config.ts';
 import { start } from '#shared/runtime/serve.ts';
 import { loadConfig } from './config.ts';
 import { decider } from './handler.ts';
@@ -13,9 +14,5 @@ const store = modelStore({ api, namespace: config.SYSTEM_NAMESPACE, redis: confi
 
 await start(
   decider({ store, clock: systemClock, random: seededRandom, prior: { prior: shippedPrior } }),
-  {
-    port: config.PORT,
-    host: config.HOST,
-    logLevel: config.LOG_LEVEL,
-  },
+  serveOptionsOf(config),
 );

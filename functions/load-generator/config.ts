@@ -48,10 +48,3 @@ const Environment = z
 export type Config = z.infer<typeof Environment>;
 
 export const loadConfig = (env: NodeJS.ProcessEnv): Readonly<Config> => parseEnv(Environment, env);
-
-export const serveOptionsOf = (config: Config) => ({
-  port: config.PORT,
-  host: config.HOST,
-  logLevel: config.LOG_LEVEL,
-  graceMs: config.GRACE_MS,
-});

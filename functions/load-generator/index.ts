@@ -1,8 +1,9 @@
 // load-generator: seeded open-loop load on the targets it is allowed. Writes nothing.
 import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
+import { serveOptionsOf } from '#shared/runtime/config.ts';
 import { start } from '#shared/runtime/serve.ts';
-import { loadConfig, serveOptionsOf } from './config.ts';
+import { loadConfig } from './config.ts';
 import { connectWith } from './connect.ts';
 import { loadGenerator } from './handler.ts';
 import { tracesIn } from './traces.ts';

@@ -5,6 +5,7 @@ import { kubernetesCluster } from '#shared/adapters/kubernetes-cluster.ts';
 import { targetMetrics } from '#shared/adapters/target-metrics.ts';
 import { systemClock } from '#shared/adapters/system.ts';
 import { encodeEvent } from '#shared/runtime/envelope.ts';
+import { serveOptionsOf } from '#shared/runtime/config.ts';
 import { start } from '#shared/runtime/serve.ts';
 import { loadConfig } from './config.ts';
 import { observer } from './handler.ts';
@@ -22,8 +23,7 @@ const metrics = targetMetrics({
 const sink = brokerSink({ url: config.K_SINK, timeoutMs, encode: encodeEvent });
 const close = () => [api, metrics, sink].forEach((one) => one.close());
 
-await start(observer({ clock: systemClock, cluster, metrics, sink, close }), {
-  port: config.PORT,
-  host: config.HOST,
-  logLevel: config.LOG_LEVEL,
-});
+await start(
+  observer({ clock: systemClock, cluster, metrics, sink, close }),
+  serveOptionsOf(config),
+);

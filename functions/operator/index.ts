@@ -1,5 +1,6 @@
 // operator: every event of the chain → history, API and console. Writes only the kill switch.
 import { measure } from '#shared/domain/index.ts';
+import { serveOptionsOf } from '#shared/runtime/config.ts';
 import { start } from '#shared/runtime/serve.ts';
 import { brokerReader } from './broker-reader.ts';
 import { loadConfig } from './config.ts';
@@ -24,4 +25,4 @@ const spec = operator({
   page: new URL('./page/', import.meta.url),
 });
 
-await start(spec, { port: config.PORT, host: config.HOST, logLevel: config.LOG_LEVEL });
+await start(spec, serveOptionsOf(config));

@@ -21,3 +21,17 @@ export const commonEnvironment = {
   HOST: z.string().min(1).default('0.0.0.0'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
 };
+
+type CommonConfig = z.infer<z.ZodObject<typeof commonEnvironment>> & {
+  readonly GRACE_MS?: number;
+  readonly DRAIN_MS?: number;
+};
+
+/** Where a function listens, how much it logs and how long it takes to stop, as `start` takes it. */
+export const serveOptionsOf = ({ PORT, HOST, LOG_LEVEL, GRACE_MS, DRAIN_MS }: CommonConfig) => ({
+  port: PORT,
+  host: HOST,
+  logLevel: LOG_LEVEL,
+  ...(GRACE_MS === undefined ? {} : { graceMs: GRACE_MS }),
+  ...(DRAIN_MS === undefined ? {} : { drainMs: DRAIN_MS }),
+});
