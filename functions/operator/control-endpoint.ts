@@ -14,7 +14,11 @@ function ownPageOnly(c: Context): void {
     throw new NimbusError('action.refused', 'this was sent by a page of another site');
   }
   if (!type.toLowerCase().startsWith('application/json')) {
-    throw new NimbusError('content.unsupported', 'content-type: must be application/json');
+    const got = type === '' ? 'none' : type.slice(0, 80);
+    throw new NimbusError(
+      'content.unsupported',
+      `content-type: must be application/json (got ${got})`,
+    );
   }
 }
 

@@ -219,7 +219,11 @@ test('the kill switch needs its target twice, names the policy to the cluster, a
     { ...order, confirm: ID },
     { 'content-type': 'application/x-www-form-urlencoded' },
   );
-  expect((await armed.request(form)).status).toBe(415);
+  const answered = await armed.request(form);
+  expect(answered.status).toBe(415);
+  expect(await answered.text()).toContain(
+    'must be application/json (got application/x-www-form-urlencoded)',
+  );
   expect(asked).toEqual([]);
   const done = await armed.request(post('/api/suspend', { ...order, confirm: ID }));
   expect(await done.json()).toEqual({ policies: [ID], suspend: 'freeze' });
