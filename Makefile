@@ -28,14 +28,14 @@ install: $(STAMP) ## Install the dependencies (only when the lock file changed)
 build: $(RUNTIME) ## Bundle every function and report the sizes
 	@node scripts/build/main.ts
 
-local: $(RUNTIME) ## Run the whole loop on this machine; Ctrl-C stops it and leaves nothing behind
+local: $(RUNTIME) ## Run the whole loop on this machine; Ctrl-C stops it, no process is left
 	@node scripts/local/prepare.ts
 	@MALLOC_ARENA_MAX=1 exec node --max-semi-space-size=2 dist/local-loop/index.mjs
 
 status: $(RUNTIME) ## Health, versions, replicas and the last decision; exit 1 when something is not well
 	@node scripts/status.ts
 
-clean: $(RUNTIME) ## Stop what `make local` started and remove its state and the bundles
+clean: $(RUNTIME) ## Stop what `make local` started; remove its state, all reports and the bundles
 	@node scripts/local/clean.ts
 
 k8s-dev: $(RUNTIME) ## Install NimbusGuard on the current kubectl context and forward its ports
@@ -56,7 +56,7 @@ check: $(STAMP) ## Format, lint, types, unused code
 format: $(STAMP) ## Rewrite the sources in the project's format
 	@$(NPM) run --silent format
 
-test: $(STAMP) ## The whole test suite; needs Node and nothing else
+test: $(STAMP) ## Every test that needs Node and nothing else
 	@$(NPM) run --silent test
 
 e2e: $(STAMP) ## Browser, real processes under load, long runs
