@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer } from 'kafkajs';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
@@ -18,8 +19,6 @@ const FULL_QUEUE_PAUSE_MS = 5;
 
 /** For the messages in service, and for a Kafka that does not answer: they are delivered again. */
 const MAX_CLOSE_MS = 5000;
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A message waits for its place in the queue, where a request would be refused. */
 async function serveOne(worker: Worker): Promise<void> {

@@ -6,14 +6,14 @@ import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NimbusError } from '#shared/errors.ts';
 import { integerOf, runCommand, type Given } from '../command-line.ts';
+import { freePort } from '../local/processes.ts';
 
 const STALL_MS = 500;
 
 const BUNDLE = new URL('../../dist/functions/load-generator/index.mjs', import.meta.url).pathname;
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const listen = async (server: Server): Promise<number> => {
   server.listen(0, '127.0.0.1');
@@ -55,13 +55,6 @@ async function serveStub(): Promise<void> {
   process.once('disconnect', () => process.exit(0));
   process.send?.(await listen(server));
 }
-
-const freePort = async (): Promise<number> => {
-  const server = createServer();
-  const port = await listen(server);
-  server.close();
-  return port;
-};
 
 interface Report {
   readonly state: string;

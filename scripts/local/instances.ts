@@ -1,6 +1,7 @@
 // The processes of one function: started on the first request, kept between min and max scale,
 // restarted with back-off, ended when idle. What Knative's autoscaler and activator do, on one machine.
 import type { ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isOk, statusOf } from './http.ts';
 import type { Backend, Picked, Upstreams } from './ingress.ts';
 import { endAll, endOf, freePort, lastError, launch } from './processes.ts';
@@ -44,8 +45,6 @@ const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 const STABLE_MS = 30_000;
 const BACKOFF_MS = [0, 500, 1000, 2000, 5000, 10_000];
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Instances implements Upstreams {
   readonly service: FunctionService;

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const LOG_LIMIT_BYTES = 20 * 1024 * 1024;
 
@@ -111,8 +112,6 @@ const isAlive = (pid: number): boolean => {
     return false;
   }
 };
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A busy machine may take its time to remove a process that was killed. */
 const KILLED_MS = 5000;

@@ -1,6 +1,7 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import http from 'node:http';
 import https from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NimbusError } from '../errors.ts';
 
 export type Json = Record<string, unknown>;
@@ -46,8 +47,6 @@ interface Answer {
   readonly text: string;
   readonly retryAfterSeconds: number;
 }
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 function send(url: URL, options: https.RequestOptions, body: string | undefined): Promise<Answer> {
   const transport = url.protocol === 'http:' ? http : https;

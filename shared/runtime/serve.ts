@@ -1,5 +1,6 @@
 import { serve, type ServerType } from '@hono/node-server';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import type { FunctionSpec } from './function.ts';
@@ -23,8 +24,6 @@ export interface Running {
   /** Stops accepting, finishes, closes the function. Resolves when all is done. */
   stop(): Promise<void>;
 }
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * Longer than any proxy keeps an idle connection (Go's 90 s). Node's own 5 s is as long as the beat: a
