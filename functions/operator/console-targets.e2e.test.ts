@@ -108,7 +108,7 @@ test('a name of 253 characters leaves everything in its place', async () => {
   for (const width of [1360, 360]) {
     await page.setViewportSize({ width, height: 740 });
     const beyond = 'document.documentElement.scrollWidth - innerWidth';
-    expect(await page.evaluate<number>(beyond)).toBeLessThanOrEqual(0);
+    await expect.poll(() => page.evaluate<number>(beyond), SOON).toBeLessThanOrEqual(0);
     expect((await page.locator('.brand').boundingBox())?.height).toBeLessThan(50);
   }
 });
@@ -142,7 +142,6 @@ test('what is unfolded to be read stays so while news arrive', async () => {
   await first.locator('summary').press('Enter');
   await page.locator('.function').first().press('Enter'); // shown when the chain is drawn again
   await first.locator('summary').focus();
-  nowMs += 5000;
   await send(observed('web'));
   await page.waitForTimeout(1500);
   await send({ ...letter, id: 'another' }, '/dead-letters');
@@ -163,7 +162,7 @@ test('where the operator is away the state is stale by itself, and not for ever 
   expect(await page.title()).toMatch(/^Data stale/);
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
-    expect(await seriousFindings(page)).toEqual([]);
+    await expect.poll(() => seriousFindings(page), SOON).toEqual([]); // colours fade over
   }
 });
 

@@ -74,7 +74,7 @@ const letterOf = (letter: DeadLetter): HTMLElement =>
       {},
       h(
         'summary',
-        {},
+        { 'data-name': `${letter.id} ${String(letter.receivedAtMs)}` },
         h(
           'time',
           { datetime: utc(letter.receivedAtMs), title: utc(letter.receivedAtMs) },

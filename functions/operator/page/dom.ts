@@ -51,13 +51,11 @@ const TOUCHED = 'summary, button, a';
 
 /**
  * Replaces the content of `element` by a newer state of the same: what was unfolded stays so, and the focus
- * stays where it was.
+ * stays where it was. What is touched is known again by `data-name`, or by its text where that is enough.
  */
 export function refresh(element: Element, children: readonly Child[]): void {
-  const name = (each: Element | null): string => each?.textContent ?? '';
-  const unfolded = new Set(
-    [...element.querySelectorAll('details[open] > summary')].map((each) => name(each)),
-  );
+  const name = (each: Element): string => each.getAttribute('data-name') ?? each.textContent;
+  const unfolded = new Set([...element.querySelectorAll('details[open] > summary')].map(name));
   const active = document.activeElement;
   const focused = element.contains(active) && active?.matches(TOUCHED) ? name(active) : undefined;
   fill(element, ...children);

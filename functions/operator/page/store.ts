@@ -108,10 +108,7 @@ export class Store implements Knowledge {
     for (const { target, series } of points) this.#points(target, series);
     if (decisions.length > 0) this.#news(decisions);
     this.chain = chain ?? this.chain;
-    this.deadLetters = [...deadLetters.toReversed(), ...this.deadLetters].slice(
-      0,
-      MAX_DEAD_LETTERS,
-    );
+    this.#letters(deadLetters.toReversed());
     const changed: Readonly<Record<string, readonly Topic[]>> = {
       ids: ['target'],
       targets: ['target'],
@@ -121,6 +118,14 @@ export class Store implements Knowledge {
       deadLetters: ['chain'],
     };
     this.tell(...Object.keys(batch).flatMap((name) => changed[name] ?? []));
+  }
+
+  /** One that came while the page was loading is in the list it loaded and in the stream. */
+  #letters(newest: readonly DeadLetter[]): void {
+    const isKnown = ({ id, receivedAtMs }: DeadLetter): boolean =>
+      this.deadLetters.some((each) => each.id === id && each.receivedAtMs === receivedAtMs);
+    const news = newest.filter((letter) => !isKnown(letter));
+    this.deadLetters = [...news, ...this.deadLetters].slice(0, MAX_DEAD_LETTERS);
   }
 
   /** All that `GET /api/targets` answers. */
