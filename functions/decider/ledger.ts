@@ -132,7 +132,7 @@ export function unpackSample(row: readonly (number | null)[], startups: readonly
   };
 }
 
-const COUNTS = ['startedAtMs', 'requests', 'late', 'failed'] as const;
+const COUNTS = ['startedAtMs', 'requests', 'late', 'failed', 'inFlight'] as const;
 
 export const packCounters = (counters: Counters | null): Ledger['counters'] =>
   counters && {
@@ -153,6 +153,7 @@ export function unpackCounters(rows: Ledger['counters']): Counters | null {
       requests: at(row, 1),
       late: row[2] ?? null,
       failed: at(row, 3),
+      inFlight: row[4] ?? null,
     })),
   };
 }

@@ -102,6 +102,7 @@ test('counters of each pod as they are; p95, CPU and memory since the scrape bef
       pod: 'bbbb',
       startedAtMs: NOW_MS - 50_000,
       requests: 300,
+      inFlight: 3,
       late: 25,
       failed: 5,
     },

@@ -53,7 +53,6 @@ function cpuSeconds(series: readonly Series[], pod: Pod): number | null {
 
 const isFailure = ({ labels }: Series): boolean => (labels['code'] ?? '').startsWith('5');
 
-/** Arrivals are counted when they are answered: with what is inside added, two reads of one request could disagree. */
 function countersOf(
   series: readonly Series[],
   histogram: Histogram | null,
@@ -82,6 +81,7 @@ export function scrapeOf(
   const series = parsePrometheus(body, (name) => WANTED.has(name));
   const histogram = histogramOf(series, DURATION);
   const { sloLatencyMs } = when;
+  const inFlight = insideOf(series);
   const counted = countersOf(series, histogram, { declared: DECLARED.test(body), sloLatencyMs });
   return {
     atMs: when.atMs,
@@ -89,11 +89,12 @@ export function scrapeOf(
     counters: counted && {
       pod: pod.uid.split('-').at(-1) ?? pod.uid,
       startedAtMs: pod.readyAtMs ?? pod.createdAtMs,
+      inFlight,
       ...counted,
     },
     cpuSeconds: cpuSeconds(series, pod),
     memoryBytes: sum(series, 'process_resident_memory_bytes'),
-    inFlight: insideOf(series),
+    inFlight,
   };
 }
 

@@ -350,7 +350,7 @@ test('a mean over a gap is no reason to take pods away', () => {
   const { model, spec, atMs } = settled();
   const after = (seconds: number, requests: number): ObservedState => {
     const measuredAtMs = atMs + seconds * 1000;
-    const counters = [{ pod: 'a', startedAtMs: T0, requests, late: 0, failed: 0 }];
+    const counters = [{ pod: 'a', startedAtMs: T0, requests, inFlight: null, late: 0, failed: 0 }];
     const replicas = { desired: 12, ready: 12, starting: 0, draining: 0 };
     const readings = { ...aState().readings!, measuredAtMs, counters };
     return aState({ observedAtMs: measuredAtMs, replicas, readings });

@@ -8,6 +8,7 @@ const aPod = (pod: string, requests: number, fields: Partial<PodCounters> = {}):
   pod,
   startedAtMs: T0 - 60_000,
   requests,
+  inFlight: null,
   late: 0,
   failed: 0,
   ...fields,
@@ -68,6 +69,24 @@ test.each<[what: string, pods: PodCounters[], perSecond: number | null]>([
   ['nothing answered', [], null],
 ])('rates from counters: %s', (_what, pods, perSecond) => {
   expect(measure(before, observed(pods)).sample.requestsPerSecond).toBe(perSecond);
+});
+
+const inside = (now: number | null, fields: Partial<PodCounters> = {}): PodCounters =>
+  aPod('a', 1250, { inFlight: now, ...fields });
+
+test.each<
+  [what: string, was: number | null, pod: PodCounters, perSecond: number, answered: number]
+>([
+  ['a queue that grew came in too', 0, inside(100), 70, 250],
+  ['a queue that drains was there before', 100, inside(0), 30, 250],
+  ['more may leave than came in', 300, inside(0), 0, 250],
+  ['unknown before', null, inside(100), 50, 250],
+  ['unknown now', 100, inside(null), 50, 250],
+  ['restarted: its queue is all new', 100, inside(50, { requests: 200 }), 50, 200],
+])('requests that wait: %s', (_what, was, pod, perSecond, answered) => {
+  const pods = [aPod('a', 1000, { inFlight: was })];
+  const { sample } = measure({ ...before, pods }, observed([pod]));
+  expect(sample).toMatchObject({ requestsPerSecond: perSecond, requests: answered });
 });
 
 test('the first look has no rates and keeps its counters for the next', () => {

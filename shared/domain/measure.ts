@@ -14,7 +14,10 @@ const CLOCK_TURNED_MS = 5_000;
 const ANSWERED_MIN = 0.5;
 
 interface Totals {
+  /** Answered. */
   requests: number;
+  /** Came in: answered, or waiting now and not before. */
+  arrived: number;
   /** Null where a pod does not tell. */
   late: number | null;
   failed: number;
@@ -28,11 +31,23 @@ const growth = (before: number | undefined, after: number): number =>
 
 type Grown = Omit<Totals, 'pods'>;
 
+/**
+ * Requests that came in while `answered` were answered. A counter grows when a request is answered: without
+ * what waits, a growing queue hides demand, and one that drains makes some up.
+ */
+function arrivedOf(answered: number, now: PodCounters, before: number | null): number {
+  return now.inFlight === null || before === null
+    ? answered
+    : Math.max(0, answered + now.inFlight - before);
+}
+
 /** Growth of a pod that both reads saw. */
 function growthOf(now: PodCounters, before: PodCounters): Grown {
   const base = now.requests < before.requests ? undefined : before;
+  const requests = growth(base?.requests, now.requests);
   return {
-    requests: growth(base?.requests, now.requests),
+    requests,
+    arrived: arrivedOf(requests, now, base === undefined ? 0 : base.inFlight),
     late: now.late === null || base?.late === null ? null : growth(base?.late, now.late),
     failed: growth(base?.failed, now.failed),
   };
@@ -45,11 +60,14 @@ function growthOf(now: PodCounters, before: PodCounters): Grown {
  * out would read as a dip of the demand, and the next look as a steep rise.
  */
 function growthOfNew(now: PodCounters, sinceMs: number, busiest: number): Grown | null {
-  if (now.startedAtMs >= sinceMs) return growthOf(now, { ...now, requests: 0, late: 0, failed: 0 });
+  if (now.startedAtMs >= sinceMs) {
+    return growthOf(now, { ...now, requests: 0, inFlight: 0, late: 0, failed: 0 });
+  }
   if (busiest === 0 || now.requests === 0) return null;
   const share = Math.min(1, busiest / now.requests);
   return {
     requests: share * now.requests,
+    arrived: share * now.requests,
     late: now.late === null ? null : share * now.late,
     failed: share * now.failed,
   };
@@ -57,9 +75,10 @@ function growthOfNew(now: PodCounters, sinceMs: number, busiest: number): Grown 
 
 function totalsOf(previous: Counters, pods: readonly PodCounters[]): Totals {
   const before = new Map(previous.pods.map((pod) => [pod.pod, pod]));
-  const totals: Totals = { requests: 0, late: 0, failed: 0, pods: 0 };
+  const totals: Totals = { requests: 0, arrived: 0, late: 0, failed: 0, pods: 0 };
   const add = (grown: Grown): void => {
     totals.requests += grown.requests;
+    totals.arrived += grown.arrived;
     totals.late = totals.late === null || grown.late === null ? null : totals.late + grown.late;
     totals.failed += grown.failed;
     totals.pods++;
@@ -120,11 +139,10 @@ function fromCounters(
   const totals = totalsOf(previous, pods);
   const answered = pods.length / (pods.length + silentPods);
   if (totals.pods === 0 || answered < ANSWERED_MIN) return UNKNOWN;
-  const requests = totals.requests / answered;
   return {
     windowMs,
-    requestsPerSecond: (requests * 1000) / windowMs,
-    requests,
+    requestsPerSecond: (totals.arrived / answered) * (1000 / windowMs),
+    requests: totals.requests / answered,
     lateRatio: shareOf(totals.late, totals.requests),
     failedRatio: shareOf(totals.failed, totals.requests),
   };

@@ -11,7 +11,8 @@ const ratio = z.number().min(0).max(1);
 export const PodCounters = z.object({
   pod: z.string().min(1).max(63), // last part of the pod's UID: enough to tell pods apart
   startedAtMs: epochMs,
-  requests: z.number().nonnegative(), // arrivals, rejected ones included
+  requests: z.number().nonnegative(), // answered, rejected ones included
+  inFlight: z.number().nonnegative().nullable().default(null), // waiting or being served; null where it is not told
   late: z.number().nonnegative().nullable(), // slower than the SLO's latency, or failed; null without a histogram
   failed: z.number().nonnegative(), // rejected or 5xx
 });

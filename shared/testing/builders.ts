@@ -46,6 +46,7 @@ export function aState(over: Partial<ObservedState> & { requests?: number } = {}
         pod,
         startedAtMs: NOW_MS - 3_600_000,
         requests,
+        inFlight: null,
         late: 0,
         failed: 0,
       })),

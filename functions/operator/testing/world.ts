@@ -73,6 +73,7 @@ export function createWorld(startMs: number, random: () => number): World {
       pod: uid,
       startedAtMs: createdAtMs,
       requests: 0,
+      inFlight: null,
       late: 0,
       failed: 0,
     };
