@@ -4,6 +4,8 @@ NPM := npm --loglevel=error
 # What running needs, and that plus what checks and tests need: half of the packages each.
 RUNTIME := node_modules/.runtime-stamp
 STAMP := node_modules/.full-stamp
+# Whether npm has installed since the lock file changed: npm writes this file last.
+INSTALLED := test node_modules/.package-lock.json -nt package-lock.json
 # The project brings its own Node (optional dependencies `node-<platform>`): it comes first on PATH.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -14,12 +16,12 @@ help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(RUNTIME): package-lock.json
-	@$(NPM) ci --omit=dev
+	@$(INSTALLED) || $(NPM) ci --omit=dev
 	@node scripts/config/node-version.js
 	@touch $@
 
 $(STAMP): package-lock.json
-	@$(NPM) ci
+	@$(INSTALLED) && test -d node_modules/vitest || $(NPM) ci
 	@node scripts/config/node-version.js
 	@touch $(RUNTIME) $@
 
