@@ -134,6 +134,22 @@ test('a bare name of two targets is refused with both, and each has its full nam
   expect(history.find('shop/web')?.policyName).toBe('shop/a');
 });
 
+test('every decision of a list is the place where its next page begins, and has its address', () => {
+  const first = all.find(({ type }) => type === DecisionMade.type) as UnknownEvent;
+  const { data } = DecisionMade.parse(first);
+  const made = Array.from({ length: 4500 }, (_, n): UnknownEvent => {
+    const id = String(n);
+    const policy = { ...data.policy, uid: `uid-${String(n % 2)}` };
+    const inputs = data.inputs && { ...data.inputs, atMs: START_MS + n };
+    return { ...first, data: { ...data, id, policy, inputs, sequence: n } };
+  });
+  const history = fed(made);
+  const oldest = history.decisions(5000).at(-1);
+  expect(Number(oldest?.id)).toBeLessThan(500); // a target keeps somewhat more than its share
+  expect(history.decision(oldest?.id ?? '')).toBe(oldest);
+  expect(history.decisions(5, oldest?.id)).toEqual([]);
+});
+
 test('of two policies on one target the working one is shown, not the duplicate', () => {
   const first = all[0] as UnknownEvent;
   const state = StateObserved.parse(first).data;

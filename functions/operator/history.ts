@@ -147,8 +147,10 @@ export class History {
     return undefined;
   }
 
+  /** One of those that the lists have, which may reach further back than the newest of all targets. */
   decision(id: string): DecisionRecord | undefined {
-    return this.#records.get(id);
+    const isIt = (record: DecisionRecord): boolean => record.id === id;
+    return this.#records.get(id) ?? this.logs.flatMap((log) => log.decisions(1, isIt))[0];
   }
 
   /**
@@ -165,7 +167,7 @@ export class History {
 
   #following(before: number | string): (record: DecisionRecord) => boolean {
     if (typeof before === 'number') return (record) => record.atMs < before;
-    const last = this.#records.get(before);
+    const last = this.decision(before);
     if (last !== undefined) return (record) => newestFirst(last, record) < 0;
     const message = 'must be a time in Unix milliseconds or the id of a decision that is in memory';
     throw new NimbusError('input.invalid', `before: ${message} (got ${before.slice(0, 120)})`, {
