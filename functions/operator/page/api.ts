@@ -3,19 +3,22 @@ import type { Batch } from '../view.ts';
 /** A refusal of the API, in the words of its problem document. */
 export class ApiError extends Error {
   readonly title: string;
+  /** Absent where there was no answer. */
+  readonly status: number | undefined;
 
-  constructor(title: string, detail: string) {
+  constructor(title: string, detail: string, status?: number) {
     super(detail);
     this.title = title;
+    this.status = status;
   }
 }
 
 const problemOf = async (answer: Response): Promise<ApiError> => {
   try {
     const { title, detail } = (await answer.json()) as { title?: string; detail?: string };
-    return new ApiError(title ?? `Status ${String(answer.status)}`, detail ?? '');
+    return new ApiError(title ?? `Status ${String(answer.status)}`, detail ?? '', answer.status);
   } catch {
-    return new ApiError(`Status ${String(answer.status)}`, 'No reason was given.');
+    return new ApiError(`Status ${String(answer.status)}`, 'No reason was given.', answer.status);
   }
 };
 

@@ -1,5 +1,5 @@
 import type { DecisionRecord } from '../view.ts';
-import { get } from './api.ts';
+import { ApiError, get } from './api.ts';
 import { detail } from './detail.ts';
 import { fill, h, part, refresh } from './dom.ts';
 import { clock, percent, pods, signed, utc } from './format.ts';
@@ -115,6 +115,12 @@ function announce(store: Store): () => void {
   };
 }
 
+/** What follows a decision that memory has dropped since was dropped before it: there is nothing. */
+const dropped = (error: unknown): DecisionRecord[] => {
+  if (error instanceof ApiError && error.status === 400) return [];
+  throw error;
+};
+
 /** The button that adds the next page, as long as there is one and the list has room for it. */
 function olderDecisions(
   store: Store,
@@ -127,7 +133,8 @@ function olderDecisions(
     if (before === undefined) return;
     const { target } = store.url;
     const query = { target, limit: String(PAGE), before };
-    get<DecisionRecord[]>('/api/decisions', query).then((records) => {
+    const page = get<DecisionRecord[]>('/api/decisions', query).catch(dropped);
+    page.then((records) => {
       if (target !== store.url.target) return;
       store.hasOlder = records.length === PAGE;
       store.addDecisions(records);
