@@ -292,6 +292,42 @@ test.each([['shop/cart'], ['shop/cart-target']])(
   },
 );
 
+/** The first observation as that of another policy and target of namespace shop. */
+const seen = (name: string, target: string): Request => {
+  const first = firstBeats(1)[0] as UnknownEvent;
+  const { data, ...envelope } = StateObserved.parse(first);
+  const policy = { ...data.policy, namespace: 'shop', name, uid: `uid-${name}` };
+  const observed = data.target && { ...data.target, namespace: 'shop', name: target, uid: name };
+  return delivery(
+    StateObserved.build({ ...envelope, id: name }, { ...data, policy, target: observed }),
+  );
+};
+
+test.each<[what: string, observed: [policy: string, target: string][], stored: object[]]>([
+  ['the younger may be read first', [], [{ name: 'cart' }, { name: 'web' }]],
+  [
+    'a Deployment and its HPA',
+    [
+      ['cart', 'x'],
+      ['web', 'x'],
+    ],
+    [],
+  ],
+  ['not the policy that is called so', [['x', 'api']], [{ name: 'cart' }, { name: 'web' }]],
+])('the kill switch stops every policy of a target: %s', async (_what, observed, stored) => {
+  const frozen: string[] = [];
+  const list = stored.map((each) => ({ namespace: 'shop', name: '', targetName: 'x', ...each }));
+  const policies = {
+    ...policiesOf({ 'shop/cart': null, 'shop/web': null }, frozen),
+    list: () => Promise.resolve(list),
+  };
+  const armed = createApp(anOperator({ policies }));
+  for (const [policy, target] of observed) await armed.request(seen(policy, target));
+  const answer = await armed.request(stop('shop/x'));
+  expect(await answer.json()).toEqual({ policies: ['shop/cart', 'shop/web'], suspend: 'freeze' });
+  expect(frozen.toSorted()).toEqual(['shop/cart', 'shop/web']);
+});
+
 test.each([
   ['http://localhost:8082', 200],
   ['http://127.0.0.1:8082', 200],

@@ -134,6 +134,15 @@ test('a bare name of two targets is refused with both, and each has its full nam
   expect(history.find('shop/web')?.policyName).toBe('shop/a');
 });
 
+test('a policy that was made anew for another target is called for that one', () => {
+  const old = seen('shop', 'main', 'old');
+  const data = StateObserved.parse(seen('shop', 'main', 'new')).data;
+  const anew = { ...data, observedAtMs: data.observedAtMs + 5000 };
+  const policy = { ...data.policy, uid: 'uid-2' };
+  const history = fed([old, { ...old, data: { ...anew, policy } }]);
+  expect(history.find('shop/main')?.id).toBe('shop/new');
+});
+
 test('every decision of a list is the place where its next page begins, and has its address', () => {
   const first = all.find(({ type }) => type === DecisionMade.type) as UnknownEvent;
   const { data } = DecisionMade.parse(first);

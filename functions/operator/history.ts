@@ -62,16 +62,19 @@ const seenAtMs = (log: TargetLog): number =>
 const newestFirst = (a: DecisionRecord, b: DecisionRecord): number =>
   b.atMs - a.atMs || b.sequence - a.sequence || (a.id < b.id ? -1 : Number(a.id > b.id));
 
-/** The log that a name means; of two policies on one target the one that works, not the duplicate. */
-function theOne(name: string, named: readonly TargetLog[]): TargetLog | undefined {
+/** Of two policies on one target the one that works, not the duplicate. */
+function working(logs: readonly TargetLog[]): TargetLog[] {
+  const some = logs.filter((log) => log.observed?.problem?.reason !== 'Duplicate');
+  return some.length > 0 ? some : [...logs];
+}
+
+function refuseSeveral(name: string, named: readonly TargetLog[]): void {
   const ids = [...new Set(named.map((log) => log.id))];
-  if (ids.length > 1) {
-    const message = `must be one of ${ids.slice(0, 20).join(', ')}: the bare name is that of several`;
-    throw new NimbusError('input.invalid', `target: ${message} (got ${name.slice(0, 80)})`, {
-      fields: [{ path: 'target', message, value: JSON.stringify(name.slice(0, 78)) }],
-    });
-  }
-  return named.find((log) => log.observed?.problem?.reason !== 'Duplicate') ?? named[0];
+  if (ids.length < 2) return;
+  const message = `must be one of ${ids.slice(0, 20).join(', ')}: the bare name is that of several`;
+  throw new NimbusError('input.invalid', `target: ${message} (got ${name.slice(0, 80)})`, {
+    fields: [{ path: 'target', message, value: JSON.stringify(name.slice(0, 78)) }],
+  });
 }
 
 /**
@@ -134,17 +137,23 @@ export class History {
    * bare name could be several targets.
    */
   find(name: string): TargetLog | undefined {
+    const [exact] = this.exactly(name);
+    if (exact !== undefined) return exact;
     const { logs } = this;
-    const meanings: ((log: TargetLog) => boolean)[] = [
-      (log) => log.id === name || log.uid === name,
-      (log) => log.policyName === name,
-      (log) => log.id.endsWith(`/${name}`),
-    ];
-    for (const means of meanings) {
-      const named = logs.filter(means);
-      if (named.length > 0) return theOne(name, named);
-    }
-    return undefined;
+    // Made anew for another target a policy is there twice for a while.
+    const ofPolicy = logs.filter((log) => log.policyName === name);
+    if (ofPolicy.length > 0) return ofPolicy.sort((a, b) => seenAtMs(b) - seenAtMs(a))[0];
+    const named = logs.filter((log) => log.id.endsWith(`/${name}`));
+    refuseSeveral(name, named);
+    return working(named)[0];
+  }
+
+  /**
+   * By `namespace/name` of the target or the policy's UID. Several where policies name workloads of
+   * different kinds that are called alike, such as a Deployment and its HPA.
+   */
+  exactly(name: string): TargetLog[] {
+    return working(this.logs.filter((log) => log.id === name || log.uid === name));
   }
 
   /** One of those that the lists have, which may reach further back than the newest of all targets. */

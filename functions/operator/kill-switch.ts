@@ -5,6 +5,7 @@ import type { Endpoint } from './endpoint.ts';
 import type { Memory } from './memory.ts';
 import { controlEndpoint } from './control-endpoint.ts';
 import type { Policies, PolicyName, StoredPolicy, Suspend } from './policies.ts';
+import type { TargetLog } from './target-log.ts';
 
 const Suspension = z.object({
   target: z.string().min(1).max(320).describe('`namespace/name`, or `*` for every policy'),
@@ -42,11 +43,12 @@ function incomplete(suspend: Suspend, set: number, failures: readonly Failure[])
   );
 }
 
-/**
- * All policies that the API server has, whether they were observed or not. Every one is tried before the
- * failures are told of; one that is gone by then writes nothing either.
- */
-async function suspendAll(policies: Policies, suspend: Suspend): Promise<string[]> {
+/** Every one is tried before the failures are told of; one that is gone by then writes nothing either. */
+async function suspendAll(
+  policies: Policies,
+  suspend: Suspend,
+  all: readonly PolicyName[],
+): Promise<string[]> {
   const set: string[] = [];
   const failures: Failure[] = [];
   const attempt = async (policy: PolicyName): Promise<void> => {
@@ -57,35 +59,49 @@ async function suspendAll(policies: Policies, suspend: Suspend): Promise<string[
       if (!hasCode(error, 'route.unknown')) failures.push({ policy: idOf(policy), error });
     }
   };
-  await Promise.all((await policies.list()).map(attempt));
+  await Promise.all(all.map(attempt));
   if (failures.length > 0) throw incomplete(suspend, set.length, failures);
   return set.sort();
 }
 
+const policyNameOf = (log: TargetLog): PolicyName => {
+  const [namespace = '', name = ''] = log.policyName.split('/');
+  return { namespace, name };
+};
+
 /**
- * The policy of a target, by any name that the memory knows it by. What was not observed, for want of an
- * observer or of time, can be stopped all the same: by `namespace/name` of the target or its policy.
+ * The policies of a target, by any name that the memory knows it by. What was not observed, for want of an
+ * observer or of time, can be stopped all the same: by `namespace/name` of the target or its policy. Of
+ * those nobody knows which one works, and a name is that of a target before that of a policy here too.
  */
-async function policyOf(memory: Memory, policies: Policies, target: string): Promise<PolicyName> {
-  const observed = memory.history.find(target)?.policyName;
-  if (observed !== undefined) {
-    const [namespace = '', name = ''] = observed.split('/');
-    return { namespace, name };
-  }
+async function policiesOf(
+  memory: Memory,
+  policies: Policies,
+  target: string,
+): Promise<readonly PolicyName[]> {
+  const observed = memory.history.exactly(target);
+  if (observed.length > 0) return observed.map(policyNameOf);
+  const known = memory.history.find(target);
   const stored = await policies.list();
   const isTarget = ({ namespace, targetName }: StoredPolicy): boolean =>
     `${namespace}/${targetName}` === target;
-  const found = stored.find(isTarget) ?? stored.find((policy) => idOf(policy) === target);
-  if (found !== undefined) return found;
-  throw new NimbusError('route.unknown', `target: no target ${target.slice(0, 80)}`);
+  const ofTarget = stored.filter(isTarget);
+  if (ofTarget.length > 0) return ofTarget;
+  return known === undefined
+    ? stored.filter((policy) => idOf(policy) === target)
+    : [policyNameOf(known)];
 }
 
-async function suspendOne(
+async function suspendTarget(
   memory: Memory,
   policies: Policies,
   { target, suspend }: { target: string; suspend: Suspend },
 ): Promise<string[]> {
-  const policy = await policyOf(memory, policies, target);
+  const [policy, ...others] = await policiesOf(memory, policies, target);
+  if (policy === undefined) {
+    throw new NimbusError('route.unknown', `target: no target ${target.slice(0, 80)}`);
+  }
+  if (others.length > 0) return suspendAll(policies, suspend, [policy, ...others]);
   await policies.suspend(policy, suspend);
   return [idOf(policy)];
 }
@@ -100,7 +116,7 @@ interface Switch {
 export const killSwitch = ({ memory, policies, log }: Switch): Endpoint =>
   controlEndpoint({
     path: '/api/suspend',
-    summary: 'The kill switch: sets spec.suspend of one policy, or of all',
+    summary: 'The kill switch: sets spec.suspend of the policy of a target, or of all',
     body: Suspension,
     answer: z.object({ policies: z.array(z.string()), suspend: Suspension.shape.suspend }),
     refusals: {
@@ -123,8 +139,8 @@ export const killSwitch = ({ memory, policies, log }: Switch): Endpoint =>
       try {
         const stopped =
           target === '*'
-            ? await suspendAll(policies, suspend)
-            : await suspendOne(memory, policies, { target, suspend });
+            ? await suspendAll(policies, suspend, await policies.list()) // observed or not
+            : await suspendTarget(memory, policies, { target, suspend });
         log.info({ ...order, policies: stopped }, 'kill switch');
         return c.json({ policies: stopped, suspend });
       } catch (error) {
