@@ -70,15 +70,16 @@ function scenarioOf(policy: PolicyFile): Scenario {
 }
 
 async function run(scenario: Scenario, tracePath: string): Promise<Map<string, JobResult>> {
-  const jobs = jobsOf(scenario, [tracePath]).map((job) => ({
+  const planned = jobsOf(scenario, [tracePath]); // the results are asked for by these
+  const jobs = planned.map((job) => ({
     ...job,
     timeline: job.seed === 1 && !isPriced(job.contender),
   }));
   const known = new Map<string, JobResult>();
   await runJobs(jobs, {
     onResult(index, result) {
-      const job = jobs[index];
-      if (job !== undefined) known.set(jobKey({ ...job, timeline: false }), result);
+      const job = planned[index];
+      if (job !== undefined) known.set(jobKey(job), result);
     },
   });
   return known;
