@@ -35,6 +35,14 @@ test('a peer beside our prices: what we violate at its cost, what we cost at its
   expect(winsText(rows, 1000)).toMatch(/^- KPA-70 has 38 violating minutes fewer at equal cost/);
 });
 
+test('a peer that pays more than our highest price is not said to win at equal cost', () => {
+  const rows = equalRows([row('HPA-50', 0.1, 150)], priced);
+  expect(rows[0]).toMatchObject({ oursPct: 0.5, how: 'largest' });
+  expect(winsText(rows, 1000)).toMatch(
+    /^- HPA-50 has 4 violating minutes fewer for more replica-hours than our highest price, of 1000/,
+  );
+});
+
 test('a peer that is cheaper than our lowest price is named, not read from the curve', () => {
   const rows = equalRows([row('HPA-80', 9, 80)], priced);
   expect(rows[0]).toMatchObject({ oursPct: null, how: 'undercut' });

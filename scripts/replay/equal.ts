@@ -62,6 +62,14 @@ export const equalTable = (rows: readonly EqualRow[]): string =>
     ]),
   );
 
+/** What the two cost where a peer is better. Ours may cost less: no price that was tried comes nearer. */
+const COSTS: Record<Reading, string> = {
+  between: 'at equal cost',
+  cheaper: 'for more replica-hours than the nearest price of ours',
+  largest: 'for more replica-hours than our highest price',
+  undercut: '',
+};
+
 /** Where a peer is better at equal cost, and what the difference consists of. */
 export function winsText(rows: readonly EqualRow[], scoredMinutes: number): string {
   const lost = rows.flatMap((row) => {
@@ -71,7 +79,7 @@ export function winsText(rows: readonly EqualRow[], scoredMinutes: number): stri
     if (row.oursPct <= row.peerViolatingPct) return [];
     const minutes = Math.round(((row.oursPct - row.peerViolatingPct) * scoredMinutes) / 100);
     return [
-      `- ${row.peer} has ${minutes} violating minutes fewer at equal cost, of ${scoredMinutes} scored: it keeps the same share of its pods free at any time, where NimbusGuard keeps what the forecast's error asks for.`,
+      `- ${row.peer} has ${minutes} violating minutes fewer ${COSTS[row.how]}, of ${scoredMinutes} scored: it keeps the same share of its pods free at any time, where NimbusGuard keeps what the forecast's error asks for.`,
     ];
   });
   const none = 'No autoscaler has fewer violating minutes than NimbusGuard at equal cost.';
