@@ -33,6 +33,13 @@ test('names of peers that lie close together do not cover each other', () => {
   expect(Math.min(...heights.slice(1).map((y, i) => y - (heights[i] ?? 0)))).toBeGreaterThan(10);
 });
 
+test('a trace may be called anything', () => {
+  const timeline = { demand: [1], ready: [1], paid: [1], violating: [0] };
+  const svg = timelinePicture('a" onload="b', [{ name: '<c>', timeline }]);
+  expect(svg).toContain('aria-label="a&quot; onload=&quot;b: pods ready');
+  expect(svg).not.toContain('<c>');
+});
+
 test('a timeline says how long it is', () => {
   const minutes = Array.from({ length: 2 * 1440 }, () => 1);
   const timeline = { demand: minutes, ready: minutes, paid: minutes, violating: minutes };
