@@ -24,6 +24,9 @@ const LINE: CommandLine<Name> = {
   },
 };
 
+/** Seconds. */
+const STEPS = [1, 3600] as const;
+
 function unitOf({ values }: Given<Name>): 'rate' | 'count' {
   const unit = values.unit ?? 'rate';
   if (unit === 'rate' || unit === 'count') return unit;
@@ -32,7 +35,7 @@ function unitOf({ values }: Given<Name>): 'rate' | 'count' {
 
 async function read(given: Given<Name>, path: string): Promise<Converted> {
   const from = neededOf(given, 'from', 'FORMAT');
-  const step = integerOf(given, 'step', 60, [1, 3600]);
+  const step = integerOf(given, 'step', 60, STEPS);
   switch (from) {
     case 'prometheus':
       return fromPrometheus(path, readText(path));
@@ -54,12 +57,23 @@ async function read(given: Given<Name>, path: string): Promise<Converted> {
   }
 }
 
+/** Counts were divided by the step: with another one than the rows have all rates are wrong. */
+function refuseOtherStep(given: Given<Name>, path: string, stepSeconds: number): void {
+  const step = integerOf(given, 'step', 60, STEPS);
+  if (given.values.from !== 'csv' || unitOf(given) === 'rate' || step === stepSeconds) return;
+  throw new NimbusError(
+    'input.invalid',
+    `${path}: rows of counts are ${stepSeconds} s apart, and --step is ${step}`,
+  );
+}
+
 async function main(given: Given<Name>): Promise<number> {
   const path = neededOf(given, 'in', 'FILE');
   const out = neededOf(given, 'out', 'FILE');
   const { measured, notes } = await read(given, path);
   const text = toTraceText(measured);
   const trace = parseTrace(`${path} as a trace`, text); // what is written can be read back
+  refuseOtherStep(given, path, trace.stepSeconds);
   for (const note of [...notes, ...trace.notes]) console.error(`${path}: ${note}`);
   writeFileSync(out, out.endsWith('.gz') ? gzipSync(text) : text);
   const days = (trace.rps.length * trace.stepSeconds) / 86_400;

@@ -123,6 +123,7 @@ const good = dirname(inFolder('good/morning.csv', readFileSync(tracePath)));
 const bench = './bench.ts';
 const convert = './convert.ts';
 const out = ['--out', join(folder, 'o.csv')];
+const counts = inFolder('counts.csv', 'timestamp,value\n0,300\n300,600\n600,300\n');
 
 test.each<[what: string, script: string, args: string[], message: RegExp]>([
   [
@@ -192,6 +193,12 @@ test.each<[what: string, script: string, args: string[], message: RegExp]>([
   ],
   ['training with a typing error', '../train.ts', ['--sede', '2'], /Unknown option '--sede'/],
   ['training into nowhere', '../train.ts', ['--out', `${tracePath}/prior`], /cannot write there/],
+  [
+    'counts of other intervals than --step says',
+    convert,
+    ['--from', 'csv', '--unit', 'count', '--in', counts, ...out],
+    /counts\.csv: rows of counts are 300 s apart, and --step is 60$/,
+  ],
   [
     'a folder to convert',
     convert,
