@@ -1,6 +1,7 @@
 // What a target is doing, in one state and plain words. Pure: same record, same instant, same words.
 import type { Action, Decision, ObservedState } from '#shared/events/index.ts';
 import { LATE_LIMIT, type Point } from './points.ts';
+import { staleAfterMs } from './stale.ts';
 import type { State } from './view.ts';
 
 type Decided = Omit<Decision, 'matured'> & {
@@ -22,14 +23,11 @@ export interface Situation {
 
 /** A change is news for this long, even when its pods are ready at once. */
 const ACTING_MS = 15_000;
-const STALE_BEATS = 3.5;
-const LEAST_STALE_MS = 15_000;
 
 const isStale = ({ nowMs, observed, beatMs }: Situation): boolean => {
   if (observed === undefined) return false;
   const silentMs = nowMs - observed.observedAtMs;
-  const limitMs = Math.max(LEAST_STALE_MS, (beatMs ?? 5000) * STALE_BEATS);
-  return silentMs > limitMs || observed.problem !== null;
+  return silentMs > staleAfterMs(beatMs) || observed.problem !== null;
 };
 
 /** In these modes a decision is an opinion, about a fleet that follows it. */

@@ -1,3 +1,4 @@
+import { LEAST_STALE_MS, staleAfterMs } from '../stale.ts';
 import type { State, TargetView } from '../view.ts';
 import { fill, h, part } from './dom.ts';
 import { age, count, ms, percent, podHours, rate, utc } from './format.ts';
@@ -91,9 +92,6 @@ const empty = (store: Store): HTMLElement[] => {
   ];
 };
 
-const LEAST_STALE_MS = 15_000;
-const STALE_BEATS = 3.5;
-
 const silentMsOf = ({ observedAtMs }: TargetView, nowMs: number): number | null =>
   observedAtMs === null ? null : nowMs - observedAtMs;
 
@@ -101,8 +99,7 @@ const silentMsOf = ({ observedAtMs }: TargetView, nowMs: number): number | null 
 function stateOf(target: TargetView, nowMs: number): State {
   const { state, beatMs } = target;
   if (state === 'waiting' || state === 'stopped') return state;
-  const limitMs = Math.max(LEAST_STALE_MS, (beatMs ?? 5000) * STALE_BEATS);
-  return (silentMsOf(target, nowMs) ?? 0) > limitMs ? 'stale' : state;
+  return (silentMsOf(target, nowMs) ?? 0) > staleAfterMs(beatMs) ? 'stale' : state;
 }
 
 const stateText = (state: State, silentMs: number | null): string =>
