@@ -65,10 +65,16 @@ export function countYoung({ workload }: Model, sample: Sample, seconds: number)
 const trusted = (model: Model, sample: Sample): boolean =>
   !capacityKnown(model) || model.workload.young <= YOUNG_MAX * sample.replicas.ready;
 
+/** What the pods did per second: of what came in, some may wait, and some of it did before. */
+function answeredRate({ requests, windowMs, requestsPerSecond }: Sample): number | null {
+  return requests === null || !windowMs ? requestsPerSecond : requests / (windowMs / 1000);
+}
+
 /** Learns from one sample of a steady fleet with a CPU that is neither idle nor full. */
 export function learnCapacity(model: Model, sample: Sample, seconds: number): void {
   const { workload } = model;
-  const { cpuUtilization: cpu, requestsPerSecond: rate } = sample;
+  const { cpuUtilization: cpu } = sample;
+  const rate = answeredRate(sample);
   if (!cpu || !rate || isBound(cpu) || (sample.failedRatio ?? 0) > FAILED_MAX) return;
   if (!trusted(model, sample)) return;
   const [demand, busy] = [rate * seconds, cpu * sample.replicas.ready * seconds];
@@ -86,7 +92,8 @@ const isBound = (cpu: number): boolean => cpu < CPU_IDLE || cpu > CPU_FULL;
  * Where a bound is far from what was thought (a release, a first guess), no other sample might come.
  */
 export function learnBound(model: Model, sample: Sample, seconds: number): void {
-  const { cpuUtilization: cpu, requestsPerSecond: rate } = sample;
+  const { cpuUtilization: cpu } = sample;
+  const rate = answeredRate(sample);
   if (!cpu || !rate || !isBound(cpu) || !trusted(model, sample)) {
     model.workload.bound.fill(0);
     return;

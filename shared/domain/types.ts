@@ -8,8 +8,9 @@ export interface Sample {
   measuredAtMs: number | null;
   /** Rates are means over [measuredAtMs − windowMs, measuredAtMs). */
   windowMs: number | null;
+  /** What came in, where pods tell what waits in them; else what was answered. */
   requestsPerSecond: number | null;
-  /** Arrivals counted in the window, rejected ones included. */
+  /** Answered in the window, rejected ones included. */
   requests: number | null;
   lateRatio: number | null;
   failedRatio: number | null;

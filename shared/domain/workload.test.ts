@@ -1,5 +1,6 @@
 // What is learned of a pod: the knee from late requests of the queue, not from those there are at any use.
 import { expect, test } from 'vitest';
+import { capacityOf } from './capacity.ts';
 import { createModel, type Model } from './index.ts';
 import { aPolicy, aSample, KNEE, POD, randomOf, T0 } from './testing.ts';
 import { kneeOf, learnWorkload } from './workload.ts';
@@ -94,4 +95,29 @@ test.each([0.3, 0.45])(
 test('one level of use alone cannot tell a background from a queue', () => {
   const model = learned(new Array<number>(100).fill(0.45), { queue: () => 0.02 });
   expect(model.workload.background).toBe(0);
+});
+
+test.each<[what: string, arrived: number]>([
+  ['drains', 0.25],
+  ['grows', 1.5],
+])('while a queue %s a pod carries what it answers, not what comes in', (_what, arrived) => {
+  const model = learned(between(0.35, 0.8), { queue: queueAt(KNEE) });
+  const { value } = kneeOf(model, spec);
+  const answered = READY * POD;
+  for (let block = 1; block <= 8; block++) {
+    const atMs = model.workload.steadySinceMs + (1000 + block) * BLOCK * 1000;
+    const sample = aSample({
+      atMs,
+      measuredAtMs: atMs,
+      windowMs: BLOCK * 1000,
+      requestsPerSecond: arrived * answered,
+      requests: answered * BLOCK,
+      cpuUtilization: 1,
+      lateRatio: 1,
+      replicas: { desired: READY, ready: READY, starting: 0, draining: 0 },
+    });
+    learnWorkload(model, sample, BLOCK);
+  }
+  expect(capacityOf(model) / POD).toBeCloseTo(1, 1);
+  expect(kneeOf(model, spec).value).toBe(value);
 });
