@@ -89,6 +89,16 @@ test.each<
   expect(sample).toMatchObject({ requestsPerSecond: perSecond, requests: answered });
 });
 
+test.each<[what: string, c: Partial<PodCounters>, perSecond: number]>([
+  ['its queue came in as well', { requests: 50, inFlight: 100 }, 60 + 30],
+  ['nothing of it is answered yet', { requests: 0, inFlight: 100 }, 60 + 20],
+  ['no more than the busiest one has', { requests: 90_000, inFlight: 500 }, 60 + 60],
+])('a pod that the last look did not read: %s', (_what, c, perSecond) => {
+  const pods = [aPod('a', 1000, { inFlight: 0 })];
+  const now = [aPod('a', 1250, { inFlight: 50 }), aPod('c', 0, c)];
+  expect(measure({ ...before, pods }, observed(now)).sample.requestsPerSecond).toBe(perSecond);
+});
+
 test('the first look has no rates and keeps its counters for the next', () => {
   const first = measure(null, observed([aPod('a', 1250)]));
   expect(first.sample.requestsPerSecond).toBeNull();

@@ -59,15 +59,20 @@ function growthOf(now: PodCounters, before: PodCounters): Grown {
  * and a pod that became ready at the last look may not have been read by it. Leaving such a pod
  * out would read as a dip of the demand, and the next look as a steep rise.
  */
-function growthOfNew(now: PodCounters, sinceMs: number, busiest: number): Grown | null {
+function growthOfNew(
+  now: PodCounters,
+  sinceMs: number,
+  busiest: Pick<Grown, 'requests' | 'arrived'>,
+): Grown | null {
   if (now.startedAtMs >= sinceMs) {
     return growthOf(now, { ...now, requests: 0, inFlight: 0, late: 0, failed: 0 });
   }
-  if (busiest === 0 || now.requests === 0) return null;
-  const share = Math.min(1, busiest / now.requests);
+  const came = now.requests + (now.inFlight ?? 0);
+  if (busiest.arrived === 0 || came === 0) return null;
+  const share = now.requests === 0 ? 0 : Math.min(1, busiest.requests / now.requests);
   return {
     requests: share * now.requests,
-    arrived: share * now.requests,
+    arrived: Math.min(came, busiest.arrived),
     late: now.late === null ? null : share * now.late,
     failed: share * now.failed,
   };
@@ -84,7 +89,7 @@ function totalsOf(previous: Counters, pods: readonly PodCounters[]): Totals {
     totals.pods++;
   };
   const strangers: PodCounters[] = [];
-  let busiest = 0;
+  const busiest = { requests: 0, arrived: 0 };
   for (const pod of pods) {
     const seen = before.get(pod.pod);
     if (seen === undefined) {
@@ -92,7 +97,8 @@ function totalsOf(previous: Counters, pods: readonly PodCounters[]): Totals {
       continue;
     }
     const grown = growthOf(pod, seen);
-    busiest = Math.max(busiest, grown.requests);
+    busiest.requests = Math.max(busiest.requests, grown.requests);
+    busiest.arrived = Math.max(busiest.arrived, grown.arrived);
     add(grown);
   }
   for (const pod of strangers) {
