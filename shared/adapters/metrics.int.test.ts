@@ -129,6 +129,11 @@ test.each<[what: string, body: string, known: object]>([
     'http_requests_total{code="200"} 9\nhttp_requests_total{code="500"} 2\n',
     { counters: [expect.objectContaining({ requests: 11, failed: 2, late: null })] },
   ],
+  [
+    'less than nothing in flight',
+    'http_requests_total{code="200"} 9\nhttp_requests_in_flight -2\n',
+    { counters: [expect.objectContaining({ requests: 9, inFlight: null })], inFlight: null },
+  ],
 ])('of a pod that shows %s nothing is known that it does not say', async (_what, body, known) => {
   const metrics = podMetrics({ timeoutMs: 2000, concurrency: 4, clock });
   answer = () => ({ body });

@@ -69,8 +69,11 @@ function countersOf(
   };
 }
 
-const insideOf = (series: readonly Series[]): number | null =>
-  sum(series, 'http_requests_in_flight') ?? sum(series, 'http_queue_length');
+/** A gauge that lost count, as where an aborted request is taken off twice, tells nothing. */
+function insideOf(series: readonly Series[]): number | null {
+  const inside = sum(series, 'http_requests_in_flight') ?? sum(series, 'http_queue_length');
+  return inside === null || inside < 0 ? null : inside;
+}
 
 /** Reads the text of one pod's `/metrics`. */
 export function scrapeOf(
