@@ -16,9 +16,19 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 async function holder() {
   const lock = new URL('run-lock.ts', import.meta.url).href;
   const code = `import { lockState } from '${lock}';
-    console.log(lockState(process.argv[1]) === undefined ? 'refused' : 'locked');
+    const said = lockState(process.argv[1]) === undefined ? 'refused' : 'locked';
+    await new Promise((resolve) => setTimeout(resolve));
+    globalThis.gc(); // what nobody refers to any more is gone
+    await new Promise((resolve) => setTimeout(resolve));
+    console.log(said);
     setInterval(() => undefined, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', code, directory]);
+  const child = spawn(process.execPath, [
+    '--expose-gc',
+    '--input-type=module',
+    '-e',
+    code,
+    directory,
+  ]);
   const [said] = (await once(child.stdout, 'data')) as [Buffer];
   return { child, said: said.toString().trim() };
 }

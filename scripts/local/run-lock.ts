@@ -5,13 +5,22 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { freeState, STATE_DIR, type RunState } from './run-state.ts';
 
+/** A database that nobody refers to is closed by the garbage collection, and its lock with it. */
+const held = new Set<DatabaseSync>();
+
 /** Locks the directory until `release`, or the end of the process; undefined while another has it. */
 export function lockState(directory: string): { release(): void } | undefined {
   mkdirSync(directory, { recursive: true });
   const db = new DatabaseSync(join(directory, 'lock.sqlite'));
   try {
     db.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
-    return { release: () => db.close() };
+    held.add(db);
+    return {
+      release: () => {
+        held.delete(db);
+        db.close();
+      },
+    };
   } catch (error) {
     db.close();
     if (error instanceof Error && /locked/.test(error.message)) return undefined;
