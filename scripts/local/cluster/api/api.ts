@@ -44,6 +44,13 @@ const owners = ({ metadata }: KubeObject): unknown =>
     fieldsV1,
   ]);
 
+const hasOwners = ({ metadata: { managedFields = [] } }: KubeObject): boolean =>
+  managedFields.some((entry) => Object.keys(entry).length > 0);
+
+/** Nobody owns anything any more where the managed fields are set to `[{}]`, or to an empty list. */
+const isDisowned = (live: KubeObject, next: KubeObject): boolean =>
+  next.metadata.managedFields !== undefined && hasOwners(live) && !hasOwners(next);
+
 export class Api {
   readonly store: Store;
   readonly catalogue: Catalogue;
@@ -185,10 +192,9 @@ export class Api {
       asked: asked,
       options: how,
     });
-    if (isNoChange(live, next)) return live;
-    // An empty list of managed fields asks for a fresh start of them.
-    const isReset = next.metadata.managedFields?.length === 0;
-    next.metadata.managedFields = isReset ? [] : afterUpdate(live, next, this.#writer(how));
+    const disowned = isDisowned(live, next);
+    if (isNoChange(live, next) && !disowned) return live;
+    next.metadata.managedFields = disowned ? [] : afterUpdate(live, next, this.#writer(how));
     return this.#commit(resource, next, how.dryRun === true);
   }
 

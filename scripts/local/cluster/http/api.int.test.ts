@@ -318,6 +318,15 @@ test.each<[patch: Dict, code: number]>([
   expect(body['code']).toBe(code);
 });
 
+test('managed fields are stripped by the patch that the documentation gives for it', async () => {
+  await cluster.call('POST', MAPS, aMap('disowned'));
+  const strip = [{ op: 'replace', path: '/metadata/managedFields', value: [{}] }];
+  const type = 'application/json-patch+json';
+  const { status, body } = await cluster.call('PATCH', `${MAPS}/disowned`, strip, { type });
+  expect(status).toBe(200);
+  expect(listAt(body, 'metadata', 'managedFields')).toEqual([]);
+});
+
 test('a client that speaks protobuf is told what to do', async () => {
   const type = 'application/vnd.kubernetes.protobuf';
   const { body } = await cluster.call('POST', MAPS, 'k8s', { type });

@@ -233,7 +233,7 @@ const isOwner = (value: unknown): boolean =>
 
 function checkManagedFields({ metadata }: NewObject): Cause[] {
   const entries: unknown = metadata.managedFields ?? [];
-  const isRight = Array.isArray(entries) && entries.every((each) => isDict(at(each, 'fieldsV1')));
+  const isRight = Array.isArray(entries) && entries.every(isDict);
   return isRight ? [] : [badValue('metadata.managedFields', entries, 'must be a list of entries')];
 }
 
