@@ -17,10 +17,13 @@ export interface Picked {
 }
 
 export interface Upstreams {
-  /** A ready backend, started if need be. Rejects when none gets ready in time. */
+  /**
+   * A ready backend, started if need be, with the request counted as under way: whoever waits beside
+   * it must see that at once. Rejects when none gets ready in time.
+   */
   pick(): Promise<Picked>;
-  /** Told after every request, for the scale-down clock. */
-  released?(backend: Backend): void;
+  /** Told after every request that was given a backend. */
+  released(backend: Backend): void;
 }
 
 export interface IngressOptions {
@@ -150,7 +153,6 @@ export class Ingress {
     for (let attempt = 1; ; attempt += 1) {
       const backend = await this.#pick(response);
       if (backend === undefined) return;
-      backend.inFlight += 1;
       try {
         await this.#pass({ request, response, body, backend });
         return;
@@ -159,8 +161,7 @@ export class Ingress {
         this.#refuse(response, error);
         return;
       } finally {
-        backend.inFlight -= 1;
-        this.#options.upstreams.released?.(backend);
+        this.#options.upstreams.released(backend);
       }
     }
   }
@@ -169,7 +170,7 @@ export class Ingress {
   async #pick(response: ServerResponse): Promise<Backend | undefined> {
     const { backend, isColdStart } = await this.#options.upstreams.pick();
     if (response.closed) {
-      this.#options.upstreams.released?.(backend);
+      this.#options.upstreams.released(backend);
       return undefined;
     }
     if (isColdStart) response.setHeader(COLD_START_HEADER, '1');

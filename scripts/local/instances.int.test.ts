@@ -90,11 +90,23 @@ test('a second instance comes when the first is at its concurrency, up to max sc
   const { instances } = instancesOf({ minScale: 1, maxScale: 2, containerConcurrency: 1 });
   await instances.start();
   const { backend: first } = await instances.pick();
-  first.inFlight += 1;
 
   const { backend: second } = await instances.pick();
 
   expect(second.origin).not.toBe(first.origin);
+});
+
+test('of those who wait for the first instance no more go on than it takes', async () => {
+  const { instances } = instancesOf({ containerConcurrency: 2 });
+  await instances.start();
+  const all = Array.from({ length: 5 }, () => instances.pick());
+  const { backend } = await Promise.race(all);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(backend.inFlight).toBe(2);
+  for (let i = 0; i < 5; i += 1) {
+    instances.released(backend);
+    await all[i];
+  }
 });
 
 test('a script that cannot start is an error that names its log', async () => {

@@ -74,7 +74,7 @@ export class Instances implements Upstreams {
     // An event that waited in the broker's log may have woken the function already.
     const missing = Math.max(0, this.service.minScale - this.#instances.length - this.#starting);
     await Promise.all(Array.from({ length: missing }, () => this.#add()));
-    if (this.service.minScale > 0) await this.pick();
+    if (this.service.minScale > 0) this.released((await this.pick()).backend);
   }
 
   async pick(): Promise<Picked> {
@@ -82,7 +82,10 @@ export class Instances implements Upstreams {
     const giveUpAt = performance.now() + START_TIMEOUT_MS;
     while (performance.now() < giveUpAt && !this.#stopping) {
       const free = this.#leastBusy();
-      if (free !== undefined) return { backend: free, isColdStart };
+      if (free !== undefined) {
+        free.inFlight += 1;
+        return { backend: free, isColdStart };
+      }
       isColdStart = this.#grow() || isColdStart;
       await Promise.race([
         new Promise<void>((resolve) => this.#waiting.push(resolve)),
@@ -93,6 +96,7 @@ export class Instances implements Upstreams {
   }
 
   released(backend: Backend): void {
+    backend.inFlight -= 1;
     (backend as Instance).idleSince = performance.now();
     this.#waiting.shift()?.();
   }

@@ -13,12 +13,7 @@ function upstreams(containerConcurrency: number) {
   return { pods, become: (...ready: ReadyPod[]) => tell(ready) };
 }
 
-/** Picks as the ingress does: the request is under way when the pod is known. */
-async function begin(pods: PodUpstreams) {
-  const { backend } = await pods.pick();
-  backend.inFlight += 1;
-  return backend;
-}
+const begin = async (pods: PodUpstreams) => (await pods.pick()).backend;
 
 test('a request waits for a pod, and then goes to the one with the fewest under way', async () => {
   const { pods, become } = upstreams(0);
@@ -38,12 +33,22 @@ test('with a limit on concurrency no pod gets more; who waits goes on when one i
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect([busy.inFlight, order]).toEqual([1, []]);
 
-  busy.inFlight -= 1;
-  pods.released();
+  pods.released(busy);
   await second;
   expect([busy.inFlight, order]).toEqual([1, ['second']]);
 
   become(pod('a', 1), pod('b', 2));
   await third;
   expect(busy.inFlight).toBe(1);
+});
+
+test('of those who wait for the first pod no more go on than it takes', async () => {
+  const { pods, become } = upstreams(2);
+  const all = Array.from({ length: 5 }, () => begin(pods));
+  let gone = 0;
+  for (const one of all) void one.then(() => (gone += 1));
+  become(pod('a', 1));
+  const backend = await Promise.race(all);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect([gone, backend.inFlight]).toEqual([2, 2]);
 });

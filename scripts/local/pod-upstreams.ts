@@ -32,7 +32,10 @@ export class PodUpstreams implements Upstreams {
     const giveUpAt = performance.now() + WAIT_MS;
     for (;;) {
       const backend = this.#leastBusy();
-      if (backend !== undefined) return { backend, isColdStart: false };
+      if (backend !== undefined) {
+        backend.inFlight += 1;
+        return { backend, isColdStart: false };
+      }
       const leftMs = giveUpAt - performance.now();
       if (leftMs <= 0) throw new Error(`${this.#service.name} has no ${this.#lacking} pod`);
       await this.#change(leftMs);
@@ -40,7 +43,8 @@ export class PodUpstreams implements Upstreams {
   }
 
   /** One of those who wait for room may go on. */
-  released(): void {
+  released(backend: Backend): void {
+    backend.inFlight -= 1;
     if (this.#service.containerConcurrency === 0) return;
     for (const wake of this.#waiting) {
       wake();
