@@ -1,6 +1,7 @@
 import { context, propagation } from '@opentelemetry/api';
 import http from 'node:http';
 import https from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NimbusError } from '../errors.ts';
 import type { UnknownEvent } from '../events/index.ts';
 import type { EventSink } from '../ports.ts';
@@ -9,8 +10,6 @@ type Encode = (event: UnknownEvent) => { headers: Record<string, string>; body: 
 
 const ATTEMPTS = 4;
 const BACKOFF_MS = 50;
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * Posts events to a broker's ingress (`K_SINK`). 2xx is stored; 429, 5xx and lost connections are
@@ -60,7 +59,7 @@ export function brokerSink(options: {
     async send(event, signal) {
       let last = '';
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        if (attempt > 0) await pause(BACKOFF_MS * 2 ** attempt);
+        if (attempt > 0) await sleep(BACKOFF_MS * 2 ** attempt);
         const answer = await post(event, signal).catch((error: unknown) => ({
           status: 503,
           text: error instanceof Error ? error.message : String(error),

@@ -1,4 +1,5 @@
 // One pod's life: its process is started, probed, restarted when it ends, and stopped in good order.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Api } from '../api/api.ts';
 import { ApiError } from '../api/errors.ts';
 import type { EventRecorder } from '../controllers/events.ts';
@@ -175,7 +176,7 @@ export class PodRunner {
     void child.exited.then(() => (hasEnded = true));
     const giveUpAt = performance.now() + BOOT_LIMIT_MS;
     while (!(hasEnded as boolean) && performance.now() < giveUpAt) {
-      await new Promise((resolve) => setTimeout(resolve, BOOT_CHECK_MS));
+      await sleep(BOOT_CHECK_MS);
       if ((await runProbe({ tcpSocket: {} }, port)) === undefined) return;
     }
   }
