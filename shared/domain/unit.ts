@@ -81,7 +81,14 @@ function turnBack(model: Model, nowMs: number): void {
   model.series.times = [];
   model.series.counts = [];
   model.peers = null;
-  Object.assign(plan, { upTimes: [], upPods: [], addedMs: [], added: [], dipUntilMs: 0 });
+  Object.assign(plan, {
+    upTimes: [],
+    upPods: [],
+    fleet: -1,
+    addedMs: [],
+    added: [],
+    dipUntilMs: 0,
+  });
   plan.changedAtMs = Math.min(plan.changedAtMs, nowMs);
   price.updatedMs = Math.min(price.updatedMs, nowMs);
   workload.steadySinceMs = Math.min(workload.steadySinceMs, nowMs);
