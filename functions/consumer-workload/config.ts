@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { commonEnvironment, parseEnv } from '#shared/runtime/config.ts';
+import {
+  commonEnvironment,
+  isKafkaWhole,
+  KAFKA_PART,
+  kafkaEnvironment,
+  parseEnv,
+} from '#shared/runtime/config.ts';
 
 const Environment = z
   .object({
@@ -23,22 +29,10 @@ const Environment = z
     BROKER_URL: z.url({ protocol: /^https?$/ }).optional(),
     K_SINK: z.url({ protocol: /^https?$/ }).optional(),
     NAMESPACE: z.string().min(1).default('nimbusguard'),
-    /** Set together: consume work from a topic, `host:port[,host:port]`. */
-    KAFKA_BROKERS: z
-      .string()
-      .regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'host:port[,…]')
-      .optional(),
-    KAFKA_TOPIC: z
-      .string()
-      .regex(/^[\w.-]{1,249}$/)
-      .optional(),
+    ...kafkaEnvironment, // consume work from a topic
     KAFKA_GROUP: z.string().min(1).default('consumer-workload'),
   })
-  .refine((env) => (env.KAFKA_BROKERS === undefined) === (env.KAFKA_TOPIC === undefined), {
-    when: () => true, // also where another key is wrong: every bad one is named
-    path: ['KAFKA_TOPIC'],
-    error: 'KAFKA_BROKERS and KAFKA_TOPIC belong together: set both or neither',
-  });
+  .refine(isKafkaWhole, KAFKA_PART);
 
 export type Config = z.infer<typeof Environment>;
 

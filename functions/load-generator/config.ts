@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { commonEnvironment, parseEnv } from '#shared/runtime/config.ts';
+import {
+  commonEnvironment,
+  isKafkaWhole,
+  KAFKA_PART,
+  kafkaEnvironment,
+  parseEnv,
+} from '#shared/runtime/config.ts';
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
@@ -29,21 +35,9 @@ const Environment = z
     /** Directory of CSV traces that `"trace": "<name>.csv"` may name. */
     TRACE_DIR: z.string().min(1).optional(),
     GRACE_MS: z.coerce.number().int().min(100).max(600_000).default(5000),
-    /** Set together for `"target": "kafka"`, `host:port[,host:port]`. */
-    KAFKA_BROKERS: z
-      .string()
-      .regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'host:port[,…]')
-      .optional(),
-    KAFKA_TOPIC: z
-      .string()
-      .regex(/^[\w.-]{1,249}$/)
-      .optional(),
+    ...kafkaEnvironment, // for `"target": "kafka"`
   })
-  .refine((env) => (env.KAFKA_BROKERS === undefined) === (env.KAFKA_TOPIC === undefined), {
-    when: () => true, // also where another key is wrong: every bad one is named
-    path: ['KAFKA_TOPIC'],
-    error: 'KAFKA_BROKERS and KAFKA_TOPIC belong together: set both or neither',
-  });
+  .refine(isKafkaWhole, KAFKA_PART);
 
 export type Config = z.infer<typeof Environment>;
 

@@ -35,3 +35,28 @@ export const serveOptionsOf = ({ PORT, HOST, LOG_LEVEL, GRACE_MS, DRAIN_MS }: Co
   ...(GRACE_MS === undefined ? {} : { graceMs: GRACE_MS }),
   ...(DRAIN_MS === undefined ? {} : { drainMs: DRAIN_MS }),
 });
+
+/** Keys of a function that reads or writes a Kafka topic. Set together: see `isKafkaWhole`. */
+export const kafkaEnvironment = {
+  /** `host:port[,host:port]`. */
+  KAFKA_BROKERS: z
+    .string()
+    .regex(/^[^\s,]+:\d+(,[^\s,]+:\d+)*$/, 'host:port[,…]')
+    .optional(),
+  KAFKA_TOPIC: z
+    .string()
+    .regex(/^[\w.-]{1,249}$/)
+    .optional(),
+};
+
+type KafkaConfig = z.infer<z.ZodObject<typeof kafkaEnvironment>>;
+
+export const isKafkaWhole = ({ KAFKA_BROKERS, KAFKA_TOPIC }: KafkaConfig): boolean =>
+  (KAFKA_BROKERS === undefined) === (KAFKA_TOPIC === undefined);
+
+/** What is said where it is not. */
+export const KAFKA_PART = {
+  when: () => true, // also where another key is wrong: every bad one is named
+  path: ['KAFKA_TOPIC'],
+  error: 'KAFKA_BROKERS and KAFKA_TOPIC belong together: set both or neither',
+};
