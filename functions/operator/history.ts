@@ -13,6 +13,7 @@ import {
   type UnknownEvent,
 } from '#shared/events/index.ts';
 import { NimbusError } from '#shared/errors.ts';
+import { isDuplicate } from './duplicate.ts';
 import { BoundedMap } from './rings.ts';
 import { TargetLog, type Measure, type Shares } from './target-log.ts';
 import type { DecisionRecord } from './view.ts';
@@ -64,7 +65,7 @@ const newestFirst = (a: DecisionRecord, b: DecisionRecord): number =>
 
 /** Of two policies on one target the one that works, not the duplicate. */
 function working(logs: readonly TargetLog[]): TargetLog[] {
-  const some = logs.filter((log) => log.observed?.problem?.reason !== 'Duplicate');
+  const some = logs.filter(({ observed }) => !observed || !isDuplicate(observed));
   return some.length > 0 ? some : [...logs];
 }
 

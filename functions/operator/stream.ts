@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { NimbusError } from '#shared/errors.ts';
 import type { Chain, BrokerStatistics } from './chain.ts';
+import { isDuplicate } from './duplicate.ts';
 import type { History } from './history.ts';
 import type { TargetLog } from './target-log.ts';
 import type { Batch, DeadLetter, DecisionRecord, Series } from './view.ts';
@@ -29,10 +30,6 @@ const compact = (batch: { [part in keyof Batch]: Batch[part] | undefined }): Bat
   const parts = Object.entries(batch).filter(([, part]) => present(part));
   return parts.length > 1 ? (Object.fromEntries(parts) as Batch) : undefined;
 };
-
-/** Of the younger of two policies on one target, which is not followed: the target's news are the other's. */
-const isDuplicate = (of: { readonly problem: { readonly reason: string } | null }): boolean =>
-  of.problem?.reason === 'Duplicate';
 
 /** What goes out to a reader of one target, or of all. */
 const forTarget = (batch: Batch, target: string | undefined): Batch | undefined => {

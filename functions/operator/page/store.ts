@@ -9,6 +9,7 @@ import type {
   TargetView,
 } from '../view.ts';
 import { changeOf } from '../changes.ts';
+import { isDuplicate } from '../duplicate.ts';
 import { append } from './columns.ts';
 
 const MAX_DECISIONS = 400;
@@ -130,12 +131,10 @@ export class Store implements Knowledge {
 
   /** All that `GET /api/targets` answers. */
   loadTargets(views: readonly TargetView[]): void {
-    // Of two policies on one target the younger is not followed: it has nothing to say of the target.
-    const works = ({ problem }: TargetView): boolean => problem?.reason !== 'Duplicate';
     const ids = [...new Set(views.map(({ id }) => id))];
     this.targets = ids.flatMap((id) => {
       const named = views.filter((view) => view.id === id);
-      return named.find(works) ?? named.slice(0, 1);
+      return named.find((view) => !isDuplicate(view)) ?? named.slice(0, 1);
     });
     this.ids = ids;
   }
