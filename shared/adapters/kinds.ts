@@ -37,7 +37,13 @@ export const KNATIVE_SERVICE: Kind = {
 export const REVISION: Kind = { ...KNATIVE_SERVICE, kind: 'Revision', plural: 'revisions' };
 export const POD: Kind = { kind: 'Pod', apiVersion: 'v1', group: '', plural: 'pods' };
 
-const TARGETS = [DEPLOYMENT, STATEFUL_SET, HPA, SCALED_OBJECT, KNATIVE_SERVICE];
+export const TARGETS: readonly Kind[] = [
+  DEPLOYMENT,
+  STATEFUL_SET,
+  HPA,
+  SCALED_OBJECT,
+  KNATIVE_SERVICE,
+];
 
 export const SUPPORTED_TARGETS = TARGETS.map(
   ({ apiVersion, kind }) => `${apiVersion} ${kind}`,

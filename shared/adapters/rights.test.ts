@@ -5,20 +5,12 @@ import { NimbusError } from '../errors.ts';
 import { aPolicy } from '../testing/builders.ts';
 import { grants, withRights } from '../testing/rights.ts';
 import { configMapStore } from './config-map-store.ts';
-import {
-  DEPLOYMENT,
-  HPA,
-  KNATIVE_SERVICE,
-  SCALED_OBJECT,
-  STATEFUL_SET,
-  type Kind,
-} from './kinds.ts';
+import { DEPLOYMENT, TARGETS, type Kind } from './kinds.ts';
 import { ApiError, type Json, type KubernetesApi } from './kubernetes-api.ts';
 import { kubernetesCluster } from './kubernetes-cluster.ts';
 import { kubernetesControl } from './kubernetes-control.ts';
 import { resourceMetrics } from './resource-metrics.ts';
 
-const TARGETS: readonly Kind[] = [DEPLOYMENT, STATEFUL_SET, HPA, SCALED_OBJECT, KNATIVE_SERVICE];
 const locatorOf = ({ apiVersion, kind }: Kind) => ({
   namespace: 'shop',
   ref: { apiVersion, kind, name: 'web' },
