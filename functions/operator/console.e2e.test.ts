@@ -189,7 +189,7 @@ test('everything can be done by keyboard', async () => {
 test('load is drawn before it starts, and started and stopped by its buttons', async () => {
   const page = await open();
   const section = page.locator('#load');
-  await section.getByText('18000 requests').waitFor();
+  await section.getByText('18,000 requests').waitFor();
   expect(await section.locator('canvas').count()).toBe(1);
   await section.getByRole('button', { name: 'Start load' }).click();
   await expect.poll(() => load.started.length).toBe(1);

@@ -199,3 +199,26 @@ test('whatever is wrong comes with what to do', () => {
   for (const given of wrong) expect(remedyOf(situation(given))).toMatch(/\w{3,}/);
   expect(remedyOf(situation())).toBeNull();
 });
+
+test('where more pods are wanted than may be had, the remedy names who can give them', () => {
+  const limited = (name: 'max-replicas' | 'no-room', detail: string): string | null => {
+    const now = situation({ changedMs: 3000 });
+    const constraints = [{ name, from: 23, to: 20, detail }];
+    return remedyOf({ ...now, decision: { ...now.decision!, constraints } });
+  };
+  expect(limited('max-replicas', 'the policy allows at most 20')).toBe(
+    '23 pods are wanted, and the policy allows at most 20: raise maxReplicas if this lasts.',
+  );
+  expect(limited('no-room', '3 pods have no place')).toContain('give the cluster room');
+});
+
+test.each<[requestsPerSecond: number, says: string]>([
+  [0, '0 req/s'],
+  [0.02, '0.02 req/s'],
+  [3.14159, '3.1 req/s'],
+  [120_000, '120,000 req/s'],
+])('%d requests a second are neither rounded away nor hard to read', (requestsPerSecond, says) => {
+  const now = situation();
+  const point = { ...now.point!, requestsPerSecond };
+  expect(sentenceOf({ ...now, point })).toContain(`8 pods for ${says}, p95`);
+});

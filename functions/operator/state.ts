@@ -1,4 +1,5 @@
 // What a target is doing, in one state and plain words. Pure: same record, same instant, same words.
+import { amount, whole } from '#shared/domain/amount.ts';
 import type { Action, Decision, ObservedState } from '#shared/events/index.ts';
 import { LATE_LIMIT, type Point } from './points.ts';
 import { staleAfterMs } from './stale.ts';
@@ -74,7 +75,6 @@ export function stateOf(situation: Situation): State {
   return isLearning(decision) ? 'learning' : 'healthy';
 }
 
-const rate = (value: number): string => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} req/s`;
 const pods = (n: number): string => (n === 1 ? '1 pod' : `${String(n)} pods`);
 const percent = (share: number): string => {
   const value = share * 100;
@@ -97,13 +97,13 @@ const serving = (observed: ObservedState, point: Point | undefined): string => {
   const count = ready ?? observed.replicas?.ready;
   const fleet = count === undefined ? 'pods unknown' : pods(count);
   const coming = starting === null || starting === 0 ? '' : ` and ${String(starting)} starting`;
-  return `${fleet}${coming} for ${load === null ? 'an unknown load' : rate(load)}`;
+  return `${fleet}${coming} for ${load === null ? 'an unknown load' : `${amount(load)} req/s`}`;
 };
 
 const quality = (observed: ObservedState, point: Point | undefined): string => {
   const slo = observed.policy.spec.slo.latencyMilliseconds;
   const { latencyP95Ms: p95, lateRatio } = point ?? UNKNOWN;
-  const latency = p95 === null ? 'p95 unknown' : `p95 ${p95.toFixed(0)} ms (SLO ${String(slo)})`;
+  const latency = p95 === null ? 'p95 unknown' : `p95 ${whole(p95)} ms (SLO ${whole(slo)})`;
   const late = lateRatio ?? 0;
   return late > LATE_LIMIT ? `${latency}, ${percent(late)} of the requests late` : latency;
 };
@@ -183,7 +183,7 @@ export function remedyOf(situation: Situation): string | null {
   if (observed === undefined) return null;
   const { spec } = observed.policy;
   if (spec.suspend !== 'none') {
-    return `The kill switch is on (${spec.suspend}): nothing is written until it is released.`;
+    return `The kill switch is on (${spec.suspend}): nothing is written until somebody lets it go on.`;
   }
   if (spec.mode === 'off') return 'The policy has mode off: set another mode to go on.';
   if (observed.problem !== null) return PROBLEM_REMEDY[observed.problem.reason] ?? null;
@@ -191,5 +191,15 @@ export function remedyOf(situation: Situation): string | null {
   if (action && HELD_BACK.has(action.reason)) return `Nothing is written: ${action.message}.`;
   return isStale(situation)
     ? 'Check that the observer runs and the beat (PingSource) ticks.'
-    : null;
+    : limitOf(situation);
+}
+
+/** More is wanted than may be had: that stays so until somebody gives it room. */
+function limitOf({ decision }: Situation): string | null {
+  const limit = (name: string) => decision?.constraints.find((each) => each.name === name);
+  const unplaced = limit('no-room');
+  if (unplaced !== undefined) return `${unplaced.detail}: give the cluster room.`;
+  const capped = limit('max-replicas');
+  if (capped === undefined) return null;
+  return `${pods(capped.from)} are wanted, and ${capped.detail}: raise maxReplicas if this lasts.`;
 }

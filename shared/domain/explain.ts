@@ -1,5 +1,6 @@
 // One plain sentence with numbers, by rule.
 import type { Mode } from '../events/index.ts';
+import { amount } from './amount.ts';
 import type { Sample, Verdict } from './types.ts';
 
 export interface Explained {
@@ -17,9 +18,6 @@ export interface Explained {
     overloadAfter: number;
   };
 }
-
-const rate = (value: number): string =>
-  value >= 20 ? String(Math.round(value)) : value.toFixed(1);
 
 function percent(share: number): string {
   const value = 100 * share;
@@ -41,7 +39,7 @@ function fleetWords({ verdict, sample, mode }: Explained): string {
 }
 
 function demandWords({ sample }: Explained): string {
-  if (sample.requestsPerSecond !== null) return `for ${rate(sample.requestsPerSecond)} req/s`;
+  if (sample.requestsPerSecond !== null) return `for ${amount(sample.requestsPerSecond)} req/s`;
   if (sample.cpuUtilization !== null) return `at ${Math.round(100 * sample.cpuUtilization)} % CPU`;
   return 'with no data';
 }
@@ -50,7 +48,7 @@ function aheadWords({ forecast, sample }: Explained): string {
   if (forecast === undefined) return '';
   const unit = sample.requestsPerSecond === null ? 'busy pods' : 'req/s';
   const seconds = Math.round(forecast.seconds);
-  return `demand in ${seconds} s is 80 % likely at most ${rate(forecast.q80)} ${unit}`;
+  return `demand in ${seconds} s is 80 % likely at most ${amount(forecast.q80)} ${unit}`;
 }
 
 /** Which of the added pods are there to save a change, in words; empty where none is. */

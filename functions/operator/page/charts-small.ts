@@ -12,7 +12,7 @@ import {
   type Drawn,
 } from './chart-kit.ts';
 import { fill, h } from './dom.ts';
-import { count, ms, percent, podHours } from './format.ts';
+import { count, ms, percent, podHours, tick } from './format.ts';
 import type { Store } from './store.ts';
 
 interface Frame {
@@ -26,6 +26,7 @@ interface Kind {
   readonly lines: (theme: Theme) => Line[];
   readonly columns: (series: Series, store: Store) => (number | null)[][];
   readonly yValue: (value: number) => string;
+  readonly lateValue?: (value: number) => string;
   readonly yRange: (u: uPlot, min: number, max: number) => [number, number];
 }
 
@@ -39,7 +40,7 @@ const fromZero =
 const minutes = (spent: number | null): string => podHours(spent === null ? null : spent * 60);
 
 const shortMs = (value: number): string =>
-  value >= 1000 ? `${String(value / 1000)} s` : value.toFixed(0);
+  value >= 1000 ? `${tick(value / 1000)} s` : value === 0 ? '0' : `${tick(value)} ms`;
 
 const KINDS: readonly Kind[] = [
   {
@@ -52,14 +53,14 @@ const KINDS: readonly Kind[] = [
       series.ready.map((ready, row) => sum(ready, series.starting[row])),
       series.hpaReplicas,
     ],
-    yValue: (value) => (Number.isInteger(value) ? value.toFixed(0) : ''),
+    yValue: (value) => (Number.isInteger(value) ? tick(value) : ''),
     yRange: fromZero(3),
   },
   {
     title: 'Latency and late requests',
     lines: (theme) => [
       {
-        label: 'Late',
+        label: 'Late (right)',
         stroke: theme.harm,
         fill: theme.harm,
         bars: true,
@@ -76,6 +77,7 @@ const KINDS: readonly Kind[] = [
       series.atMs.map(() => store.target?.slo.latencyMilliseconds ?? null),
     ],
     yValue: shortMs,
+    lateValue: percent,
     yRange: fromZero(100),
   },
   {
@@ -86,14 +88,13 @@ const KINDS: readonly Kind[] = [
     columns: (series) => [
       series.versusHpaPodSeconds.map((spent) => (spent === null ? null : spent / 60)),
     ],
-    yValue: (value) => (Number.isInteger(value) ? value.toFixed(0) : ''),
+    yValue: (value) => (Number.isInteger(value) ? tick(value) : ''),
     yRange: (_u, min, max) => [Math.min(-1, min) * 1.15, Math.max(1, max) * 1.15],
   },
 ];
 
 const UNIT: Readonly<Record<string, string>> = {
   Pods: 'pods',
-  'Latency and late requests': 'ms',
   'Pod time against HPA': 'pod-min',
 };
 
@@ -138,6 +139,7 @@ function smallChart(frame: Frame, kind: Kind): { element: HTMLElement; drawn: Dr
     window: frame.window,
     height: 150,
     yValue: kind.yValue,
+    lateValue: kind.lateValue,
     yRange: kind.yRange,
     onZoom: frame.onZoom,
   });

@@ -1,4 +1,5 @@
 import uPlot from 'uplot';
+import { amount } from '#shared/domain/amount.ts';
 import type { Series } from '../view.ts';
 import {
   fit,
@@ -25,7 +26,7 @@ import {
 import { dataTable } from './chart-table.ts';
 import { smallCharts } from './charts-small.ts';
 import { fill, h, part } from './dom.ts';
-import { age, rate, seconds } from './format.ts';
+import { age, count, rate, seconds, tick } from './format.ts';
 import { RANGES, type Store } from './store.ts';
 
 const LENGTH_MS: Readonly<Record<string, number>> = {
@@ -83,7 +84,7 @@ const forecastText = (store: Store): string => {
   if (forecast === null || forecast === undefined) return '–';
   const { q10, q50, q90 } = forecast.up;
   const madeMs = forecast.path[0]?.atMs ?? store.nowMs();
-  return `${rate(q50)} in ${seconds(forecast.horizonSeconds)} (80 %: ${q10.toFixed(0)}–${q90.toFixed(0)}), made ${age(store.nowMs() - madeMs)} ago`;
+  return `${rate(q50)} in ${seconds(forecast.horizonSeconds)} (80 %: ${amount(q10)}–${amount(q90)}), made ${age(store.nowMs() - madeMs)} ago`;
 };
 
 const linesOf = (theme: Theme): Line[] => [
@@ -113,7 +114,7 @@ function keysOf(store: Store, theme: Theme, box: HTMLElement): (u: uPlot) => voi
     keys.starting.set(rate(series.capacityStarting[row]));
     keys.hpa.set(rate(series.hpaCapacity[row]));
     keys.forecast.set(forecastText(store));
-    keys.harm.set(seconds(Math.round(total(series.violatingSeconds))));
+    keys.harm.set(`${count(total(series.violatingSeconds))} s`);
   };
 }
 
@@ -155,7 +156,7 @@ function mainChart(frame: Frame, box: HTMLElement, keysBox: HTMLElement): Drawn 
     window,
     lines: linesOf(theme),
     height,
-    yValue: (value) => value.toFixed(0),
+    yValue: tick,
     yRange: (_u, _min, max) => [0, Math.max(max, roomFor(store, max)) * 1.12],
     onZoom,
   });
@@ -232,7 +233,7 @@ export function charts(store: Store, reload: () => void): void {
   const head = h(
     'div',
     { class: 'row' },
-    h('h2', {}, 'Demand and capacity'),
+    h('h2', {}, 'Demand and capacity ', h('small', { class: 'muted' }, 'req/s')),
     unzoom,
     rangePicker(store, reload),
   );

@@ -1,3 +1,4 @@
+import { amount } from '#shared/domain/amount.ts';
 import type { DecisionRecord } from '../view.ts';
 import { h, s } from './dom.ts';
 import { pods, rate, seconds } from './format.ts';
@@ -16,12 +17,12 @@ const rect = (x: number, width: number, height: number, name: string): SVGElemen
     class: name,
   });
 
-const label = (x: number, y: number, name: string, text: string): SVGElement =>
-  s(
-    'text',
-    { x: Math.min(WIDTH - 22, Math.max(22, x)), y, 'text-anchor': 'middle', class: name },
-    text,
-  );
+/** A text in the middle above or below its place, inside the picture however long it is. */
+const label = (x: number, y: number, name: string, text: string): SVGElement => {
+  const half = Math.max(22, text.length * 4.5);
+  const middle = Math.min(WIDTH - half, Math.max(half, x));
+  return s('text', { x: middle, y, 'text-anchor': 'middle', class: name }, text);
+};
 
 /** The demand that was expected as bands, and what n − 1, n and n + 1 pods carry. */
 export function demandStrip(record: DecisionRecord): HTMLElement | null {
@@ -37,6 +38,7 @@ export function demandStrip(record: DecisionRecord): HTMLElement | null {
   const x = (demand: number): number =>
     Math.min(WIDTH, ((demand - low) / Math.max(1e-9, high - low)) * WIDTH);
   const roomy = perPod * (WIDTH / (high - low)) > 44; // else the neighbours' labels would overlap
+  const isApart = (demand: number): boolean => Math.abs(x(demand) - x(up.q50)) > 48;
   const ticks = counts.flatMap((n) => {
     const name = n === to ? 'tick chosen' : 'tick';
     const left = x(n * perPod);
@@ -59,9 +61,11 @@ export function demandStrip(record: DecisionRecord): HTMLElement | null {
     rect(x(up.q10), x(up.q90) - x(up.q10), 16, 'band80'),
     s('line', { x1: x(up.q50), x2: x(up.q50), y1: AXIS_Y - 18, y2: AXIS_Y + 2, class: 'median' }),
     ...ticks,
-    label(x(up.q02), HEIGHT - 8, 'axis', up.q02.toFixed(0)),
-    label(x(up.q50), HEIGHT - 8, 'axis', up.q50.toFixed(0)),
-    label(x(up.q98), HEIGHT - 8, 'axis', `${up.q98 > high ? '→ ' : ''}${up.q98.toFixed(0)}`),
+    ...(isApart(up.q02) ? [label(x(up.q02), HEIGHT - 8, 'axis', amount(up.q02))] : []),
+    label(x(up.q50), HEIGHT - 8, 'axis', amount(up.q50)),
+    ...(isApart(up.q98)
+      ? [label(x(up.q98), HEIGHT - 8, 'axis', `${up.q98 > high ? '→ ' : ''}${amount(up.q98)}`)]
+      : []),
   );
   return h(
     'div',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { clock } from './format.ts';
+import { clock, count, podHours, rate, tick } from './format.ts';
 
 const noon = new Date(2026, 4, 17, 12, 0, 5).getTime();
 
@@ -11,4 +11,18 @@ test('a time of another day comes with its date', () => {
   expect(clock(noon, noon + DAY)).toMatch(/17/);
   expect(clock(noon, noon + DAY).endsWith(`, ${time}`)).toBe(true);
   expect(clock(noon - DAY, noon)).toMatch(/16/);
+});
+
+test('what is little is not nothing, and many digits are grouped', () => {
+  expect([0, 0.02, 0.5, 9.97, 842.4, 120_000].map(rate)).toEqual([
+    ...['0 req/s', '0.02 req/s', '0.5 req/s', '10 req/s', '842 req/s', '120,000 req/s'],
+  ]);
+  expect(count(18_000)).toBe('18,000');
+  expect(podHours(596)).toBe('+9.9 pod-min');
+  expect(podHours(599)).toBe('+10 pod-min');
+});
+
+test('a number at an axis is never rounded to one that is not there', () => {
+  expect([0, 2.5, 5, 7.5, 0.1 + 0.2].map(tick)).toEqual(['0', '2.5', '5', '7.5', '0.3']);
+  expect([10_000, 12_500, 120_000].map(tick)).toEqual(['10k', '12.5k', '120k']);
 });

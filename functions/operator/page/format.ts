@@ -1,4 +1,6 @@
 // Numbers for people: a unit on each, "–" for what is not known, and never 0 for it.
+import { amount, whole } from '#shared/domain/amount.ts';
+
 export const UNKNOWN = '–';
 
 type Known = number | null | undefined;
@@ -10,14 +12,17 @@ const given = (value: Known, show: (value: number) => string): string =>
 export const number = (value: Known): string =>
   given(value, (n) => {
     const size = Math.abs(n);
-    if (size >= 100 || Number.isInteger(n)) return n.toFixed(0);
+    if (size >= 100 || Number.isInteger(n)) return whole(n);
     return size >= 10 ? n.toFixed(1) : n.toFixed(2);
   });
 
-export const count = (value: Known): string => given(value, (n) => n.toFixed(0));
+export const count = (value: Known): string => given(value, whole);
 
-export const rate = (value: Known): string =>
-  given(value, (n) => `${n < 10 ? n.toFixed(1) : n.toFixed(0)} req/s`);
+export const rate = (value: Known): string => given(value, (n) => `${amount(n)} req/s`);
+
+/** A number at an axis: short, and never rounded to one that is not there. */
+export const tick = (value: number): string =>
+  value >= 10_000 ? `${String(value / 1000)}k` : String(Number(value.toPrecision(12)));
 
 export const ms = (value: Known): string =>
   given(value, (n) => {
@@ -50,7 +55,7 @@ export const signed = (n: number, digits = 0): string => {
 export const podHours = (podSeconds: Known): string =>
   given(podSeconds, (n) =>
     Math.abs(n) < 3600
-      ? `${signed(n / 60, Math.abs(n) < 600 ? 1 : 0)} pod-min`
+      ? `${signed(n / 60, Math.abs(n) < 597 ? 1 : 0)} pod-min`
       : `${signed(n / 3600, 1)} pod-h`,
   );
 

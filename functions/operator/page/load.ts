@@ -2,7 +2,7 @@ import uPlot from 'uplot';
 import { get, post } from './api.ts';
 import { fit, optionsOf, readTheme } from './chart-kit.ts';
 import { fill, h, part } from './dom.ts';
-import { count, ms, percent, rate, seconds } from './format.ts';
+import { count, ms, percent, rate, seconds, tick } from './format.ts';
 import type { Store } from './store.ts';
 
 const PATTERNS = ['constant', 'ramp', 'step', 'spike', 'sine', 'poisson', 'daily'];
@@ -83,7 +83,7 @@ function previewChart(box: HTMLElement): (preview: Preview) => void {
       window: { zoom: [0, preview.durationSeconds], live: () => [0, preview.durationSeconds] },
       lines: [{ label: 'Planned', stroke: theme.ink, fill: theme.oursSoft, show: rate }],
       height: 130,
-      yValue: (value) => value.toFixed(0),
+      yValue: tick,
       yRange: (_u, _min, max) => [0, Math.max(10, max) * 1.1],
       onZoom: () => undefined,
     });
