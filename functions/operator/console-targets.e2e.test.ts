@@ -177,6 +177,46 @@ test('where the operator does not answer from the start the page says so, and no
   expect(await page.locator('#banner').textContent()).toBe('');
 });
 
+test('before the operator answers nothing stands there that would be its answer', async () => {
+  let answer = (): void => undefined;
+  const asked = new Promise<void>((resolve) => (answer = resolve));
+  await page.route('**/api/**', async (route) => {
+    await asked;
+    await route.continue();
+  });
+  await page.goto(base);
+  await page.getByText('Waiting for the operator').waitFor();
+  for (const early of ['Older decisions', 'Older ones:', 'Dead letters']) {
+    expect(await page.getByText(early).isVisible()).toBe(false);
+  }
+  expect(await page.locator('#target').isVisible()).toBe(false);
+  answer();
+  await page.locator('.decision-list li').first().waitFor();
+  expect(await page.locator('#target').isVisible()).toBe(true);
+});
+
+test('a change of hundreds of pods stands on one line, and big figures stay in their places', async () => {
+  const last = events.findLast(({ type }) => type === DecisionMade.type)!;
+  const { data, ...envelope } = DecisionMade.parse(last);
+  const change = { kind: 'scale' as const, from: 20, to: 330, sequence: data.sequence + 1 };
+  await send(DecisionMade.build({ ...envelope, id: 'big' }, { ...data, ...change, id: 'big' }));
+  await page.goto(base);
+  const badge = page.locator('.badge', { hasText: '+310' });
+  await badge.waitFor();
+  expect((await badge.boundingBox())?.height).toBeLessThan(30);
+  expect((await badge.boundingBox())?.width).toBeLessThan(60); // its column, before the sentence
+
+  await page.setViewportSize({ width: 390, height: 844 });
+  const beyond = await page.evaluate<number[]>(`
+    [...document.querySelectorAll('.figure')].map((figure) => {
+      const value = figure.querySelector('b');
+      value.textContent = '+10.0 pod-min';
+      return value.getBoundingClientRect().right - figure.getBoundingClientRect().right;
+    })`);
+  expect(beyond.length).toBe(6);
+  expect(Math.max(...beyond)).toBeLessThanOrEqual(0);
+});
+
 test('however often the page starts over, it follows one stream', async () => {
   await page.addInitScript(`
     window.streams = [];

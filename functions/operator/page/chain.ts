@@ -65,6 +65,12 @@ const lastOf = (view: FunctionView | undefined, nowMs: number): HTMLElement[] =>
   ];
 };
 
+/** Without a status nobody refused it: there was no answer. */
+const refusalOf = ({ refusedBy, status }: DeadLetter): string =>
+  status === null
+    ? `not taken by ${refusedBy ?? 'unknown'}`
+    : `refused by ${refusedBy ?? 'unknown'} (${String(status)})`;
+
 const letterOf = (letter: DeadLetter): HTMLElement =>
   h(
     'li',
@@ -82,7 +88,7 @@ const letterOf = (letter: DeadLetter): HTMLElement =>
         ),
         ' ',
         h('b', {}, letter.type),
-        ` refused by ${letter.refusedBy ?? 'unknown'}${letter.status === null ? '' : ` (${String(letter.status)})`}: ${letter.reason}`,
+        ` ${refusalOf(letter)}: ${letter.reason}`,
       ),
       h(
         'p',
@@ -105,7 +111,7 @@ export function chain(store: Store): void {
   const last = h('div', { class: 'last' });
   const summary = h('p', { class: 'muted' });
   const letters = h('ul', { class: 'plain letters' });
-  const lettersTitle = h('h3', {}, 'Dead letters');
+  const lettersTitle = h('h3', { hidden: true }, 'Dead letters');
   fill(
     part('chain'),
     h('h2', { id: 'chain-title' }, 'Chain'),

@@ -83,6 +83,8 @@ const axisOf = (theme: Theme, more: uPlot.Axis): uPlot.Axis => ({
 });
 
 const LONG_SPAN = 20 * 3600;
+const Y_AXIS = 54; // of "400 ms"
+const RIGHT = 24; // room for the last time on the axis
 
 /** As exact as the time between two of them: seconds where that is short, the date where it is long. */
 const timeOf = (seconds: number, span: number): string =>
@@ -93,6 +95,19 @@ const timeOf = (seconds: number, span: number): string =>
     ...(span < 400 ? { second: '2-digit' } : {}),
   });
 
+/** Times at the axis; one that would be cut at the right, or touch the numbers at the left, is left out. */
+const timesOf = (u: uPlot, splits: number[]): string[] => {
+  const { min = 0, max = 0 } = u.scales['x'] ?? {};
+  const span = max - min;
+  const half = span > LONG_SPAN ? 52 : 30;
+  const width = u.bbox.width / devicePixelRatio;
+  return splits.map((at) => {
+    const left = ((at - min) / span) * width;
+    const isFree = left + 8 > half && width - left + RIGHT > half;
+    return isFree ? timeOf(at, span) : '';
+  });
+};
+
 interface Base {
   readonly theme: Theme;
   readonly window: Window;
@@ -100,6 +115,8 @@ interface Base {
   readonly height: number;
   readonly yValue: (value: number) => string;
   readonly yRange: (u: uPlot, min: number, max: number) => [number, number];
+  /** How numbers of the second scale are written at the axis on the right, where there is one. */
+  readonly lateValue?: ((value: number) => string) | undefined;
   readonly onZoom: (range: readonly [number, number] | undefined) => void;
 }
 
@@ -116,6 +133,13 @@ const cursorOf = (base: Base): uPlot.Cursor => ({
   },
 });
 
+const rightAxis = ({ theme, lateValue }: Base): uPlot.Axis[] => {
+  if (lateValue === undefined) return [];
+  const more = { scale: 'late', size: 42, space: 34, grid: { show: false } };
+  const axis = axisOf(theme, { ...more, values: (_u, splits) => splits.map(lateValue) });
+  return [Object.assign(axis, { side: 1 })];
+};
+
 /** Options of a chart over time, to be completed by hooks. */
 export function optionsOf(base: Base): uPlot.Options {
   const { theme, lines, height } = base;
@@ -124,7 +148,7 @@ export function optionsOf(base: Base): uPlot.Options {
     width: 300,
     height,
     legend: { show: false },
-    padding: [8, 24, 0, 0], // room for the last time on the axis
+    padding: [8, base.lateValue === undefined ? RIGHT : 0, 0, 0],
     cursor: cursorOf(base),
     scales: {
       x: {
@@ -139,10 +163,11 @@ export function optionsOf(base: Base): uPlot.Options {
       axisOf(theme, {
         size: 26,
         space: (u) => (span(u) > LONG_SPAN ? 110 : 70),
-        values: (u, splits) => splits.map((at) => timeOf(at, span(u))),
+        values: timesOf,
         grid: { show: false },
       }),
-      axisOf(theme, { size: 46, space: 34, values: (_u, splits) => splits.map(base.yValue) }),
+      axisOf(theme, { size: Y_AXIS, space: 34, values: (_u, splits) => splits.map(base.yValue) }),
+      ...rightAxis(base),
     ],
     hooks: {
       setSelect: [

@@ -146,23 +146,24 @@ export function paintDecisions(u: uPlot, series: Series, theme: Theme, selected:
   });
 }
 
+/** The line where now is, and the word beside it where no line of the past runs. */
 export function paintNow(u: uPlot, nowMs: number, theme: Theme): void {
-  clipped(u, (ctx) => {
-    const x = Math.round(u.valToPos(nowMs / 1000, 'x', true)) + 0.5;
+  const x = Math.round(u.valToPos(nowMs / 1000, 'x', true)) + 0.5;
+  if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
+  const { ctx } = u;
+  ctx.save();
+  ctx.fillStyle = theme.muted;
+  ctx.font = `${String(11 * devicePixelRatio)}px system-ui, sans-serif`;
+  ctx.textAlign = 'left';
+  ctx.fillText('now', x + 4 * devicePixelRatio, u.bbox.top + LANE * devicePixelRatio);
+  ctx.restore();
+  clipped(u, () => {
     ctx.strokeStyle = theme.muted;
     ctx.lineWidth = devicePixelRatio;
     ctx.beginPath();
     ctx.moveTo(x, u.bbox.top);
     ctx.lineTo(x, u.bbox.top + u.bbox.height);
     ctx.stroke();
-    ctx.fillStyle = theme.muted;
-    ctx.font = `${String(11 * devicePixelRatio)}px system-ui, sans-serif`;
-    ctx.textAlign = 'right';
-    ctx.fillText(
-      'now',
-      x - 4 * devicePixelRatio,
-      u.bbox.top + u.bbox.height - 9 * devicePixelRatio,
-    );
   });
 }
 

@@ -128,6 +128,7 @@ function olderDecisions(
 ): { element: HTMLElement; update: () => void } {
   const more = h('button', { type: 'button', class: 'quiet' }, 'Older decisions');
   const rest = h('p', { class: 'muted' }, 'Older ones: /api/decisions?before=…');
+  more.hidden = rest.hidden = true; // nothing is known yet
   more.addEventListener('click', () => {
     const before = store.decisions.at(-1)?.id;
     if (before === undefined) return;

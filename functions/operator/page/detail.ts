@@ -68,7 +68,7 @@ const othersOf = ({ counterfactual, to }: DecisionRecord): HTMLElement => {
 
 const constraintsOf = (record: DecisionRecord): HTMLElement =>
   record.constraints.length === 0
-    ? h('p', { class: 'muted' }, 'Nothing: what was wanted was free to be chosen.')
+    ? h('p', { class: 'muted' }, 'None: what was wanted was free to be chosen.')
     : h(
         'ul',
         { class: 'plain' },
@@ -89,10 +89,16 @@ const OUTCOME_TEXT: Readonly<Record<string, string>> = {
   steady: 'Fitting: nothing had to change.',
 };
 
-const doneOf = (action: DecisionRecord['action']): string => {
+/** What others repeat of the sentence stands above already. */
+const beside = (text: string, { sentence }: DecisionRecord): string =>
+  text.replace(sentence, '').trim().replace(/:$/, '.');
+
+const doneOf = (record: DecisionRecord): string => {
+  const { action } = record;
   if (action === null) return 'The executor has not answered yet.';
   const outcome = action.outcome === 'applied' ? 'Applied' : `Held (${action.reason})`;
-  return `${outcome}: ${action.message}`;
+  const message = beside(action.message, record);
+  return message === '' ? `${outcome}.` : `${outcome}: ${message}`;
 };
 
 type Outcome = NonNullable<DecisionRecord['outcome']>;
@@ -109,28 +115,25 @@ const scoreOf = (score: Outcome['score']): HTMLElement | null => {
   return h('li', {}, `${text} Reward ${number(score.reward)} = −(${parts}).`);
 };
 
-const outcomeOf = ({ outcome, action }: DecisionRecord): HTMLElement =>
+const outcomeOf = (record: DecisionRecord): HTMLElement =>
   h(
     'ul',
     { class: 'plain' },
-    h('li', {}, doneOf(action)),
-    h('li', {}, maturedOf(outcome?.matured ?? null)),
-    scoreOf(outcome?.score ?? null),
+    h('li', {}, doneOf(record)),
+    h('li', {}, maturedOf(record.outcome?.matured ?? null)),
+    scoreOf(record.outcome?.score ?? null),
   );
 
-const adviceOf = ({ advice }: DecisionRecord): HTMLElement[] =>
-  advice === null
-    ? []
-    : [
-        h(
-          'h4',
-          {},
-          advice.source === 'llm'
-            ? `In the words of ${advice.model ?? 'a language model'}`
-            : 'Advice, by rule',
-        ),
-        h('p', {}, advice.explanation),
-      ];
+const adviceOf = (record: DecisionRecord): HTMLElement[] => {
+  const { advice } = record;
+  const words = advice === null ? '' : beside(advice.explanation, record);
+  if (advice === null || words === '') return [];
+  const source =
+    advice.source === 'llm'
+      ? `In the words of ${advice.model ?? 'a language model'}`
+      : 'Advice, by rule';
+  return [h('h4', {}, source), h('p', {}, words)];
+};
 
 async function copy(record: DecisionRecord, button: HTMLButtonElement): Promise<void> {
   const text = JSON.stringify(record, null, 2);
@@ -179,7 +182,7 @@ export function detail(record: DecisionRecord): (HTMLElement | null)[] {
       : h('p', { class: 'remedy' }, `${record.problem.reason}: ${record.problem.message}`),
     ...why(record),
     demandStrip(record),
-    h('h4', {}, 'What bit'),
+    h('h4', {}, 'Rules that changed it'),
     constraintsOf(record),
     h('h4', {}, 'What others would have'),
     othersOf(record),

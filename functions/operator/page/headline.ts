@@ -42,7 +42,7 @@ const podsFigure = ({ now }: TargetView): HTMLElement => {
 const costFigure = ({ versusHpa }: TargetView): HTMLElement => {
   if (versusHpa === null || versusHpa.hpa === 0) return figure('Pod time against HPA', '–', '');
   const difference = versusHpa.ours - versusHpa.hpa;
-  const share = `${difference < 0 ? 'saved' : 'spent'} ${percent(Math.abs(difference) / versusHpa.hpa)}`;
+  const share = `${percent(Math.abs(difference) / versusHpa.hpa)} ${difference < 0 ? 'less' : 'more'}`;
   return figure('Pod time against HPA', podHours(difference), share);
 };
 
@@ -168,6 +168,7 @@ export function headline(store: Store): void {
 export function picker(store: Store, reload: () => void): void {
   const select = h('select', { id: 'target', 'aria-label': 'Target' });
   const root = part('picker');
+  root.hidden = true; // until there is something to choose
   fill(root, select);
   select.addEventListener('change', () => {
     store.go({ target: select.value, decision: '' });

@@ -187,7 +187,12 @@ function budget({ price, slo }: TargetView): HTMLElement {
     'figure',
     {},
     h('figcaption', {}, h('h3', {}, 'Error budget and price')),
-    h('p', {}, h('b', {}, burn === null ? '–' : percent(burn)), ' of the budget is being burnt'),
+    h(
+      'p',
+      {},
+      h('b', {}, percent(burn)),
+      ` of the budget is being burnt${burn === null ? ' (known after an hour)' : ''}`,
+    ),
     meter,
     h('p', { class: 'muted' }, `Budget: ${stated}.`),
     ...lines.filter((line) => line !== null),

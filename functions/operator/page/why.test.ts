@@ -28,7 +28,12 @@ const decided = (from: number, to: number, names: string[] = []): DecisionRecord
 test.each<[when: string, record: DecisionRecord, says: RegExp, never: RegExp]>([
   ['the least sum was chosen', decided(1, 3), /add 0.70 of risk.*is never planned for/, /cheapest/],
   ['running pods were kept', decided(12, 4), /3 pods would do if all had to be started/, /bit/],
-  ['a rule held more', decided(5, 5, ['cooldown']), /sum is at 3; what bit below/, /another price/],
+  [
+    'a rule held more',
+    decided(5, 5, ['cooldown']),
+    /sum is at 3; the rules below/,
+    /another price/,
+  ],
   ['it explored', decided(1, 4), /sum is at 3; another price was tried/, /bit/],
 ])('why this number, when %s', (_when, record, says, never) => {
   expect(comparison(record)).toMatch(says);

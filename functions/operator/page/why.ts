@@ -68,7 +68,7 @@ export function comparison(record: DecisionRecord): string {
     record.options.find(({ replicas }) => replicas === n);
   const chosen = at(record.to);
   if (chosen === undefined)
-    return 'The chosen number was set by a limit, not by the price: see what bit below.';
+    return 'The chosen number was set by a limit, not by the price: see the rules below.';
   const fewer = at(record.to - 1);
   const more = at(record.to + 1);
   const parts = [
@@ -98,7 +98,7 @@ const deviation = ({ options, constraints, from, to }: DecisionRecord): string =
   const best = bestOf(options)?.replicas;
   if (best === undefined || best === to) return '';
   if (constraints.length > 0)
-    return `The cheapest sum is at ${String(best)}; what bit below kept it from being chosen.`;
+    return `The cheapest sum is at ${String(best)}; the rules below kept it from being chosen.`;
   return best < to && to <= from
     ? `${pods(best)} would do if all had to be started: the sums price that. Pods that run are cheaper to keep than to start again, and leave only when demand is surely gone.`
     : `The cheapest sum is at ${String(best)}; another price was tried.`;
