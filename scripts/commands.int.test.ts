@@ -51,6 +51,7 @@ const run = (script: string, args: readonly string[], env: NodeJS.ProcessEnv = {
   });
 
 const COMMANDS = [
+  ['scripts/build/main.ts', 'make build', 'FUNCTION'],
   ['scripts/local/clean.ts', 'make clean', '--help'],
   ['scripts/local/main.ts', 'make local', '--verbose'],
   ['scripts/bench/hops.ts', 'scripts/bench/hops.ts', '--alerts N'],

@@ -4,6 +4,8 @@ import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { NimbusError } from '#shared/errors.ts';
+import { readCommandLine } from '../command-line.ts';
 import { slimming } from './slimming.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -179,8 +181,20 @@ export async function buildBundles(mayWrite: Promise<unknown>): Promise<string> 
 const kib = (bytes: number): string => `${(bytes / 1024).toFixed(0).padStart(6)} KiB`;
 
 if (import.meta.main) {
-  const wanted = process.argv.slice(2);
-  const built = await buildAll(wanted.length > 0 ? wanted : undefined);
+  const known = [...(await functionNames()), ...Object.keys(LOCAL)];
+  const wanted = readCommandLine(
+    {
+      command: 'make build, or npm run build -- operator',
+      does: 'Bundles every function, or the one that is named, into dist/ and reports the sizes.',
+      argument: { name: 'FUNCTION', help: known.join(', ') },
+    },
+    ({ argument }) => {
+      if (argument === undefined || known.includes(argument)) return argument;
+      const expected = `expected one of ${known.join(', ')}`;
+      throw new NimbusError('input.invalid', `no function is called ${argument}: ${expected}`);
+    },
+  );
+  const built = await buildAll(wanted === undefined ? undefined : [wanted]);
   for (const { name, bytes, gzipBytes } of built) {
     const gzip = gzipBytes === undefined ? '' : `  ${kib(gzipBytes)} gzip`;
     console.log(`${name.padEnd(20)} ${kib(bytes)}${gzip}`);
