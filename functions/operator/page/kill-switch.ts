@@ -3,7 +3,7 @@ import { fill, h, part } from './dom.ts';
 import type { Store } from './store.ts';
 
 const QUESTION =
-  'NimbusGuard writes nothing more to this target until you let it go on. It keeps observing and deciding.';
+  'NimbusGuard writes nothing more to this target until you let it go on. It keeps observing and deciding. Freeze leaves the pods as they are. Release puts back what stood there before, which may be too few pods for the demand of now.';
 
 const WORDS: Readonly<Record<string, string>> = {
   freeze: 'freeze, with the next beat',
