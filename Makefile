@@ -34,7 +34,7 @@ local: $(RUNTIME) ## Run the whole loop on this machine; Ctrl-C stops it, no pro
 	@node scripts/local/prepare.ts
 	@MALLOC_ARENA_MAX=1 exec node --max-semi-space-size=2 dist/local-loop/index.mjs
 
-status: $(RUNTIME) ## Health, versions, replicas and the last decision; exit 1 when something is not well
+status: $(RUNTIME) ## Health, versions, replicas and the last decision; fails when something is not well
 	@node scripts/status.ts
 
 clean: $(RUNTIME) ## Stop what `make local` started; remove its state, all reports and the bundles

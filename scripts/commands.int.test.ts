@@ -93,6 +93,13 @@ test.each([
   expect(stderr).toContain(named);
 });
 
+test('without a local loop the status says how to start one, and whom it asks instead', async () => {
+  const { code, stdout } = await run('scripts/status.ts', []);
+
+  expect(code).toBe(1);
+  expect(stdout).toContain('`make local` starts one');
+});
+
 test.each([
   ['scripts/k8s/clean.ts', ['now'], 'now'],
   ['scripts/k8s/watch.ts', ['shop', 'store'], 'store'],

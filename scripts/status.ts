@@ -9,6 +9,7 @@ readCommandLine({
 
 const local = await localStatus();
 if (local === undefined) {
+  console.log('no local loop of this checkout runs (`make local` starts one): asking the cluster');
   const { clusterStatus } = await import('./k8s/status.ts');
   process.exitCode = (await clusterStatus()) ? 0 : 1;
 } else {

@@ -42,7 +42,10 @@ const podsFigure = ({ now }: TargetView): HTMLElement => {
 const costFigure = ({ versusHpa }: TargetView): HTMLElement => {
   if (versusHpa === null || versusHpa.hpa === 0) return figure('Pod time against HPA', '–', '');
   const difference = versusHpa.ours - versusHpa.hpa;
-  const share = `${percent(Math.abs(difference) / versusHpa.hpa)} ${difference < 0 ? 'less' : 'more'}`;
+  const share =
+    difference === 0
+      ? 'the same'
+      : `${percent(Math.abs(difference) / versusHpa.hpa)} ${difference < 0 ? 'less' : 'more'}`;
   return figure('Pod time against HPA', podHours(difference), share);
 };
 
