@@ -10,8 +10,10 @@ const Batch = z.object({
   decisions: z
     .array(
       z.object({
+        id: z.string(),
+        /** `namespace/name` of the target. */
+        subject: z.string(),
         atMs: z.number(),
-        sequence: z.number(),
         kind: z.enum(['scale', 'hold']),
         from: z.number(),
         to: z.number(),
@@ -26,10 +28,11 @@ type Told = NonNullable<z.infer<typeof Batch>['decisions']>[number];
 
 const change = (from: number, to: number): string => (to === from ? `${from}` : `${from} → ${to}`);
 
-/** `12:00:05  8 → 10  sentence` in local time. */
-const line = (decision: Told): string => {
+/** `12:00:05  8 → 10  sentence` in local time; the target is named where it is not the only one. */
+const line = (decision: Told, isOnly: boolean): string => {
   const time = new Date(decision.atMs).toLocaleTimeString('en-GB');
-  return `${time}  ${change(decision.from, decision.to).padEnd(8)}  ${decision.sentence}`;
+  const target = isOnly ? '' : `${decision.subject}: `;
+  return `${time}  ${change(decision.from, decision.to).padEnd(8)}  ${target}${decision.sentence}`;
 };
 
 /** The `data:` payloads of a stream of server-sent events, one per event. */
@@ -48,9 +51,10 @@ async function* payloads(stream: Readable): AsyncGenerator<string> {
 
 /** Remembers which decisions were said, for a stream that starts again. */
 export class Teller {
-  readonly #said = new Set<number>();
-  /** Why the last change that was wanted was not made: said once for as long as it stays the same. */
-  #hindrance: string | undefined;
+  readonly #said = new Set<string>();
+  /** By target, why the last change that was wanted was not made: said once for as long as it stays the same. */
+  readonly #hindrances = new Map<string, string | undefined>();
+  readonly #targets = new Set<string>();
   readonly #say: (line: string) => void;
 
   constructor(say: (line: string) => void) {
@@ -61,22 +65,24 @@ export class Teller {
     const batch = Batch.safeParse(JSON.parse(payload));
     for (const decision of batch.data?.decisions ?? []) {
       this.#decided(decision);
-      if (decision.kind === 'scale' && decision.action) this.#executed(decision.action);
+      if (decision.kind === 'scale' && decision.action)
+        this.#executed(decision.subject, decision.action);
     }
   }
 
   #decided(decision: Told): void {
-    if (this.#said.has(decision.sequence)) return;
-    this.#said.add(decision.sequence);
-    if (this.#said.size > 1000) this.#said.delete([...this.#said][0] ?? 0);
-    this.#say(line(decision));
+    if (this.#said.has(decision.id)) return;
+    this.#said.add(decision.id);
+    if (this.#said.size > 1000) this.#said.delete([...this.#said][0] ?? '');
+    this.#targets.add(decision.subject);
+    this.#say(line(decision, this.#targets.size === 1));
   }
 
-  #executed({ outcome, message }: NonNullable<Told['action']>): void {
+  #executed(target: string, { outcome, message }: NonNullable<Told['action']>): void {
     const hindrance = outcome === 'held' ? message : undefined;
-    if (hindrance !== undefined && hindrance !== this.#hindrance)
+    if (hindrance !== undefined && hindrance !== this.#hindrances.get(target))
       this.#say(`${' '.repeat(20)}not done: ${hindrance}`);
-    this.#hindrance = hindrance;
+    this.#hindrances.set(target, hindrance);
   }
 }
 
