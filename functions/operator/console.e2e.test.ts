@@ -144,6 +144,17 @@ test('a decision says why this number of pods and not one fewer or one more', as
   await leave(page);
 });
 
+test.each([390, 1360])('the picture of a decision is readable %i pixels wide', async (width) => {
+  const page = await open({ viewport: { width, height: 900 } });
+  const text = page.locator('#detail .strip text');
+  await text.first().waitFor();
+  const sizes = await text.evaluateAll((all) =>
+    all.map((each) => each.getBoundingClientRect().height),
+  );
+  expect(Math.min(...sizes)).toBeGreaterThan(10);
+  await leave(page);
+});
+
 test('what happens arrives by itself, and nothing is missing after a lost connection', async () => {
   const page = await open();
   const newest = page.locator('.decision-list button').first();

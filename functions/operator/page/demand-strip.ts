@@ -3,7 +3,8 @@ import type { DecisionRecord } from '../view.ts';
 import { h, s } from './dom.ts';
 import { pods, rate, seconds } from './format.ts';
 
-const WIDTH = 600;
+/** Units of the picture, about as many as it has pixels: its text then keeps the size of the page's. */
+const widthNow = (): number => (innerWidth < 640 ? 340 : 600);
 const HEIGHT = 74;
 const AXIS_Y = 46;
 
@@ -18,17 +19,21 @@ const rect = (x: number, width: number, height: number, name: string): SVGElemen
   });
 
 /** A text in the middle above or below its place, inside the picture however long it is. */
-const label = (x: number, y: number, name: string, text: string): SVGElement => {
-  const half = Math.max(22, text.length * 4.5);
-  const middle = Math.min(WIDTH - half, Math.max(half, x));
-  return s('text', { x: middle, y, 'text-anchor': 'middle', class: name }, text);
-};
+const labels =
+  (width: number) =>
+  (x: number, y: number, name: string, text: string): SVGElement => {
+    const half = Math.max(22, text.length * 4.5);
+    const middle = Math.min(width - half, Math.max(half, x));
+    return s('text', { x: middle, y, 'text-anchor': 'middle', class: name }, text);
+  };
 
 /** The demand that was expected as bands, and what n − 1, n and n + 1 pods carry. */
 export function demandStrip(record: DecisionRecord): HTMLElement | null {
   const { forecast, inputs, to } = record;
   if (forecast === null || inputs === null) return null;
   const { up } = forecast;
+  const width = widthNow();
+  const label = labels(width);
   const perPod = inputs.capacityPerPod.value * inputs.knee.value;
   const counts = [to - 1, to, to + 1].filter((n) => n > 0);
   const carried = counts.map((n) => n * perPod);
@@ -36,8 +41,8 @@ export function demandStrip(record: DecisionRecord): HTMLElement | null {
   const high = Math.max(Math.min(up.q98, up.q90 * 1.5), ...carried) * 1.06;
   const low = Math.min(up.q02, ...carried) * 0.9;
   const x = (demand: number): number =>
-    Math.min(WIDTH, ((demand - low) / Math.max(1e-9, high - low)) * WIDTH);
-  const roomy = perPod * (WIDTH / (high - low)) > 44; // else the neighbours' labels would overlap
+    Math.min(width, ((demand - low) / Math.max(1e-9, high - low)) * width);
+  const roomy = perPod * (width / (high - low)) > 44; // else the neighbours' labels would overlap
   const isApart = (demand: number): boolean => Math.abs(x(demand) - x(up.q50)) > 48;
   const ticks = counts.flatMap((n) => {
     const name = n === to ? 'tick chosen' : 'tick';
@@ -52,7 +57,7 @@ export function demandStrip(record: DecisionRecord): HTMLElement | null {
   const picture = s(
     'svg',
     {
-      viewBox: `0 0 ${String(WIDTH)} ${String(HEIGHT)}`,
+      viewBox: `0 0 ${String(width)} ${String(HEIGHT)}`,
       class: 'strip',
       role: 'img',
       'aria-label': words,
