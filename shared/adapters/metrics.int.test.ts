@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { Readings } from '../events/state-observed.ts';
 import { NOW_MS, TARGET } from '../testing/builders.ts';
 import type { Pod, ReadingsRequest } from '../ports.ts';
 import { brokerSink } from './event-sink.ts';
@@ -134,6 +135,31 @@ test.each<[what: string, body: string, known: object]>([
     'http_requests_total{code="200"} 9\nhttp_requests_in_flight -2\n',
     { counters: [expect.objectContaining({ requests: 9, inFlight: null })], inFlight: null },
   ],
+  [
+    'an exemplar beside each count',
+    `http_requests_total{code="200"} 1027.0 # {trace_id="KOO5S4vxi0o"} 0.67 1520879607.789
+http_request_duration_seconds_bucket{le="0.5"} 1000 # {trace_id="oHg5SJYRHA0"} 0.43
+http_request_duration_seconds_bucket{le="+Inf"} 1027 # {} 9.8
+http_request_duration_seconds_count 1027
+# EOF
+`,
+    { counters: [expect.objectContaining({ requests: 1027, late: 27 })] },
+  ],
+  [
+    'blanks where the format allows them, a time and the line ends of Windows',
+    '  http_requests_total\t{ path="/a}b\\"{" , code = "500" , } 7 1395066363000\r\n',
+    { counters: [expect.objectContaining({ requests: 7, failed: 7 })] },
+  ],
+  [
+    'a counter of OpenMetrics without series yet',
+    '# TYPE http_requests counter\n# EOF\n',
+    { counters: [expect.objectContaining({ requests: 0 })] },
+  ],
+  [
+    'durations without their count',
+    'http_request_duration_seconds_bucket{le="0.5"} 90\nhttp_request_duration_seconds_bucket{le="+Inf"} 100\n',
+    { counters: [expect.objectContaining({ requests: 100, late: 10 })] },
+  ],
 ])('of a pod that shows %s nothing is known that it does not say', async (_what, body, known) => {
   const metrics = podMetrics({ timeoutMs: 2000, concurrency: 4, clock });
   answer = () => ({ body });
@@ -144,6 +170,53 @@ test.each<[what: string, body: string, known: object]>([
 
   expect(readings).toMatchObject(known);
   expect(readings?.cpuUtilization).toBe(body.startsWith('process_cpu') ? 0 : null);
+});
+
+test('every series of a pod counts, however many there are', async () => {
+  const metrics = podMetrics({ timeoutMs: 2000, concurrency: 4, clock });
+  const series = Array.from({ length: 9000 }, (_, n) => `http_requests_total{path="/${n}"} 2`);
+  answer = () => ({ body: series.join('\n') });
+  const [readings] = await metrics.read([request([aPod()])]);
+  metrics.close();
+
+  expect(readings?.counters).toEqual([expect.objectContaining({ requests: 18_000 })]);
+});
+
+const anySeries = fc.record({
+  name: fc.constantFrom(
+    'http_requests_total',
+    'http_request_duration_seconds_bucket',
+    'http_request_duration_seconds_count',
+    'http_requests_in_flight',
+    'http_queue_length',
+    'process_cpu_seconds_total',
+    'process_resident_memory_bytes',
+    'workload_busy_seconds_total',
+    'workload_slots',
+  ),
+  code: fc.constantFrom('200', '500'),
+  le: fc.constantFrom('-1', '0', '0.1', '0.5', '5', '+Inf', 'NaN'),
+  value: fc.constantFrom('-7', '-0.5', '0', '1', '12', '3e9', '1e308', 'NaN', '-Inf'),
+});
+const anyExposition = fc.array(anySeries, { maxLength: 12 }).map((all) =>
+  all
+    .map(({ name, code, le, value }) => `${name}{code="${code}",le="${le}"} ${value}\n`)
+    .join(''),
+);
+
+test('whatever a pod shows, what is read of it fits into an observation', async () => {
+  const metrics = podMetrics({ timeoutMs: 2000, concurrency: 4, clock });
+  const pods = [aPod({ cpuRequestCores: 0 }), aPod({ uid: 'b-2', memoryRequestBytes: 0 })];
+  await fc.assert(
+    fc.asyncProperty(anyExposition, async (body) => {
+      answer = () => ({ body });
+      clock.at += 5000;
+      const [readings] = await metrics.read([request(pods)]);
+      expect(Readings.safeParse(readings).error?.message).toBeUndefined();
+    }),
+    { numRuns: 150 },
+  );
+  metrics.close();
 });
 
 test('of few pods that answer no use is taken for that of all', async () => {

@@ -11,9 +11,10 @@ import {
 } from './prometheus-text.ts';
 
 const REQUESTS = 'http_requests_total';
+const FAMILY = 'http_requests'; // as OpenMetrics declares it
 const DURATION = 'http_request_duration_seconds';
 /** A family that has no series yet, as before the first request: known to be zero. */
-const DECLARED = new RegExp(`^# (?:TYPE|HELP) (?:${REQUESTS}|${DURATION})\\s`, 'm');
+const DECLARED = new RegExp(`^# (?:TYPE|HELP) (?:${REQUESTS}|${FAMILY}|${DURATION})\\s`, 'm');
 const WANTED = new Set([
   REQUESTS,
   `${DURATION}_bucket`,
@@ -43,12 +44,16 @@ const sum = (series: readonly Series[], name: string, filter?: (s: Series) => bo
   return found.length === 0 ? null : found.reduce((total, { value }) => total + value, 0);
 };
 
+/** Less than nothing, as of a gauge that an aborted request is taken off twice, tells nothing. */
+const told = (value: number | null): number | null => (value === null || value < 0 ? null : value);
+
 function cpuSeconds(series: readonly Series[], pod: Pod): number | null {
   const busy = sum(series, 'workload_busy_seconds_total');
   const slots = sum(series, 'workload_slots');
   if (busy !== null && slots !== null && slots > 0) return busy / slots;
   const used = sum(series, 'process_cpu_seconds_total');
-  return used === null ? null : used / (pod.cpuRequestCores ?? 1);
+  const asked = pod.cpuRequestCores ?? 1;
+  return used === null || asked === 0 ? null : used / asked;
 }
 
 const isFailure = ({ labels }: Series): boolean => (labels['code'] ?? '').startsWith('5');
@@ -58,10 +63,10 @@ function countersOf(
   histogram: Histogram | null,
   { declared, sloLatencyMs }: { readonly declared: boolean; readonly sloLatencyMs: number },
 ): Pick<PodCounters, 'requests' | 'late' | 'failed'> | null {
-  const requests = sum(series, REQUESTS) ?? histogram?.total ?? (declared ? 0 : null);
+  const requests = told(sum(series, REQUESTS) ?? histogram?.total ?? (declared ? 0 : null));
   if (requests === null) return null;
-  const failed = sum(series, REQUESTS, isFailure) ?? 0;
-  const slow = histogram && histogram.total - countBelow(histogram, sloLatencyMs / 1000);
+  const failed = told(sum(series, REQUESTS, isFailure)) ?? 0;
+  const slow = histogram && told(histogram.total - countBelow(histogram, sloLatencyMs / 1000));
   return {
     requests,
     late: slow === null ? null : Math.min(requests, slow + failed),
@@ -69,11 +74,8 @@ function countersOf(
   };
 }
 
-/** A gauge that lost count, as where an aborted request is taken off twice, tells nothing. */
-function insideOf(series: readonly Series[]): number | null {
-  const inside = sum(series, 'http_requests_in_flight') ?? sum(series, 'http_queue_length');
-  return inside === null || inside < 0 ? null : inside;
-}
+const insideOf = (series: readonly Series[]): number | null =>
+  told(sum(series, 'http_requests_in_flight') ?? sum(series, 'http_queue_length'));
 
 /** Reads the text of one pod's `/metrics`. */
 export function scrapeOf(
@@ -96,7 +98,7 @@ export function scrapeOf(
       ...counted,
     },
     cpuSeconds: cpuSeconds(series, pod),
-    memoryBytes: sum(series, 'process_resident_memory_bytes'),
+    memoryBytes: told(sum(series, 'process_resident_memory_bytes')),
     inFlight,
   };
 }

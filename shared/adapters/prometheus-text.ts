@@ -6,25 +6,27 @@ export interface Series {
   readonly value: number;
 }
 
-const LINE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+([^\s]+)/;
-const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"/g;
-const MAX_SERIES = 5000; // a pod that exports more is not read to its end
+/** Name, labels, value. The labels end at the first brace outside of quotes: an exemplar has braces too. */
+const LINE =
+  /^[ \t]*([a-zA-Z_:][a-zA-Z0-9_:]*)(?:[ \t]*\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\}[ \t]*|[ \t]+)(\S+)/;
+const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"/g;
 
 const labelsOf = (body: string | undefined): Record<string, string> =>
   Object.fromEntries(
     [...(body ?? '').matchAll(LABEL)].map((match) => [match[1] ?? '', match[2] ?? '']),
   );
 
-/** Series whose names `wanted` accepts. Lines it cannot read and values that are no finite number are left out. */
+/** Beyond it a number counts nothing any more, and a sum may be infinite. */
+const isCount = (value: number): boolean => Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+
+/** Series whose names `wanted` accepts. Lines it cannot read and values that count nothing are left out. */
 export function parsePrometheus(body: string, wanted: (name: string) => boolean): Series[] {
   const series: Series[] = [];
   for (const line of body.split('\n')) {
-    if (series.length >= MAX_SERIES) break;
-    if (line.startsWith('#')) continue;
     const match = LINE.exec(line);
     if (match?.[1] === undefined || !wanted(match[1])) continue;
     const value = Number(match[3]);
-    if (Number.isFinite(value)) series.push({ name: match[1], labels: labelsOf(match[2]), value });
+    if (isCount(value)) series.push({ name: match[1], labels: labelsOf(match[2]), value });
   }
   return series;
 }
@@ -39,17 +41,18 @@ export interface Histogram {
 /** Sums the series of one histogram over all its other labels. Null where there is none. */
 export function histogramOf(series: readonly Series[], name: string): Histogram | null {
   const buckets = new Map<number, number>();
-  let total = 0;
+  let count = 0;
   for (const { name: at, labels, value } of series) {
-    if (at === `${name}_count`) total += value;
-    const bound = Number(labels['le']);
-    if (at === `${name}_bucket` && Number.isFinite(bound)) {
-      buckets.set(bound, (buckets.get(bound) ?? 0) + value);
-    }
+    if (at === `${name}_count`) count += value;
+    if (at !== `${name}_bucket`) continue;
+    const bound = labels['le'] === '+Inf' ? Infinity : Number(labels['le']);
+    if (bound >= 0) buckets.set(bound, (buckets.get(bound) ?? 0) + value);
   }
-  const bounds = [...buckets.keys()].sort((a, b) => a - b);
+  const bounds = [...buckets.keys()].filter(Number.isFinite).sort((a, b) => a - b);
   if (bounds.length === 0) return null;
-  return { bounds, counts: bounds.map((bound) => buckets.get(bound) ?? 0), total };
+  const counts = bounds.map((bound) => buckets.get(bound) ?? 0);
+  // some exporters leave the count out, or write it a moment before the buckets
+  return { bounds, counts, total: Math.max(count, buckets.get(Infinity) ?? 0, ...counts) };
 }
 
 /** How many were at or below `seconds`: linear within the bucket that holds it. */
