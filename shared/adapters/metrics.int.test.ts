@@ -172,6 +172,27 @@ http_request_duration_seconds_count 1027
   expect(readings?.cpuUtilization).toBe(body.startsWith('process_cpu') ? 0 : null);
 });
 
+test('a pod whose server closes its idle connection just then is asked again', async () => {
+  const served = new WeakSet<object>();
+  const closing = http.createServer(({ socket }, response) => {
+    if (served.has(socket)) return void socket.destroy(); // as if it had closed a moment before
+    served.add(socket);
+    response.end(exposition(100, 0, 0));
+  });
+  await new Promise<void>((resolve) => closing.listen(0, '127.0.0.1', resolve));
+  const metrics = podMetrics({ timeoutMs: 2000, concurrency: 4, clock });
+  const pods = [aPod({ port: (closing.address() as AddressInfo).port })];
+  const silent = [];
+  for (let look = 0; look < 4; look++) {
+    const [readings] = await metrics.read([request(pods)]);
+    silent.push(readings?.silentPods);
+  }
+  metrics.close();
+  closing.close();
+
+  expect(silent).toEqual([0, 0, 0, 0]);
+});
+
 test('every series of a pod counts, however many there are', async () => {
   const metrics = podMetrics({ timeoutMs: 2000, concurrency: 4, clock });
   const series = Array.from({ length: 9000 }, (_, n) => `http_requests_total{path="/${n}"} 2`);
@@ -198,11 +219,13 @@ const anySeries = fc.record({
   le: fc.constantFrom('-1', '0', '0.1', '0.5', '5', '+Inf', 'NaN'),
   value: fc.constantFrom('-7', '-0.5', '0', '1', '12', '3e9', '1e308', 'NaN', '-Inf'),
 });
-const anyExposition = fc.array(anySeries, { maxLength: 12 }).map((all) =>
-  all
-    .map(({ name, code, le, value }) => `${name}{code="${code}",le="${le}"} ${value}\n`)
-    .join(''),
-);
+const anyExposition = fc
+  .array(anySeries, { maxLength: 12 })
+  .map((all) =>
+    all
+      .map(({ name, code, le, value }) => `${name}{code="${code}",le="${le}"} ${value}\n`)
+      .join(''),
+  );
 
 test('whatever a pod shows, what is read of it fits into an observation', async () => {
   const metrics = podMetrics({ timeoutMs: 2000, concurrency: 4, clock });
@@ -329,10 +352,75 @@ test('one query for many policies; NaN, infinite and negative values are no data
   expect(second).toMatchObject({ measuredAtMs: null, rates: null });
 });
 
+test('a query that gives several values, or one that is none, is no data', async () => {
+  const series = (key: string, pod: string, value: unknown) => ({
+    metric: { nimbusguard_key: key, pod },
+    value: [0, value],
+  });
+  const asked = request([], { source: 'prometheus', endpoint: 'main' });
+  answer = () => ({
+    body: JSON.stringify({
+      status: 'success',
+      data: {
+        result: [
+          series('0.requestsPerSecond', 'a', '40'),
+          series('0.requestsPerSecond', 'b', '2'),
+          series('0.requestsPerSecond', 'c', 'NaN'),
+          series('0.cpuUtilization', 'a', ''),
+          series('0.inFlight', 'a', null),
+          series('0.lagMessages', 'a', '0'),
+        ],
+      },
+    }),
+  });
+  const [readings] = await prometheus().read([asked]);
+
+  expect(readings).toMatchObject({
+    rates: { requestsPerSecond: null },
+    cpuUtilization: null,
+    inFlight: null,
+    lagMessages: 0,
+  });
+});
+
+const saying = (said: object) => ({
+  body: JSON.stringify({
+    status: 'success',
+    ...said,
+    data: {
+      result: [{ metric: { nimbusguard_key: '0.requestsPerSecond' }, value: [0, '7'] }],
+    },
+  }),
+});
+
+test.each<[string, Answer, number | null]>([
+  ['that could not reach a part of its stores', () => saying({ warnings: ['receive: EOF'] }), null],
+  ['that says that it is a part', () => saying({ isPartial: true }), null],
+  ['with a note on the query', () => saying({ warnings: ['PromQL warning: bounds'] }), 7],
+  ['that is overloaded', () => ({ status: 503, body: '{"status":"error"}' }), null],
+  ['behind a proxy that is alone', () => ({ status: 502, body: '<html>' }), null],
+])('a server %s is asked once, and a part is not taken for the whole', async (_what, reply, at) => {
+  answer = reply;
+  const asked = request([], { source: 'prometheus', endpoint: 'main' });
+  const [readings] = await prometheus().read([asked, asked, asked]);
+
+  expect(readings?.rates?.requestsPerSecond ?? null).toBe(at);
+  expect(seen).toHaveLength(1);
+  expect(new URLSearchParams(seen[0]?.body).get('partial_response')).toBe('false');
+});
+
+test('a time of no clock is no time of the samples', async () => {
+  answer = () => result({ '0.requestsPerSecond': '7', '0.measuredAtSeconds': `${NOW_MS * 1000}` });
+  const asked = request([], { source: 'prometheus', endpoint: 'main' });
+  const [readings] = await prometheus().read([asked]);
+
+  expect(Readings.safeParse(readings).error?.message).toBeUndefined();
+});
+
 test('one bad template spoils neither its policy nor its neighbours', async () => {
   answer = (body) => {
     const query = new URLSearchParams(body).get('query') ?? '';
-    if (query.includes('broken(')) return { status: 400, body: '{"status":"error"}' };
+    if (query.includes('broken(')) return { status: 400, body: 'bad' };
     const keys = [...query.matchAll(/"nimbusguard_key", "([^"]+)"/g)].map(
       (match) => match[1] ?? '',
     );
@@ -344,6 +432,7 @@ test('one bad template spoils neither its policy nor its neighbours', async () =
     good,
   ]);
 
+  expect(seen.length).toBeLessThan(14);
   expect(first).toMatchObject({ inFlight: null, rates: { requestsPerSecond: 7 } });
   expect(second).toMatchObject({ inFlight: 7, rates: { requestsPerSecond: 7 } });
 });

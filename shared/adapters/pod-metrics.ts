@@ -15,9 +15,12 @@ const MAX_BYTES = 1_048_576;
 const MAX_PODS = 500; // what an event carries
 const FORGET_AFTER_MS = 600_000;
 
-function fetchText(agent: http.Agent, url: string, timeoutMs: number): Promise<string> {
+/** A server that closed an idle connection while we took it up has seen nothing of the request. */
+const isClosedBefore = ({ reusedSocket }: http.ClientRequest, error: Error): boolean =>
+  reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+
+function fetchText(agent: http.Agent, url: string, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(timeoutMs); // the whole answer, not only its first byte
     const request = http.get(url, { agent, signal }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -32,7 +35,10 @@ function fetchText(agent: http.Agent, url: string, timeoutMs: number): Promise<s
         else reject(new Error(`status ${response.statusCode ?? 0}`));
       });
     });
-    request.on('error', reject);
+    request.on('error', (error) => {
+      if (isClosedBefore(request, error)) resolve(fetchText(agent, url, signal));
+      else reject(error);
+    });
   });
 }
 
@@ -109,7 +115,8 @@ export function podMetrics(options: {
     if (pod.ip === null || port === null) return null;
     const host = pod.ip.includes(':') ? `[${pod.ip}]` : pod.ip;
     try {
-      const body = await fetchText(agent, `http://${host}:${port}/metrics`, options.timeoutMs);
+      const signal = AbortSignal.timeout(options.timeoutMs); // the whole answer, not its first byte
+      const body = await fetchText(agent, `http://${host}:${port}/metrics`, signal);
       const when = { atMs: options.clock.nowMs(), sloLatencyMs: request.sloLatencyMs };
       return scrapeOf(body, pod, when);
     } catch {

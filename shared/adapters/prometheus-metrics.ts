@@ -1,5 +1,7 @@
 import type { Readings } from '../events/index.ts';
+import { epochMs } from '../events/time.ts';
 import type { Clock, Metrics, ReadingsRequest } from '../ports.ts';
+import type { Json } from './kubernetes-api.ts';
 import { list, record } from './objects.ts';
 import { podNamePattern } from './pod-names.ts';
 import { unread } from './readings.ts';
@@ -54,58 +56,78 @@ interface Asked {
 const tagged = ({ key, promql }: Asked): string =>
   `label_replace(${promql}, "${KEY}", "${key}", "", "")`;
 
+/** The server took the query and cannot carry it out: a part of it may be at fault. */
+class QueryRefused extends Error {}
+
+const AT_FAULT = new Set([400, 422]); // Prometheus' words for a bad query and for one that failed
+
+/**
+ * Whether a part of the data could not be reached, in VictoriaMetrics' words or by a warning. Warnings
+ * that concern the query alone begin with PromQL.
+ */
+const isPartial = ({ isPartial: told, warnings }: Json): boolean =>
+  told === true ||
+  (Array.isArray(warnings) && warnings.some((one) => !String(one).startsWith('PromQL ')));
+
 async function query(url: string, asked: readonly Asked[], timeoutMs: number) {
   const response = await fetch(`${url.replace(/\/$/, '')}/api/v1/query`, {
     method: 'POST',
     redirect: 'error',
     signal: AbortSignal.timeout(timeoutMs),
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams({ query: asked.map(tagged).join(' or ') }),
+    // the second is Thanos': a sum over a part of the stores would read as less demand
+    body: new URLSearchParams({ query: asked.map(tagged).join(' or '), partial_response: 'false' }),
   });
-  const body: unknown = await response.json();
-  if (!response.ok || record(body)['status'] !== 'success') throw new Error('query refused');
-  return list(record(record(body)['data'])['result']);
+  if (AT_FAULT.has(response.status)) throw new QueryRefused();
+  const { status, data, ...said } = record(await response.json());
+  if (!response.ok || status !== 'success') throw new Error('no answer');
+  if (isPartial(said)) throw new Error('a part of the answer');
+  return list(record(data)['result']);
 }
 
 /** NaN, infinite and negative values are no data. */
 const valueOf = (sample: unknown): number | null => {
-  const value = Array.isArray(sample) ? Number(sample[1]) : NaN;
+  const told: unknown = Array.isArray(sample) ? sample[1] : undefined;
+  const value = typeof told === 'string' && told !== '' ? Number(told) : NaN;
   return Number.isFinite(value) && value >= 0 ? value : null;
 };
 
-/** Answers by key. One bad template spoils its batch: its neighbours are then asked one by one. */
-async function ask(
-  url: string,
-  asked: readonly Asked[],
-  timeoutMs: number,
-): Promise<Map<string, number>> {
-  const answers = new Map<string, number>();
+/** Null is no data: also where a query gives several series, of which none is the value. */
+type Answers = Map<string, number | null>;
+
+/**
+ * Answers by key. One bad template spoils its batch: the halves of it are then asked apart. A server
+ * that is down or overloaded is not asked again.
+ */
+async function ask(url: string, asked: readonly Asked[], timeoutMs: number): Promise<Answers> {
+  const answers: Answers = new Map();
   try {
     for (const result of await query(url, asked, timeoutMs)) {
       const key = record(result['metric'])[KEY];
-      const value = valueOf(result['value']);
-      if (typeof key === 'string' && value !== null) answers.set(key, value);
+      if (typeof key !== 'string') continue;
+      answers.set(key, answers.has(key) ? null : valueOf(result['value']));
     }
+    return answers;
   } catch (error) {
-    const timedOut = error instanceof DOMException;
-    if (asked.length === 1 || timedOut) return answers;
-    for (const one of asked) {
-      for (const [key, value] of await ask(url, [one], timeoutMs)) answers.set(key, value);
-    }
+    if (asked.length === 1 || !(error instanceof QueryRefused)) return new Map();
+    const middle = Math.ceil(asked.length / 2);
+    const halves = [asked.slice(0, middle), asked.slice(middle)];
+    const parts = await Promise.all(halves.map((half) => ask(url, half, timeoutMs)));
+    return new Map(parts.flatMap((part) => [...part]));
   }
-  return answers;
 }
 
 const ratio = (value: number | null): number | null => (value === null ? null : Math.min(1, value));
 
 function readingsOf(values: (quantity: Quantity) => number | null, nowMs: number): Readings {
   const known = QUANTITIES.some((quantity) => values(quantity) !== null);
-  if (!known) return unread('prometheus');
   const measured = values('measuredAtSeconds');
+  // without a time of its own a sample is as old as half of the window it was averaged over
+  const atMs = Math.round(measured === null ? nowMs - RATE_WINDOW_MS / 2 : measured * 1000);
+  if (!known || !epochMs.safeParse(atMs).success) return unread('prometheus');
   return {
     ...unread('prometheus'),
-    // without a time of its own a sample is as old as half of the window it was averaged over
-    measuredAtMs: Math.round(measured === null ? nowMs - RATE_WINDOW_MS / 2 : measured * 1000),
+    measuredAtMs: atMs,
     rates: {
       windowMs: RATE_WINDOW_MS,
       requestsPerSecond: values('requestsPerSecond'),
@@ -131,7 +153,7 @@ export function prometheusMetrics(options: {
 }): Metrics {
   const askAll = async (endpoint: string, asked: readonly Asked[]) => {
     const url = options.endpoints[endpoint];
-    if (url === undefined) return new Map<string, number>();
+    if (url === undefined) return new Map<string, number | null>();
     const batches = Array.from({ length: Math.ceil(asked.length / BATCH) }, (_, index) =>
       ask(url, asked.slice(index * BATCH, (index + 1) * BATCH), options.timeoutMs),
     );
