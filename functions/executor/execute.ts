@@ -3,7 +3,14 @@
 import { heldFields, inheritedField, ownField } from '#shared/adapters/held-fields.ts';
 import { NimbusError } from '#shared/errors.ts';
 import type { Action, Decision, PolicySpec, TargetRef } from '#shared/events/index.ts';
-import type { Clock, Control, ControlledField, FieldNote } from '#shared/ports.ts';
+import type {
+  Clock,
+  Control,
+  ControlledField,
+  FieldNote,
+  PolicyObject,
+  PolicyStatus,
+} from '#shared/ports.ts';
 import {
   actionOf,
   answeredBefore,
@@ -39,8 +46,7 @@ export interface ExecutorDeps {
 }
 
 const WRITE_ATTEMPTS = 4;
-const OVERTAKEN =
-  'observed before our last write and of the other direction: the next beat decides';
+const OVERTAKEN = 'made on what does not stand there any more: the next beat decides';
 
 type Located = Awaited<ReturnType<Control['field']>>;
 /** A case that nothing stands against: its policy is valid. */
@@ -92,8 +98,7 @@ async function writeFirmly(
       await control.write(at, to, noteFor(at, policy, to, nowMs));
       return;
     } catch (error) {
-      const conflict = error instanceof NimbusError && error.code === 'target.conflict';
-      if (!conflict || attempt >= WRITE_ATTEMPTS) throw error;
+      if (!isConflict(error) || attempt >= WRITE_ATTEMPTS) throw error;
       const located = await locate(control, current, field.target);
       if (!('found' in located) || !isSame(located.found, field)) throw error;
       at = located.found;
@@ -103,6 +108,18 @@ async function writeFirmly(
 
 const isSame = (now: ControlledField, read: ControlledField): boolean =>
   now.target.uid === read.target.uid && now.value === read.value;
+
+const isConflict = (error: unknown): boolean =>
+  error instanceof NimbusError && error.code === 'target.conflict';
+
+/** Somebody wrote the target in between and nothing of ours: when it comes again it is judged on that. */
+async function takeBack(
+  control: Control,
+  policy: PolicyObject,
+  { lastAction = null, lastAppliedSequence = null }: PolicyStatus,
+): Promise<void> {
+  await control.patchStatus(policy, { lastAction, lastAppliedSequence });
+}
 
 /** Status first: whoever comes later with this or an older sequence sees it. */
 async function apply(
@@ -126,6 +143,7 @@ async function apply(
   try {
     await writeFirmly(control, { ...current, policy }, field, to);
   } catch (error) {
+    if (isConflict(error)) await takeBack(control, policy, current.policy.status);
     if (error instanceof NimbusError) throw error; // comes again: the status says it is under way
     const why = error instanceof Error ? error.message : String(error);
     const refused = held(current, 'forbidden', why, from);
@@ -188,15 +206,23 @@ async function freeze(
   return action;
 }
 
-/** A redelivery of the decision that was under way: finish what may not have been written. */
-async function finish(control: Control, current: Case, before: Action): Promise<Action> {
-  const { policy, spec } = current;
+/**
+ * A redelivery of the decision that was under way: finish what may not have been written. Where anything
+ * is not as it was when that was judged, the next beat decides.
+ */
+async function finish(
+  { control, manager }: ExecutorDeps,
+  current: Case,
+  before: Action,
+): Promise<Action> {
+  const { decision, policy, spec } = current;
   if (before.outcome === 'held' || spec === undefined) return before;
   if (stoppedByPolicy(policy, spec) !== null) return before;
   const located = await locate(control, current, spec.targetRef);
-  if (!('found' in located) || located.found.value === before.to) return before;
+  if (!('found' in located) || located.found.value !== before.from) return before;
   const field = located.found;
-  if (field.target.uid !== before.target?.uid) return before; // the policy points elsewhere by now
+  const stopped = stoppedByField(spec, located) ?? stoppedByDecision(current, field, manager);
+  if (stopped !== null || allowed(decision, spec, field) !== before.to) return before;
   await writeFirmly(control, current, field, before.to);
   return before;
 }
@@ -259,7 +285,7 @@ export const executing = (deps: ExecutorDeps) =>
     if (policy?.uid !== uid) return gone(decision, decidedAtMs);
     const current: Case = { decision, decidedAtMs, policy, spec: specOf(policy), nowMs };
     const before = answeredBefore(current);
-    if (before !== null) return finish(control, current, before);
+    if (before !== null) return finish(deps, current, before);
     const superseded = supersededBy(policy, decision);
     if (superseded === null) return judge(deps, current);
     return held({ ...current, nowMs: decidedAtMs }, 'superseded', superseded);

@@ -169,7 +169,8 @@ test('a wish to add never takes away, though it was observed before our last wri
 
   expect(late).toMatchObject({ outcome: 'held', reason: 'superseded' });
   expect(world.field?.value).toBe(8);
-  const seen = { ...inputs, atMs: NOW_MS + 1 };
+  const replicas = { ...inputs.replicas, desired: 8 };
+  const seen = { ...inputs, atMs: NOW_MS + 1, replicas };
   expect((await send({ sequence: 3, from: 8, to: 4, inputs: seen })).to).toBe(4);
 });
 
@@ -496,6 +497,88 @@ test('a redelivery after a crash between status and write finishes the work and 
   restart();
   expect(await send()).toEqual(finished);
   expect(world.writes).toHaveLength(1);
+});
+
+test.each<[what: string, now: (world: ReturnType<typeof setUp>['world']) => void]>([
+  ['another writer', (world) => world.writtenBy('kubectl-scale', 3)],
+  [
+    'a lower maximum',
+    (world) => {
+      world.policy = { ...world.policy!, generation: 2, spec: aSpec({ maxReplicas: 4 }) };
+      world.field = { ...world.field!, value: 4, stored: 4 };
+    },
+  ],
+  [
+    'an autoscaler',
+    (world) => (world.field = { ...world.field!, value: 4, rival: 'HorizontalPodAutoscaler w' }),
+  ],
+])('a decision that comes again does not undo %s', async (_what, now) => {
+  const { world, send, restart } = setUp();
+  await send({ to: 5 });
+  now(world);
+  const { value } = world.field!;
+  restart();
+  await send({ to: 5 });
+
+  expect(world.field?.value).toBe(value);
+  expect(world.writes).toHaveLength(1);
+});
+
+test('a decision whose target was written in between is judged on what is there then', async () => {
+  const { control, world } = memoryControl(aPolicy(), aField());
+  const write = control.write.bind(control);
+  control.write = (field, value, note) => {
+    control.write = write;
+    world.writtenBy('kubectl-scale', 9); // between our reading and our writing
+    return write(field, value, note);
+  };
+  const clock = { nowMs: () => NOW_MS };
+  const app = createApp(executor({ clock, control, manager: 'nimbusguard' }));
+  const event = DecisionMade.build({ id: 'a', source: '/d' }, aDecision({ inputs: anInput() }));
+  const post = () => app.request('/', { method: 'POST', ...encodeEvent(event) });
+
+  expect((await post()).status).toBe(409);
+  const again = (await (await post()).json()) as Action;
+  expect(again).toMatchObject({ outcome: 'held', reason: 'superseded', to: 9 });
+  expect(world.field?.value).toBe(9);
+  expect(world.policy?.status.lastAction).toMatchObject({ outcome: 'held', to: 9 });
+});
+
+test.each<[what: string, seen: number, to: number, value: number]>([
+  ['adds to fewer than there are', 2, 5, 8],
+  ['takes away from fewer than there are', 6, 4, 8],
+  ['takes away from more than there are', 12, 10, 8],
+])('what %s is not carried out, whatever the clocks say', async (_what, seen, to, value) => {
+  const { world, send } = setUp();
+  await send({ from: 2, to: 8 });
+  const replicas = { desired: seen, ready: seen, starting: 0, draining: 0 };
+  const inputs = { ...anInput(), atMs: NOW_MS + 60_000, replicas };
+  const action = await send({ sequence: 2, from: seen, to, inputs });
+
+  expect(action).toMatchObject({ outcome: 'held', reason: 'superseded' });
+  expect(world.field?.value).toBe(value);
+});
+
+test.each<PolicySpec['mode']>(['shadow', 'advise', 'off'])(
+  'what was decided in mode %s is not acted on: it may be an experiment',
+  async (mode) => {
+    const { world, send } = setUp({ generation: 2 });
+    const action = await send({ mode, from: 2, to: 1 });
+
+    expect(action).toMatchObject({ outcome: 'held', reason: 'superseded' });
+    expect(action.message).toContain(`mode ${mode}`);
+    expect(world.writes).toEqual([]);
+  },
+);
+
+test('a second writer is found also where it writes what we wrote first', async () => {
+  const { world, send } = setUp();
+  await send({ to: 5 });
+  world.field = { ...world.field!, value: 8, stored: 8 }; // we went on, the note says what was first
+  world.writtenBy('kubectl-scale', 5);
+
+  expect(await send({ sequence: 2, from: 5, to: 9 })).toMatchObject({ reason: 'conflict' });
+  expect(world.field.value).toBe(5);
 });
 
 test('a policy that changed between reading and writing is a 409: it comes again', async () => {

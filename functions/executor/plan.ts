@@ -69,7 +69,8 @@ export function secondWriter(field: ControlledField, manager: string): string | 
     return changed === undefined || changed.owner === manager ? null : changed.owner;
   }
   if (typeof note?.value !== 'number' || owner === null || owner === manager) return null;
-  return value === note.value ? null : owner;
+  // the note on replicas says what was written first: that value may well be another's by now
+  return field.kind === 'floor' && value === note.value ? null : owner;
 }
 
 /** Conflict, once found, lasts until the user edits the policy: that is the remedy, and no fight. */
@@ -125,6 +126,9 @@ export function stoppedByField(
   return null;
 }
 
+/** What was decided in another mode may be an experiment. */
+const FOLLOWED: ReadonlySet<Decision['mode']> = new Set(['floor', 'act']);
+
 interface Current {
   readonly policy: PolicyObject;
   readonly decision: Decision;
@@ -146,12 +150,19 @@ export function stoppedByDecision(
   }
   const other = secondWriter(field, manager);
   if (other !== null) {
-    const { value, path, note } = field;
-    const message = `${other} set ${path} to ${value} after we set it to ${note?.value ?? value}: one of the two has to stop; edit the policy to try again`;
+    const { kind, value, path, note } = field;
+    const ours = kind === 'replicas' ? 'us' : `we set it to ${note?.value ?? value}`;
+    const message = `${other} set ${path} to ${value} after ${ours}: one of the two has to stop; edit the policy to try again`;
     return { ...stop('conflict', message), second: true };
   }
   const standing = standingConflict(policy);
-  return standing === null ? null : { ...stop('conflict', standing.slice(0, 500)), second: true };
+  if (standing !== null) return { ...stop('conflict', standing.slice(0, 500)), second: true };
+  return FOLLOWED.has(decision.mode)
+    ? null
+    : stop(
+        'superseded',
+        `decided in mode ${decision.mode}, which nobody follows: the next beat decides`,
+      );
 }
 
 /**
@@ -181,17 +192,20 @@ export function allowed(decision: Decision, spec: PolicySpec, field: ControlledF
 }
 
 /**
- * A wish to add pods that would take some away, or the other way round, because we wrote the target
- * after it was observed: what proves a scale-down safe was not asked. The next beat decides anew.
+ * Whether a decision knew nothing of what stands there now. Replicas that are not those it was made on
+ * take only what it wants more of: what proves a scale-down safe was asked of others. So does a floor that
+ * we wrote after it was observed, where a wish to add would take away, or the other way round. The next
+ * beat decides anew.
  */
 export function overtaken(
   { status }: PolicyObject,
-  decision: Decision,
-  field: ControlledField,
+  { inputs, from, to: wanted }: Decision,
+  { kind, value }: ControlledField,
   to: number,
 ): boolean {
+  if (inputs === null) return false;
+  const turned = Math.sign(to - value) !== Math.sign(wanted - from);
+  if (kind === 'replicas' && inputs.replicas.desired !== value) return turned || to < value;
   const last = status.lastAction ?? null;
-  if (last?.outcome !== 'applied' || decision.inputs === null) return false;
-  const unseen = Date.parse(last.at) > decision.inputs.atMs;
-  return unseen && Math.sign(to - field.value) !== Math.sign(decision.to - decision.from);
+  return turned && last?.outcome === 'applied' && Date.parse(last.at) > inputs.atMs;
 }
