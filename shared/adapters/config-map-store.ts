@@ -1,6 +1,6 @@
 import { NimbusError } from '../errors.ts';
 import type { ModelStore, Versioned } from '../ports.ts';
-import type { Json, KubernetesApi } from './kubernetes-api.ts';
+import { orUnavailable, type Json, type KubernetesApi } from './kubernetes-api.ts';
 import { FIELD_MANAGER, metadata, record, text } from './objects.ts';
 
 const LABELS = {
@@ -16,10 +16,11 @@ export function configMapStore(api: KubernetesApi, namespace: string): ModelStor
   const collection = `/api/v1/namespaces/${namespace}/configmaps`;
   const versionOf = (object: Json): string => text(metadata(object)['resourceVersion']) ?? '';
   const query = { fieldManager: FIELD_MANAGER };
+  const request: KubernetesApi['request'] = (call) => orUnavailable(api.request(call));
 
   return {
     async load(key): Promise<Versioned | undefined> {
-      const object = await api.request({ method: 'GET', path: `${collection}/${key}` });
+      const object = await request({ method: 'GET', path: `${collection}/${key}` });
       if (object === undefined) return undefined;
       const value = record(object['data'])['document'];
       return { value: typeof value === 'string' ? value : '', version: versionOf(object) };
@@ -36,7 +37,7 @@ export function configMapStore(api: KubernetesApi, namespace: string): ModelStor
         },
         data: { document: value },
       };
-      const saved = await api.request(
+      const saved = await request(
         version === null
           ? { method: 'POST', path: collection, query, body }
           : { method: 'PUT', path: `${collection}/${key}`, query, body },
@@ -45,7 +46,7 @@ export function configMapStore(api: KubernetesApi, namespace: string): ModelStor
       return versionOf(saved);
     },
     async remove(key) {
-      await api.request({ method: 'DELETE', path: `${collection}/${key}` });
+      await request({ method: 'DELETE', path: `${collection}/${key}` });
     },
   };
 }

@@ -33,6 +33,19 @@ export class ApiError extends Error {
   }
 }
 
+/**
+ * For calls whose refusal nobody here can do anything about, such as a right that is missing or a quota
+ * that is used up: whoever reads of it gets the API server's words.
+ */
+export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (!(cause instanceof ApiError)) throw cause;
+    throw new NimbusError('upstream.unavailable', cause.message, { cause });
+  }
+}
+
 /** Answers of the Kubernetes API as plain JSON. 404 is undefined; other refusals are an ApiError. */
 export interface KubernetesApi {
   request(request: ApiRequest): Promise<Json | undefined>;
@@ -76,6 +89,17 @@ const parse = (text: string): Json => {
     return {};
   }
 };
+
+/** A page of some proxy is no empty answer: nothing that is there would be missing. */
+function document({ method, path }: ApiRequest, text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (cause) {
+    throw new NimbusError('upstream.unavailable', `${method} ${path}: the answer is not JSON`, {
+      cause,
+    });
+  }
+}
 
 function refusal(request: ApiRequest, answer: Answer): Error {
   const status = parse(answer.text);
@@ -188,7 +212,7 @@ export function kubernetesApi(options: { timeoutMs: number; config?: KubeConfig 
       if (left <= 1) throw error;
       return { status: 503, text: '', retryAfterSeconds: 0 };
     });
-    if (answer.status < 300) return parse(answer.text);
+    if (answer.status < 300) return document(request, answer.text);
     if (answer.status === 404) return undefined;
     const again = answer.status === 429 || answer.status >= 500;
     if (!again || left <= 1) throw refusal(request, answer);

@@ -1,7 +1,7 @@
 import { NimbusError } from '../errors.ts';
 import type { Problem } from '../events/index.ts';
 import type { Cluster, Found, Pod, PolicyObject, TargetLocator, TargetState } from '../ports.ts';
-import { ApiError, type Json, type KubernetesApi } from './kubernetes-api.ts';
+import { ApiError, orUnavailable, type Json, type KubernetesApi } from './kubernetes-api.ts';
 import {
   collectionPath,
   DEPLOYMENT,
@@ -252,7 +252,7 @@ export function kubernetesCluster(
 
   return {
     async policies(): Promise<PolicyObject[]> {
-      const lists = await Promise.all(policyPaths.map(listAt));
+      const lists = await orUnavailable(Promise.all(policyPaths.map(listAt)));
       return lists
         .flat()
         .map(policyObject)

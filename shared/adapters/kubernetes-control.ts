@@ -1,7 +1,7 @@
 import type { Control, PolicyObject } from '../ports.ts';
 import { fieldLocator } from './field-locator.ts';
 import { fieldWriter, mergePatch } from './field-writer.ts';
-import type { KubernetesApi } from './kubernetes-api.ts';
+import { orUnavailable, type KubernetesApi } from './kubernetes-api.ts';
 import { FIELD_MANAGER, policyObject } from './objects.ts';
 
 const POLICIES = '/apis/nimbusguard.io/v1alpha1/namespaces';
@@ -12,10 +12,13 @@ const policyPath = ({ namespace, name }: Pick<PolicyObject, 'namespace' | 'name'
 
 /** Policies, their status, and the one field of each target, through the Kubernetes API. */
 export function kubernetesControl(api: KubernetesApi): Control {
-  const patch = mergePatch(api);
+  const merge = mergePatch(api);
+  const patch: typeof merge = (path, body) => orUnavailable(merge(path, body));
+  const { write, release } = fieldWriter(api);
   return {
     async policy(namespace, name) {
-      const object = await api.request({ method: 'GET', path: policyPath({ namespace, name }) });
+      const path = policyPath({ namespace, name });
+      const object = await orUnavailable(api.request({ method: 'GET', path }));
       return object && policyObject(object);
     },
     async patchStatus(policy, status) {
@@ -31,7 +34,8 @@ export function kubernetesControl(api: KubernetesApi): Control {
       );
     },
     field: fieldLocator(api),
-    ...fieldWriter(api),
+    write,
+    release: (field) => orUnavailable(release(field)),
     async record(policy, { type, reason, message, atMs }) {
       const { namespace, name, uid } = policy;
       const at = new Date(atMs).toISOString();
