@@ -5,6 +5,7 @@ import { Annotation, END, START, StateGraph } from '@langchain/langgraph';
 import { measure, type Model, type Verdict } from '#shared/domain/index.ts';
 import type { Decision, ObservedState } from '#shared/events/index.ts';
 import type { Clock } from '#shared/ports.ts';
+import { isFarAhead } from '#shared/runtime/chain.ts';
 import type { Logger } from 'pino';
 import { decisionOf, isBlocked, outcomeOf, travels, type Outcome } from './decision.ts';
 import { packCounters, packSample, unpackCounters, type DecideEntry } from './ledger.ts';
@@ -43,6 +44,12 @@ function isLate({ ledger }: Session, id: string, state: ObservedState, nowMs: nu
   return passedMs < (state.cause === 'beat' ? SAME_BEAT_MS : 0);
 }
 
+/** After a lost ledger it goes on from what the executor has looked at. */
+function nextSequence({ sequence }: Session['ledger'], { policy }: ObservedState): number {
+  const applied = policy.appliedSequence ?? 0;
+  return 1 + (isFarAhead(applied, sequence) ? sequence : Math.max(sequence, applied));
+}
+
 export function decisionGraph(sessions: Sessions, core: CoreOptions & { readonly clock: Clock }) {
   /** Ledger and model of the target; an input that was answered before is answered from the journal. */
   const recall = async ({ id, state, owner, log }: Values): Promise<Partial<Values>> => {
@@ -68,7 +75,7 @@ export function decisionGraph(sessions: Sessions, core: CoreOptions & { readonly
       kind: 'decide',
       n: ledger.n + 1,
       id,
-      sequence: Math.max(ledger.sequence, state.policy.appliedSequence ?? 0) + 1,
+      sequence: nextSequence(ledger, state),
       sample: isBlocked(state) ? null : packSample(sample),
       startups: [...sample.startups],
       holdUntilMs: ledger.holdUntilMs > state.observedAtMs ? ledger.holdUntilMs : 0,

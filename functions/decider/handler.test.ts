@@ -63,6 +63,18 @@ test('every decision has the next sequence and an id of its observation', async 
   expect(made.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
+test('a number of the executor that nobody counted to is not counted on from', async () => {
+  const { send } = setUp();
+  const numbers = [];
+  for (const [index, appliedSequence] of [0, Number.MAX_SAFE_INTEGER, 2, 7].entries()) {
+    const seen = aState({ tick: `t${index}`, observedAtMs: NOW_MS + index * 5000, cause: 'alert' });
+    const reply = await send(aStateEvent({ ...seen, policy: { ...seen.policy, appliedSequence } }));
+    numbers.push(decisionIn(reply)?.sequence);
+  }
+
+  expect(numbers).toEqual([1, 2, 3, 8]);
+});
+
 test('routine holds are answered with nothing, and counted in the next decision that travels', async () => {
   const { send } = setUp();
   const made = [];

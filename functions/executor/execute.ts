@@ -1,6 +1,7 @@
 // One decision against the cluster: read again, judge, write down, act, in this order. A crash between
 // any two steps is mended by the redelivery: the status says which decision was under way.
 import { heldFields, inheritedField, ownField } from '#shared/adapters/held-fields.ts';
+import { orUnavailable } from '#shared/adapters/kubernetes-api.ts';
 import { NimbusError } from '#shared/errors.ts';
 import type { Action, Decision, PolicySpec, TargetRef } from '#shared/events/index.ts';
 import type {
@@ -33,6 +34,7 @@ import {
   stoppedByDecision,
   stoppedByField,
   stoppedByPolicy,
+  refuseFarAhead,
   supersededBy,
   type Stop,
 } from './plan.ts';
@@ -168,7 +170,7 @@ async function renewed(
   if (!needsRenewal(field, policy, nowMs)) return field.note;
   // the note on replicas says what was written first, that on a floor what is held now
   const own = field.kind === 'replicas' ? field.value : (field.note?.value ?? field.value);
-  await writeFirmly(control, current, field, own);
+  await orUnavailable(writeFirmly(control, current, field, own));
   return noteFor(field, policy, own, nowMs);
 }
 
@@ -223,7 +225,7 @@ async function finish(
   const field = located.found;
   const stopped = stoppedByField(spec, located) ?? stoppedByDecision(current, field, manager);
   if (stopped !== null || allowed(decision, spec, field) !== before.to) return before;
-  await writeFirmly(control, current, field, before.to);
+  await orUnavailable(writeFirmly(control, current, field, before.to));
   return before;
 }
 
@@ -286,6 +288,7 @@ export const executing = (deps: ExecutorDeps) =>
     const current: Case = { decision, decidedAtMs, policy, spec: specOf(policy), nowMs };
     const before = answeredBefore(current);
     if (before !== null) return finish(deps, current, before);
+    refuseFarAhead(policy, decision);
     const superseded = supersededBy(policy, decision);
     if (superseded === null) return judge(deps, current);
     return held({ ...current, nowMs: decidedAtMs }, 'superseded', superseded);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ApiError } from '#shared/adapters/kubernetes-api.ts';
 import { NimbusError } from '#shared/errors.ts';
 import { DecisionMade, type Action, type Decision, type PolicySpec } from '#shared/events/index.ts';
 import type { ControlledField, PolicyObject } from '#shared/ports.ts';
@@ -579,6 +580,27 @@ test('a second writer is found also where it writes what we wrote first', async 
 
   expect(await send({ sequence: 2, from: 5, to: 9 })).toMatchObject({ reason: 'conflict' });
   expect(world.field.value).toBe(5);
+});
+
+test('a renewal that the API server refuses is told in its words, and comes again', async () => {
+  const { world, post, send, later } = setUp(floorPolicy, floorField);
+  await send({ to: 8 });
+  later(200_000);
+  world.fail = { write: new ApiError(403, 'Forbidden', 'admission webhook "no" denied it') };
+  const refused = await post(aDecision({ sequence: 2, kind: 'hold', from: 8, to: 8 }));
+
+  expect(refused.status).toBe(503);
+  expect(await refused.text()).toContain('denied it');
+});
+
+test('a number that no decider counts to is refused, and the next decision is looked at', async () => {
+  const { world, post, send } = setUp();
+  await send({ to: 5 });
+  const forged = await post(aDecision({ sequence: Number.MAX_SAFE_INTEGER, from: 5, to: 1 }));
+
+  expect(forged.status).toBe(422);
+  expect(world.policy?.status.lastAppliedSequence).toBe(1);
+  expect(await send({ sequence: 2, from: 5, to: 6 })).toMatchObject({ outcome: 'applied' });
 });
 
 test('a policy that changed between reading and writing is a 409: it comes again', async () => {

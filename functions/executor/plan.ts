@@ -1,7 +1,9 @@
 // What a decision may do under the policy as it stands now. Pure: an event can ask for nothing that the
 // policy does not permit at this moment.
+import { NimbusError } from '#shared/errors.ts';
 import { PolicySpec, type Action, type Decision } from '#shared/events/index.ts';
 import type { ControlledField, PolicyObject, Refusal } from '#shared/ports.ts';
+import { isFarAhead } from '#shared/runtime/chain.ts';
 
 /** Reason of the condition Conflict where somebody else wrote the field after us. */
 export const SECOND_WRITER = 'SecondWriter';
@@ -39,6 +41,16 @@ export function supersededBy(policy: PolicyObject, decision: Decision): string |
   return decision.sequence <= newest
     ? `decision ${decision.sequence} came after ${newest} was looked at`
     : null;
+}
+
+/**
+ * No decider counts so far at once. Once looked at, such a number would make all decisions after it old,
+ * and the last of them no number that can be counted on from. Throws `action.refused`.
+ */
+export function refuseFarAhead({ status }: PolicyObject, { sequence }: Decision): void {
+  const newest = status.lastAppliedSequence ?? 0;
+  if (!isFarAhead(sequence, newest)) return;
+  throw new NimbusError('action.refused', `sequence: ${sequence} is too far ahead of ${newest}`);
 }
 
 /** Switches of the policy that stand above every decision. */

@@ -23,6 +23,13 @@ function bounded(id: string): string {
 export const hopId = (causeId: string, hop: Hop): string =>
   `${bounded(causeId.replace(HOP, ''))}.${hop}`;
 
+/** More decisions than a target gets in thirty years of beats of a second. */
+const FAR_AHEAD = 1e9;
+
+/** Whether no decider can have counted so far since `newest`: the number was made up. */
+export const isFarAhead = (sequence: number, newest: number): boolean =>
+  sequence - newest > FAR_AHEAD;
+
 /**
  * The event that answers `cause`: derived id, same subject, partition and trace.
  * `atMs` is the time of what the event tells, Unix epoch: not that of its making.
