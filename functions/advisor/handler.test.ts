@@ -176,6 +176,29 @@ describe('with a model', () => {
   });
 });
 
+test('a function that stops, or a sender that leaves, is no answer by rule: it comes again', async () => {
+  const { model } = await modelServer(null);
+  const abort = new AbortController();
+  const spec = advisor({ model, timeoutMs: 10_000, elapsedMs: monotonicMs });
+  const app = createApp(spec, { abort: abort.signal });
+  setTimeout(() => abort.abort(), 100);
+  const headers = { 'content-type': 'application/cloudevents+json' };
+  const body = JSON.stringify(aDecisionEvent());
+
+  expect((await app.request('/', { method: 'POST', headers, body })).status).toBe(503);
+});
+
+test('words of a model are plain: nothing a terminal obeys, no order turned round, no half letter', async () => {
+  const explanation = `a\u001b[2J\u009b31m\u202etxt.exe\u2066\u200f${'😀'.repeat(900)}`;
+  const { model } = await modelServer(
+    JSON.stringify({ verdict: 'explain', holdMinutes: 0, explanation }),
+  );
+  const { advice } = await adviceOf(model);
+
+  expect(advice.explanation).toMatch(/^a \[2J 31m txt\.exe 😀/);
+  expect(advice.explanation.isWellFormed()).toBe(true);
+});
+
 test('a model that fails is warned of once, and again only after it has answered', async () => {
   const refusal = new Error("400 Unsupported value: 'temperature'");
   const answers = [refusal, refusal, 'Ten carry it.', refusal];

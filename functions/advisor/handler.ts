@@ -39,6 +39,7 @@ export const advisor = ({ model, timeoutMs, elapsedMs }: AdvisorDeps): FunctionS
         const started = elapsedMs();
         const signal = AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)]);
         const { opinion } = await graph.invoke({ decision, signal });
+        context.signal.throwIfAborted(); // nobody waits: asked again, the model may well answer
         reportFailure(opinion.fallback, context);
         const atMs = decision.inputs?.atMs ?? (Date.parse(event.time ?? '') || 0);
         const advice = {

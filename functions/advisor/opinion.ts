@@ -9,11 +9,17 @@ export type Opinion = Pick<
 
 const MAX_HOLD_MINUTES = 15;
 const MAX_EXPLANATION_CHARS = 1200;
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
+/** What a terminal obeys, and what makes text read in another order than it stands in. */
+const CONTROL = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
 /** Words as one tidy paragraph. */
 export const tidy = (text: string): string =>
-  text.replace(CONTROL, ' ').replace(/\s+/g, ' ').trim().slice(0, MAX_EXPLANATION_CHARS);
+  text
+    .replace(CONTROL, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, MAX_EXPLANATION_CHARS)
+    .replace(/\p{Cs}$/u, '');
 
 const holdUntil = (answer: ModelAnswer, decidedAtMs: number): number | null => {
   if (answer.verdict !== 'hold' || !(answer.holdMinutes > 0)) return null;
