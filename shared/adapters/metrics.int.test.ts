@@ -193,6 +193,33 @@ test('a pod whose server closes its idle connection just then is asked again', a
   expect(silent).toEqual([0, 0, 0, 0]);
 });
 
+test('pods that hang keep no other target waiting, and are asked again when they may have come back', async () => {
+  let isHanging = true;
+  answer = () => (isHanging ? undefined : { body: exposition(100, 0, 0) });
+  const metrics = podMetrics({ timeoutMs: 150, concurrency: 4, clock });
+  const hung = Array.from({ length: 60 }, (_, n) => aPod({ uid: `h-${n}`, name: `h-${n}` }));
+  const own = http.createServer((_request, response) => response.end(exposition(7, 0, 0)));
+  await new Promise<void>((resolve) => own.listen(0, '127.0.0.1', resolve));
+  const well = [aPod({ uid: 'w-1', port: (own.address() as AddressInfo).port })];
+  const look = async () => {
+    const startedMs = performance.now();
+    clock.at += 5000;
+    const readings = await metrics.read([request(hung), request(well)]);
+    return { tookMs: performance.now() - startedMs, silent: readings.map((r) => r.silentPods) };
+  };
+
+  for (let beat = 0; beat < 3; beat++) {
+    const { tookMs, silent } = await look();
+    expect(silent).toEqual([60, 0]);
+    expect(tookMs).toBeLessThan(900); // 60 pods, 4 at a time, 150 ms each, would be 2250
+  }
+  isHanging = false;
+  expect((await look()).silent).toEqual([0, 0]);
+  metrics.close();
+  own.closeAllConnections();
+  own.close();
+});
+
 test('every series of a pod counts, however many there are', async () => {
   const metrics = podMetrics({ timeoutMs: 2000, concurrency: 4, clock });
   const series = Array.from({ length: 9000 }, (_, n) => `http_requests_total{path="/${n}"} 2`);

@@ -14,6 +14,8 @@ import {
 const MAX_BYTES = 1_048_576;
 const MAX_PODS = 500; // what an event carries
 const FORGET_AFTER_MS = 600_000;
+/** Time-outs that a whole look may take: with the default it ends before the next beat. */
+const LOOK_TIMEOUTS = 2;
 
 /** A server that closed an idle connection while we took it up has seen nothing of the request. */
 const isClosedBefore = ({ reusedSocket }: http.ClientRequest, error: Error): boolean =>
@@ -43,22 +45,43 @@ function fetchText(agent: http.Agent, url: string, signal: AbortSignal): Promise
 }
 
 /** Runs at most `limit` of the jobs at a time. */
-async function bounded<T>(jobs: readonly (() => Promise<T>)[], limit: number): Promise<T[]> {
-  const results: T[] = [];
+async function bounded(jobs: readonly (() => Promise<void>)[], limit: number): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
-    for (let index = next++; index < jobs.length; index = next++) {
-      const job = jobs[index];
-      if (job !== undefined) results[index] = await job();
-    }
+    for (let job = jobs[next++]; job !== undefined; job = jobs[next++]) await job();
   };
   await Promise.all(Array.from({ length: Math.min(limit, jobs.length) }, worker));
-  return results;
 }
+
+/** One pod to scrape, and how many pods of its target come before it. */
+interface Job {
+  readonly request: ReadingsRequest;
+  readonly pod: Pod;
+  readonly round: number;
+}
+
+const jobsOf = (request: ReadingsRequest): Job[] =>
+  request.state.pods
+    .filter((pod) => pod.ready && !pod.draining)
+    .slice(0, MAX_PODS)
+    .map((pod, round) => ({ request, pod, round }));
 
 /** The scrapes of the look before, by pod. */
 class Memory {
   readonly #scrapes = new Map<string, Scrape>();
+  /** When those that did not answer were tried last. */
+  readonly #silent = new Map<string, number>();
+
+  tried({ uid }: Pod, scrape: Scrape | null, atMs: number): void {
+    if (scrape === null) this.#silent.set(uid, atMs);
+    else this.#silent.delete(uid);
+  }
+
+  /** Those that were silent come last, and of them the one that was left out longest first. */
+  inOrder(jobs: readonly Job[]): Job[] {
+    const silentMs = ({ pod }: Job): number => this.#silent.get(pod.uid) ?? 0;
+    return jobs.toSorted((a, b) => silentMs(a) - silentMs(b) || a.round - b.round);
+  }
 
   /** Pairs each new scrape with the one before, and keeps the new one. */
   pair(pods: readonly Pod[], scrapes: readonly (Scrape | null)[]): Pair[] {
@@ -73,6 +96,7 @@ class Memory {
 
   forget(beforeMs: number): void {
     for (const [uid, { atMs }] of this.#scrapes) if (atMs < beforeMs) this.#scrapes.delete(uid);
+    for (const [uid, atMs] of this.#silent) if (atMs < beforeMs) this.#silent.delete(uid);
   }
 }
 
@@ -100,7 +124,8 @@ function readingsOf(pods: readonly Pod[], scrapes: (Scrape | null)[], pairs: Pai
 /**
  * Scrapes `/metrics` of each ready pod. The counters go into the event as they are; p95 and CPU are
  * taken since the scrape before, which this process remembers: after a restart they are unknown once.
- * `concurrency` bounds the connections over all targets of a look, `timeoutMs` each scrape.
+ * `concurrency` bounds the connections over all targets of a look, `timeoutMs` each scrape, and twice
+ * that all of them: pods that hang keep no other target waiting.
  */
 export function podMetrics(options: {
   timeoutMs: number;
@@ -110,12 +135,12 @@ export function podMetrics(options: {
   const agent = new http.Agent({ keepAlive: true, maxSockets: options.concurrency });
   const memory = new Memory();
 
-  const scrape = async (pod: Pod, request: ReadingsRequest): Promise<Scrape | null> => {
+  const scrape = async ({ pod, request }: Job, timeoutMs: number): Promise<Scrape | null> => {
     const port = request.port ?? pod.port;
     if (pod.ip === null || port === null) return null;
     const host = pod.ip.includes(':') ? `[${pod.ip}]` : pod.ip;
     try {
-      const signal = AbortSignal.timeout(options.timeoutMs); // the whole answer, not its first byte
+      const signal = AbortSignal.timeout(timeoutMs); // the whole answer, not its first byte
       const body = await fetchText(agent, `http://${host}:${port}/metrics`, signal);
       const when = { atMs: options.clock.nowMs(), sloLatencyMs: request.sloLatencyMs };
       return scrapeOf(body, pod, when);
@@ -124,20 +149,30 @@ export function podMetrics(options: {
     }
   };
 
+  /** Those for whom no time was left have no entry. */
+  const scrapeAll = async (jobs: readonly Job[]): Promise<Map<Job, Scrape | null>> => {
+    const results = new Map<Job, Scrape | null>();
+    const endMs = performance.now() + LOOK_TIMEOUTS * options.timeoutMs;
+    const run = async (job: Job): Promise<void> => {
+      const leftMs = Math.floor(Math.min(options.timeoutMs, endMs - performance.now()));
+      if (leftMs <= 0) return;
+      const result = await scrape(job, leftMs);
+      memory.tried(job.pod, result, options.clock.nowMs());
+      results.set(job, result);
+    };
+    const ordered = memory.inOrder(jobs).map((job) => () => run(job));
+    await bounded(ordered, options.concurrency);
+    return results;
+  };
+
   return {
     async read(requests) {
-      const podsOf = requests.map(({ state }) =>
-        state.pods.filter((pod) => pod.ready && !pod.draining).slice(0, MAX_PODS),
-      );
-      const jobs = requests.flatMap((request, index) =>
-        (podsOf[index] ?? []).map((pod) => () => scrape(pod, request)),
-      );
-      const results = await bounded(jobs, options.concurrency);
+      const wanted = requests.map(jobsOf);
+      const results = await scrapeAll(wanted.flat());
       memory.forget(options.clock.nowMs() - FORGET_AFTER_MS);
-      let offset = 0;
-      return podsOf.map((pods) => {
-        const own = results.slice(offset, offset + pods.length);
-        offset += pods.length;
+      return wanted.map((jobs) => {
+        const pods = jobs.map(({ pod }) => pod);
+        const own = jobs.map((job) => results.get(job) ?? null);
         return readingsOf(pods, own, memory.pair(pods, own));
       });
     },
