@@ -98,6 +98,18 @@ test('one observation per policy and beat, with ids, subject, partition and time
   expect(new Set(sent.map(({ traceparent }) => traceparent)).size).toBe(1);
 });
 
+test('two alerts with one id are two where their senders differ, and one where they do not', async () => {
+  const { post, sent } = setUp([named('a')]);
+  const data = { eventType: 'high_cpu_usage', service: 'a', namespace: 'shop' };
+  for (const source of ['/shop', '/bank', '/shop'])
+    await post(AlertRaised.build({ id: '1', source }, data));
+  const ids = sent.map(({ id }) => id);
+
+  expect(ids).toHaveLength(2);
+  expect(new Set(ids).size).toBe(2);
+  expect(ids[0]).toMatch(/^1~[0-9a-f]{8}\.uid-a\.observer$/);
+});
+
 test.each<
   [
     what: string,

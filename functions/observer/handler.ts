@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { NimbusError } from '#shared/errors.ts';
 import {
   AlertRaised,
@@ -49,12 +50,18 @@ const missingAnswer = {
   problem: { reason: 'TargetUnreadable', message: 'the cluster did not answer for it' },
 } as const;
 
+/** Alerts come from anybody, and an id is one of its source alone: two senders may both have counted to it. */
+function causeId({ id, source, type }: UnknownEvent): string {
+  if (type !== AlertRaised.type) return id;
+  return `${id}~${createHash('sha256').update(source).digest('hex').slice(0, 8)}`;
+}
+
 function stateEvent(cause: UnknownEvent, state: ObservedState): UnknownEvent {
   const key = state.target?.uid ?? state.policy.uid;
   const { namespace, name } = state.policy;
   return StateObserved.build(
     {
-      id: hopId(`${cause.id}.${key}`, 'observer'),
+      id: hopId(`${causeId(cause)}.${key}`, 'observer'),
       source: '/nimbusguard/observer',
       subject: `${namespace}/${state.target?.name ?? name}`,
       partitionkey: key,
