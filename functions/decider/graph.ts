@@ -8,7 +8,7 @@ import type { Clock } from '#shared/ports.ts';
 import { isFarAhead } from '#shared/runtime/chain.ts';
 import type { Logger } from 'pino';
 import { decisionOf, isBlocked, outcomeOf, travels, type Outcome } from './decision.ts';
-import { packCounters, packSample, unpackCounters, type DecideEntry } from './ledger.ts';
+import { heldUntil, packCounters, packSample, unpackCounters, type DecideEntry } from './ledger.ts';
 import type { Owner } from './documents.ts';
 import { ask, type CoreOptions, type Session, type Sessions } from './sessions.ts';
 
@@ -78,7 +78,7 @@ export function decisionGraph(sessions: Sessions, core: CoreOptions & { readonly
       sequence: nextSequence(ledger, state),
       sample: isBlocked(state) ? null : packSample(sample),
       startups: [...sample.startups],
-      holdUntilMs: ledger.holdUntilMs > state.observedAtMs ? ledger.holdUntilMs : 0,
+      holdUntilMs: heldUntil(ledger, state.observedAtMs),
       sent: false,
       routine: false,
       holdsSince: ledger.holdsSince,

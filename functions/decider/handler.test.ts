@@ -325,26 +325,27 @@ test('a reward that reaches a new process before any observation is answered as 
   expect(await send(rewards('t0.target-1.reward', [score(1)]))).toEqual(learned);
 });
 
+const advice = (verdict: 'hold' | 'explain', holdUntilMs: number | null) =>
+  AdviceGiven.build(
+    { id: `a-${verdict}-${holdUntilMs}`, source: '/nimbusguard/advisor' },
+    {
+      decisionId: 'd',
+      sequence: 1,
+      policy,
+      targetUid: 'target-1',
+      source: 'rules',
+      verdict,
+      explanation: 'why',
+      holdUntilMs,
+      model: null,
+      tookMs: 1,
+      fallback: null,
+    },
+  );
+
 test('advice to hold is kept for a quarter of an hour at most; words alone change nothing', async () => {
   const { store, send } = setUp();
   await send(aStateEvent(aState()));
-  const advice = (verdict: 'hold' | 'explain', holdUntilMs: number | null) =>
-    AdviceGiven.build(
-      { id: `a-${verdict}`, source: '/nimbusguard/advisor' },
-      {
-        decisionId: 'd',
-        sequence: 1,
-        policy,
-        targetUid: 'target-1',
-        source: 'rules',
-        verdict,
-        explanation: 'why',
-        holdUntilMs,
-        model: null,
-        tookMs: 1,
-        fallback: null,
-      },
-    );
   const until = () =>
     (
       JSON.parse(store.documents.get('nimbusguard-ledger-policy-1')?.value ?? '{}') as {
@@ -356,4 +357,22 @@ test('advice to hold is kept for a quarter of an hour at most; words alone chang
   expect(until()).toBe(0);
   await send(advice('hold', NOW_MS + 86_400_000));
   expect(until()).toBe(NOW_MS + 900_000);
+});
+
+test('a hold that was asked for under a wrong clock does not outlive it', async () => {
+  const { store, send } = setUp();
+  const year = 365 * 86_400_000;
+  const ledger = () =>
+    JSON.parse(store.documents.get('nimbusguard-ledger-policy-1')?.value ?? '{}') as {
+      holdUntilMs: number;
+      journal: { holdUntilMs: number }[];
+    };
+  await send(aStateEvent(aState({ tick: 'ahead', observedAtMs: NOW_MS + year })));
+  await send(advice('hold', NOW_MS + year + 900_000));
+  await send(aStateEvent(aState({ tick: 'right', observedAtMs: NOW_MS + 5000 })));
+  expect(ledger().journal.at(-1)?.holdUntilMs).toBe(0);
+
+  await send(advice('hold', NOW_MS + 300_000));
+  await send(aStateEvent(aState({ tick: 'next', observedAtMs: NOW_MS + 10_000 })));
+  expect(ledger().journal.at(-1)?.holdUntilMs).toBe(NOW_MS + 300_000);
 });

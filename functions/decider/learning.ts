@@ -9,10 +9,8 @@ import {
 import { answerTo } from '#shared/runtime/chain.ts';
 import type { Context } from '#shared/runtime/function.ts';
 import type { Owner } from './documents.ts';
-import { note, type Entry } from './ledger.ts';
+import { heldUntil, HOLD_MAX_MS, note, type Entry } from './ledger.ts';
 import type { Session, Sessions } from './sessions.ts';
-
-const HOLD_MAX_MS = 900_000; // advice may hold for a quarter of an hour after what was seen last
 
 type Given<T> = UnknownEvent & { readonly data: T };
 
@@ -61,7 +59,7 @@ export async function heed(
   const { ledger } = session;
   if (ledger.targetUid !== data.targetUid) return;
   const until = Math.min(data.holdUntilMs, ledger.observedAtMs + HOLD_MAX_MS);
-  if (until <= ledger.holdUntilMs) return;
+  if (until <= heldUntil(ledger, ledger.observedAtMs)) return;
   ledger.holdUntilMs = until;
   await sessions.commit(session);
 }

@@ -7,6 +7,9 @@ import { PolicySpec, Score, Target } from '#shared/events/index.ts';
 
 const REMEMBERED_INPUTS = 16;
 
+/** Advice may hold for a quarter of an hour after what was seen last. */
+export const HOLD_MAX_MS = 900_000;
+
 /** Samples and counters are kept as plain rows: a minute of them must stay small. */
 const Row = z.array(z.number().nullable());
 const CounterRows = z.object({
@@ -157,6 +160,10 @@ export function unpackCounters(rows: Ledger['counters']): Counters | null {
     })),
   };
 }
+
+/** Until when advice holds at that time; 0 where it does not. What a wrong clock was promised is no promise. */
+export const heldUntil = ({ holdUntilMs }: Ledger, atMs: number): number =>
+  holdUntilMs > atMs && holdUntilMs - atMs <= HOLD_MAX_MS ? holdUntilMs : 0;
 
 /** Remembers an input and what it led to. */
 export function note(ledger: Ledger, entry: Entry): void {

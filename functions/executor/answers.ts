@@ -86,8 +86,12 @@ export const noteFor = (
   expiresAt: expiry(field, nowMs),
 });
 
-const isExpiring = ({ expiresAt }: FieldNote, nowMs: number): boolean =>
-  expiresAt !== null && Date.parse(expiresAt) - nowMs < RENEW_BEFORE_MS;
+/** A floor that would last longer than any was written under a wrong clock: it must end in time as well. */
+function isExpiring({ expiresAt }: FieldNote, nowMs: number): boolean {
+  if (expiresAt === null) return false;
+  const leftMs = Date.parse(expiresAt) - nowMs;
+  return leftMs < RENEW_BEFORE_MS || leftMs > 2 * FLOOR_LASTS_MS;
+}
 
 /** Whether what is held has to be written again: its time, its shares, or whose it is. */
 export const needsRenewal = (

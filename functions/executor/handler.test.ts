@@ -267,6 +267,16 @@ test('a renewal keeps the floor from expiring while decisions come', async () =>
   expect(world.policy?.status).toMatchObject({ floor: 6 });
 });
 
+test('a floor that was written under a wrong clock is renewed to end in time', async () => {
+  const { world, send } = setUp(floorPolicy, floorField);
+  await send({ to: 8 });
+  const note = { ...world.field!.note!, expiresAt: '2099-01-01T00:00:00.000Z' };
+  world.field = { ...world.field!, note };
+  await send({ sequence: 2, kind: 'hold', from: 8, to: 8 });
+
+  expect(Date.parse(world.field.note!.expiresAt!)).toBeLessThan(NOW_MS + 601_000);
+});
+
 test('a hold writes the shares of a floor anew where traffic moved', async () => {
   const { world, send } = setUp(floorPolicy, floorField);
   await send({ to: 8 });
