@@ -499,6 +499,24 @@ test('resource metrics: used over requested, the rate of requests unknown', asyn
   });
 });
 
+test('resource metrics: a container that does not say is not one that uses nothing', async () => {
+  const pod = (name: string, containers: object[]) => ({
+    metadata: { name },
+    timestamp: new Date(NOW_MS).toISOString(),
+    window: '1m2.5s',
+    containers: containers.map((usage) => ({ usage })),
+  });
+  const items = [
+    pod('web-1', [{ cpu: '400m', memory: '50M' }]),
+    pod('web-2', [{ cpu: '1m', memory: '50M' }, { memory: '1M' }]),
+  ];
+  const api = { request: () => Promise.resolve({ items }), close: () => undefined };
+  const pods = [aPod(), aPod({ uid: 'x', name: 'web-2' })];
+  const [readings] = await resourceMetrics({ api }).read([request(pods, { source: 'resource' })]);
+
+  expect(readings).toMatchObject({ cpuUtilization: 0.8, rates: { windowMs: 62_500 } });
+});
+
 const event = { specversion: '1.0', id: 'e', source: '/s', type: 't', data: {} } as const;
 const sink = () =>
   brokerSink({

@@ -6,25 +6,30 @@ import { unread } from './readings.ts';
 
 const DEFAULT_WINDOW_MS = 15_000;
 
+/** Null where a container does not say: the others alone would read as less. */
 interface Usage {
-  readonly cores: number;
-  readonly bytes: number;
+  readonly cores: number | null;
+  readonly bytes: number | null;
   readonly atMs: number;
   readonly windowMs: number;
 }
 
-const usageSum = (object: Json, resource: string): number =>
-  list(object['containers']).reduce(
-    (sum, container) => sum + (quantity(record(container['usage'])[resource]) ?? 0),
-    0,
-  );
+function usageSum(object: Json, resource: string): number | null {
+  const containers = list(object['containers']);
+  const used = containers.map((container) => quantity(record(container['usage'])[resource]));
+  const known = used.filter((value) => value !== null);
+  if (known.length === 0 || known.length < used.length) return null;
+  return known.reduce((sum, value) => sum + value, 0);
+}
 
+/** A duration as Go writes it, such as `1m2.5s`. */
 const windowMs = (object: Json): number => {
-  const match = /^([0-9.]+)(ms|s|m)$/.exec(text(object['window']) ?? '');
-  const factor = { ms: 1, s: 1000, m: 60_000 }[match?.[2] ?? ''] ?? NaN;
-  const value = Number(match?.[1]) * factor;
+  const parts = [...(text(object['window']) ?? '').matchAll(/([0-9.]+)(h|ms|m|s)/g)];
+  const value = parts.reduce((sum, [, number, unit]) => sum + Number(number) * factorOf(unit), 0);
   return value > 0 ? value : DEFAULT_WINDOW_MS;
 };
+
+const factorOf = (unit = ''): number => ({ ms: 1, s: 1000, m: 60_000, h: 3_600_000 })[unit] ?? NaN;
 
 function usages(items: readonly Json[]): Map<string, Usage> {
   return new Map(
@@ -43,15 +48,16 @@ function usages(items: readonly Json[]): Map<string, Usage> {
 /** Used / requested over the pods that have both; null where none has. */
 function share(
   pairs: readonly (readonly [Pod, Usage])[],
-  used: (usage: Usage) => number,
+  used: (usage: Usage) => number | null,
   asked: (pod: Pod) => number | null,
 ): number | null {
   let usedSum = 0;
   let askedSum = 0;
   for (const [pod, usage] of pairs) {
     const request = asked(pod);
-    if (request === null || request === 0) continue;
-    usedSum += used(usage);
+    const own = used(usage);
+    if (own === null || request === null || request === 0) continue;
+    usedSum += own;
     askedSum += request;
   }
   return askedSum === 0 ? null : usedSum / askedSum;
