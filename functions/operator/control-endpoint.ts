@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { NimbusError } from '#shared/errors.ts';
+import { isLoopback } from '#shared/runtime/loopback.ts';
 import { endpoint, type Declaration, type Endpoint } from './endpoint.ts';
 
 /**
@@ -21,11 +22,6 @@ function ownPageOnly(c: Context): void {
     );
   }
 }
-
-const LOOPBACK = /^(127(\.\d{1,3}){3}|\[?::1\]?|localhost|[a-z0-9-]+\.localhost)$/;
-
-/** Whether an address that a server listens on, or the host of a URL, is this machine's own. */
-export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
 /**
  * Who listens on loopback alone is called by no other name: another one was made to point here by somebody

@@ -1,10 +1,10 @@
 // operator: every event of the chain → history, API and console. Writes only the kill switch.
 import { measure } from '#shared/domain/index.ts';
 import { serveOptionsOf } from '#shared/runtime/config.ts';
+import { isLoopback } from '#shared/runtime/loopback.ts';
 import { start } from '#shared/runtime/serve.ts';
 import { brokerReader } from './broker-reader.ts';
 import { loadConfig } from './config.ts';
-import { isLoopback } from './control-endpoint.ts';
 import { eventLog } from './event-log.ts';
 import { operator } from './handler.ts';
 import { clusterPolicies } from './policies.ts';

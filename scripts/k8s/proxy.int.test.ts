@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, request as send, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { serveProxy } from './proxy.ts';
@@ -111,4 +111,28 @@ test('a body over the limit is refused', async () => {
   const answer = await fetch(url, { method: 'POST', body: 'x'.repeat(1_048_577) });
 
   expect(answer.status).toBe(413);
+});
+
+test.each([
+  ['POST', 'localhost:8082', 200],
+  ['POST', '127.0.0.1:8082', 200],
+  ['POST', '[::1]:8082', 200],
+  ['POST', 'rebound.example:8082', 422],
+  ['POST', '127.0.0.1.rebound.example', 422],
+  ['DELETE', 'rebound.example', 422],
+  ['POST', 'no host', 422],
+  ['GET', 'rebound.example:8082', 200],
+])('%s to %s, a name that points here, is answered by %i', async (method, host, status) => {
+  const port = await listen(echo());
+  const url = await proxyTo(scriptedTunnel([{ host: '127.0.0.1', port }]), 'operator.svc');
+  const seen = await new Promise((resolve, reject) => {
+    const sent = send(`${url}/api/suspend`, { method, headers: { host } }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    });
+    sent.once('error', reject);
+    sent.end();
+  });
+
+  expect(seen).toBe(status);
 });

@@ -6,6 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { isLoopback } from '#shared/runtime/loopback.ts';
 import type { Address, Tunnel } from './tunnel.ts';
 
 const WAIT_FOR_TUNNEL_MS = 30_000; // longer than a function needs to wake from zero
@@ -61,12 +62,32 @@ const problem = (outgoing: ServerResponse, status: number, title: string, detail
   outgoing.end(JSON.stringify({ type: 'about:blank', title, status, detail }));
 };
 
+const SAFE = ['GET', 'HEAD', 'OPTIONS'];
+
+/**
+ * The name of another host by which something is to be changed. It was made to point to this machine by
+ * somebody whose page is open in a browser here (DNS rebinding), and that page counts as our own: what is
+ * behind the proxy sees the ingress's host and cannot tell.
+ */
+function reboundHost({ method = '', headers }: IncomingMessage): string | undefined {
+  if (SAFE.includes(method)) return undefined;
+  const url = `http://${headers.host ?? ''}`;
+  const name = URL.canParse(url) ? new URL(url).hostname : (headers.host ?? '');
+  return isLoopback(name) ? undefined : name.slice(0, 80);
+}
+
 async function pass(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   tunnel: Tunnel,
   host: string | undefined,
 ): Promise<void> {
+  const rebound = reboundHost(incoming);
+  if (rebound !== undefined) {
+    const detail = `host: must be localhost or 127.0.0.1, where this proxy listens (got ${rebound})`;
+    problem(outgoing, 422, 'Unprocessable Content', detail);
+    return;
+  }
   const body = await bodyOf(incoming);
   if (body === undefined) {
     problem(outgoing, 413, 'Content Too Large', `at most ${REPLAY_LIMIT_BYTES} bytes`);
