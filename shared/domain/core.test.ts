@@ -535,6 +535,22 @@ test('a model of an older schema goes on where it was', () => {
   });
 });
 
+test.each<[what: string, missing: object, otherUnitSinceMs: number]>([
+  ['as it first was', { otherUnitSinceMs: undefined }, 0],
+  ['complete', { otherUnitSinceMs: 7 }, 7],
+])('a model of schema 4, %s, goes on where it was', (_what, missing, otherUnitSinceMs) => {
+  const { model } = live(() => 300, 300);
+  const plan = { ...model.plan, fleet: undefined };
+  const read = parseModel(JSON.stringify({ ...model, schema: 4, plan, ...missing }));
+  const { addedMs, added } = read.plan;
+  expect(read).toEqual({
+    ...model,
+    otherUnitSinceMs,
+    plan: { ...model.plan, fleet: -1, addedMs, added },
+  });
+  expect(addedMs.length).toBe(otherUnitSinceMs === 0 ? 0 : model.plan.addedMs.length);
+});
+
 test('an edited budget and an edited season count from the next decision on', () => {
   const decideUnder = (fields: object): { model: Model; record: Verdict['record'] } => {
     const { model, atMs } = settled();

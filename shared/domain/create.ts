@@ -44,6 +44,18 @@ function boundedScale(stored: unknown): Partial<Forecaster> {
   return drifted ? { ...forecaster, scale: [...SCALE_START] } : forecaster;
 }
 
+/** No price is kept, and variances are bounded that ran away at services with idle nights. */
+const schemaFour = (document: Record<string, unknown>): Record<string, unknown> => ({
+  ...document,
+  schema: 4,
+  k0: undefined,
+  churnPrice: undefined,
+  otherUnitSinceMs: 0,
+  up: boundedScale(document['up']),
+  keep: boundedScale(document['keep']),
+  plan: { ...(document['plan'] as Partial<Model['plan']>), addedMs: [], added: [] },
+});
+
 const SCHEMA = 5;
 /** How a document of an older schema becomes one of the next. */
 const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) => object>> = {
@@ -69,24 +81,15 @@ const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) =>
       plan: { ...plan, need: (plan.need ?? 0) * capacity },
     };
   },
-  // 4 asks the policy for prices at every decision: an edited budget counts from the next one on. Its
-  // variances cannot run away, as those of services with idle nights did.
-  3: (document) => ({
-    ...document,
-    schema: 4,
-    k0: undefined,
-    churnPrice: undefined,
-    otherUnitSinceMs: 0,
-    up: boundedScale(document['up']),
-    keep: boundedScale(document['keep']),
-    plan: { ...(document['plan'] as Partial<Model['plan']>), addedMs: [], added: [] },
-  }),
-  // 5 knows pods that are late whoever asked for them.
-  4: (document) => ({
-    ...document,
-    schema: 5,
-    plan: { ...(document['plan'] as Partial<Model['plan']>), fleet: newPlan().fleet },
-  }),
+  // 4 asks the policy for prices at every decision: an edited budget counts from the next one on.
+  3: schemaFour,
+  // 5 knows pods that are late whoever asked for them. The first documents of schema 4 were written
+  // before it was complete.
+  4: (document) => {
+    const complete = 'otherUnitSinceMs' in document ? document : schemaFour(document);
+    const plan = { ...(complete['plan'] as Partial<Model['plan']>), fleet: newPlan().fleet };
+    return { ...complete, schema: 5, plan };
+  },
 };
 /** Variance of the log demand over the control delay before anything was seen: 12 %. */
 const FIRST_VARIANCE = 0.12 ** 2;
