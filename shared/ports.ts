@@ -229,6 +229,12 @@ export interface ModelStore {
   remove(key: string): Promise<void>;
 }
 
+/** The stored documents as they lie there: those of policies that are gone are nobody's. */
+export interface StoredDocuments {
+  list(): Promise<readonly { readonly key: string; readonly savedAtMs: number }[]>;
+  remove(key: string): Promise<void>;
+}
+
 /** Sends an event on its way; resolves when it is stored. */
 export interface EventSink {
   send(event: UnknownEvent, signal?: AbortSignal): Promise<void>;

@@ -4,9 +4,11 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Cluster } from '#scripts/local/cluster/index.ts';
 import { startBareApi } from '#scripts/local/cluster/testing.ts';
+import type { ModelStore } from '../ports.ts';
 import { aField, aPolicy } from '../testing/builders.ts';
 import { memoryControl } from '../testing/memory-control.ts';
 import { memoryStore } from '../testing/memory-store.ts';
@@ -15,7 +17,7 @@ import { clusterContract, controlContract, modelStoreContract, type Check } from
 import { kubernetesApi, type Json, type KubernetesApi } from './kubernetes-api.ts';
 import { kubernetesCluster } from './kubernetes-cluster.ts';
 import { kubernetesControl } from './kubernetes-control.ts';
-import { configMapStore } from './config-map-store.ts';
+import { configMapStore, storedConfigMaps } from './config-map-store.ts';
 
 const NAMESPACE = `contract-${process.pid}`;
 const KUBECONFIG = process.env['NIMBUSGUARD_TEST_KUBECONFIG'];
@@ -96,12 +98,26 @@ async function populate(api: KubernetesApi): Promise<void> {
 
 function kubernetesContract(connect: () => KubernetesApi): void {
   let keys = 0;
-  runAll(
-    modelStoreContract(() => ({
-      store: configMapStore(withRights(connect(), 'decider'), NAMESPACE),
-      key: `contract-${++keys}`,
-    })),
-  );
+  const stored = () => storedConfigMaps(withRights(connect(), 'release'), NAMESPACE);
+  const store = (): ModelStore => ({
+    ...configMapStore(withRights(connect(), 'decider'), NAMESPACE),
+    remove: (key) => stored().remove(key),
+  });
+  runAll(modelStoreContract(() => ({ store: store(), key: `contract-${++keys}` })));
+
+  test('what lies in the model store is listed with the time of the last write', async () => {
+    const version = await store().save('contract-listed', '1', null);
+    const [first] = await stored().list();
+    await sleep(1100); // times are kept in whole seconds
+    await store().save('contract-listed', '2', version);
+    const [second] = await stored().list();
+    await stored().remove('contract-listed');
+
+    expect(first?.key).toBe('contract-listed');
+    expect(second?.savedAtMs).toBeGreaterThan(first?.savedAtMs ?? Infinity);
+    expect(await stored().list()).toEqual([]);
+  });
+
   for (const [name, ref] of [
     ['web', { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }],
     ['other', { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', name: 'other' }],

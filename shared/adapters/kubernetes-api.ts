@@ -18,6 +18,8 @@ interface ApiRequest {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly patch?: keyof typeof PATCH_TYPES;
+  /** Of a list: without what the objects hold, which may be much. */
+  readonly metadataOnly?: boolean;
 }
 
 /** What the API server said no to, by its status and reason. */
@@ -166,6 +168,10 @@ const urlOf = (server: string, request: ApiRequest): URL => {
   return url;
 };
 
+/** A server that knows no other form answers with whole objects. */
+const METADATA_ONLY =
+  'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json';
+
 const contentType = (request: ApiRequest): string =>
   request.patch === undefined ? 'application/json' : PATCH_TYPES[request.patch];
 
@@ -191,7 +197,7 @@ export function kubernetesApi(options: { timeoutMs: number; config?: KubeConfig 
       timeout: options.timeoutMs,
       headers: {
         ...(headers as http.OutgoingHttpHeaders),
-        accept: 'application/json',
+        accept: request.metadataOnly === true ? METADATA_ONLY : 'application/json',
         ...(body === undefined
           ? {}
           : { 'content-type': contentType(request), 'content-length': Buffer.byteLength(body) }),

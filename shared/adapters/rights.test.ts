@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { NimbusError } from '../errors.ts';
 import { aPolicy } from '../testing/builders.ts';
 import { grants, withRights } from '../testing/rights.ts';
-import { configMapStore } from './config-map-store.ts';
+import { configMapStore, storedConfigMaps } from './config-map-store.ts';
 import { DEPLOYMENT, TARGETS, type Kind } from './kinds.ts';
 import { ApiError, type Json, type KubernetesApi } from './kubernetes-api.ts';
 import { kubernetesCluster } from './kubernetes-cluster.ts';
@@ -111,7 +111,12 @@ async function remember(api: KubernetesApi): Promise<void> {
   await store.load('web');
   const version = await store.save('web', '{}', null);
   await store.save('web', '{}', version);
-  await store.remove('web');
+}
+
+async function tidyUp(api: KubernetesApi): Promise<void> {
+  const documents = storedConfigMaps(api, 'nimbusguard');
+  expect(await documents.list()).toHaveLength(1);
+  await documents.remove('web');
 }
 
 test('every verb that a role grants is used by a function that has it, and every other is refused', async () => {
@@ -125,6 +130,7 @@ test('every verb that a role grants is used by a function that has it, and every
   });
   await locateWithoutBinding(as('executor'));
   await remember(as('decider'));
+  await tidyUp(as('release'));
 
   expect([...used].sort()).toEqual(grants());
 });
