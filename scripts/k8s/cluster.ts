@@ -23,6 +23,7 @@ export interface Cluster {
   readonly serving: Installed;
   readonly ingress: Installed;
   readonly eventing: Installed;
+  readonly channel: Installed;
   readonly mtBroker: Installed;
   readonly kafkaBroker: Installed;
   readonly keda: Installed;
@@ -47,6 +48,12 @@ const PARTS = {
     namespace: 'knative-eventing',
     crd: 'brokers.eventing.knative.dev',
     deployments: ['eventing-controller', 'eventing-webhook'],
+  },
+  channel: {
+    name: 'In-memory channel',
+    namespace: 'knative-eventing',
+    crd: 'inmemorychannels.messaging.knative.dev',
+    deployments: ['imc-controller', 'imc-dispatcher'],
   },
   mtBroker: {
     name: 'Multi-tenant broker',
@@ -104,17 +111,32 @@ export function judge(
   return { name: part.name, state, version: versionOf(own[0]?.found), missing };
 }
 
-/** Serving needs one networking layer; which one is its administrator's choice. */
-async function judgeIngress(serving: Installed): Promise<Installed> {
-  const name = 'Ingress of Knative Serving';
-  const absent: Installed = { name, state: 'absent', version: null, missing: [] };
-  if (serving.state === 'absent') return absent;
-  const network = await get('configmap', 'config-network', 'knative-serving');
-  const chosen = network?.data?.['ingress-class'] ?? network?.data?.['ingress.class'];
-  if (chosen === undefined) return absent;
-  if (!chosen.startsWith('kourier')) return { ...absent, state: 'whole', version: chosen };
-  const gateway = await get('deployment', '3scale-kourier-gateway', 'kourier-system');
-  return gateway === undefined ? absent : { ...absent, state: 'whole', version: chosen };
+/** What Serving uses where its settings name no class. */
+const DEFAULT_INGRESS = 'istio.ingress.networking.knative.dev';
+
+/**
+ * Serving needs one networking layer; which one is its administrator's choice. `settings` is the data of
+ * `config-network`. A class that is named is trusted, except Kourier's, which we would install ourselves.
+ */
+export function judgeIngress(
+  serving: Installed,
+  settings: Readonly<Record<string, string>>,
+  deployments: readonly KubeObject[],
+): Installed {
+  const named = settings['ingress-class'] ?? settings['ingress.class'];
+  const chosen = named ?? DEFAULT_INGRESS;
+  const runs = (deployment: string): boolean =>
+    deployments.some(({ metadata }) => metadata.name === deployment);
+  const there = chosen.startsWith('kourier')
+    ? runs('3scale-kourier-gateway')
+    : named !== undefined || runs('net-istio-controller');
+  const found = serving.state !== 'absent' && there;
+  return {
+    name: 'Ingress of Knative Serving',
+    state: found ? 'whole' : 'absent',
+    version: found ? chosen : null,
+    missing: [],
+  };
 }
 
 async function currentContext(): Promise<string> {
@@ -158,6 +180,7 @@ export async function readCluster(): Promise<Cluster> {
   const names = new Set(crds.split('\n').map((line) => line.slice(line.indexOf('/') + 1)));
   const part = (name: keyof typeof PARTS): Installed => judge(PARTS[name], deployments, names);
   const found = part('serving');
+  const network = await get('configmap', 'config-network', 'knative-serving');
   return {
     context,
     server,
@@ -166,8 +189,9 @@ export async function readCluster(): Promise<Cluster> {
     version: serverVersion?.gitVersion ?? 'unknown',
     nodes,
     serving: found,
-    ingress: await judgeIngress(found),
+    ingress: judgeIngress(found, network?.data ?? {}, deployments),
     eventing: part('eventing'),
+    channel: part('channel'),
     mtBroker: part('mtBroker'),
     kafkaBroker: part('kafkaBroker'),
     keda: part('keda'),

@@ -1,10 +1,11 @@
 // What is said about a cluster: tables of objects as the API gives them, and the verdict.
 import { describe, expect, test } from 'vitest';
 import { chooseBroker, looksLocal, refuseForeignContext } from './choices.ts';
-import { judge } from './cluster.ts';
+import { judge, judgeIngress, type Cluster, type Installed } from './cluster.ts';
 import { Failure } from './command.ts';
 import { changedObjects, isReady, remedyFor, type KubeObject } from './kubectl.ts';
 import { freeRoom, quantity, refuseOn, storeVerdict } from './preflight.ts';
+import { missingParts } from './prerequisites.ts';
 import { createProgress, explain } from './progress.ts';
 import { table } from './status.ts';
 import { knativeFor } from './versions.ts';
@@ -46,6 +47,91 @@ describe('an installed part', () => {
     ],
   ])('%s', (_when, deployments, crds, state, missing) => {
     expect(judge(part, deployments, new Set(crds))).toMatchObject({ state, missing });
+  });
+});
+
+const installed = (state: Installed['state'], version: string | null = null): Installed => ({
+  name: 'P',
+  state,
+  version,
+  missing: [],
+});
+
+describe('the ingress of Knative Serving', () => {
+  const kourier = 'kourier.ingress.networking.knative.dev';
+  const istio = 'istio.ingress.networking.knative.dev';
+
+  test.each<
+    [what: string, settings: Record<string, string>, runs: string[], version: string | null]
+  >([
+    ['nothing is named and nothing runs', {}, [], null],
+    ['nothing is named: Istio’s is the default', {}, ['net-istio-controller'], istio],
+    [
+      'Kourier is named and runs',
+      { 'ingress-class': kourier },
+      ['3scale-kourier-gateway'],
+      kourier,
+    ],
+    ['Kourier is named and does not run', { 'ingress-class': kourier }, [], null],
+    ['another one is named', { 'ingress-class': 'contour.example' }, [], 'contour.example'],
+  ])('%s', (_what, settings, runs, version) => {
+    const deployments = runs.map((name) => object('Deployment', name));
+    const state = version === null ? 'absent' : 'whole';
+
+    expect(judgeIngress(installed('whole'), settings, deployments)).toMatchObject({
+      state,
+      version,
+    });
+    expect(judgeIngress(installed('absent'), settings, deployments).state).toBe('absent');
+  });
+});
+
+describe('what is installed', () => {
+  const whole = installed('whole');
+  const cluster = (over: Partial<Cluster>): Cluster => ({
+    ...{ context: 'c', server: 's', user: 'u', minor: 34, version: 'v1.34.4', nodes: [] },
+    ...{ serving: whole, ingress: whole, eventing: whole, channel: whole, mtBroker: whole },
+    ...{ kafkaBroker: whole, keda: whole },
+    ...over,
+  });
+  const absent = installed('absent');
+  const bare = { serving: absent, ingress: absent, eventing: absent, kafkaBroker: absent };
+
+  test.each<[what: string, broker: 'kafka' | 'mt', over: Partial<Cluster>, names: string[]]>([
+    ['nothing where all is there', 'kafka', {}, []],
+    ['nothing where all is there', 'mt', {}, []],
+    [
+      'what class Kafka does not need stays away',
+      'kafka',
+      { channel: absent, mtBroker: absent },
+      [],
+    ],
+    [
+      'the multi-tenant broker beside an Eventing without it',
+      'mt',
+      { channel: absent, mtBroker: absent },
+      ['In-memory channel', 'Multi-tenant broker'],
+    ],
+    ['no channel for a broker that is there', 'mt', { channel: absent }, []],
+    ['not the channel that is there', 'mt', { mtBroker: absent }, ['Multi-tenant broker']],
+    [
+      'all of it on an empty cluster',
+      'mt',
+      { ...bare, channel: absent, mtBroker: absent },
+      [
+        ...['Knative Serving', 'Kourier (ingress)', 'Knative Eventing'],
+        ...['In-memory channel', 'Multi-tenant broker'],
+      ],
+    ],
+  ])('%s (BROKER=%s)', (_what, broker, over, names) => {
+    expect(missingParts(cluster(over), broker).map(({ name }) => name)).toEqual(names);
+  });
+
+  test('a part of Eventing has the version of the Eventing that is there', () => {
+    const older = { eventing: installed('whole', '1.21.0'), mtBroker: absent };
+    const [broker] = missingParts(cluster(older), 'mt');
+
+    expect(broker?.urls).toEqual([expect.stringContaining('/knative-v1.21.0/mt-channel-broker')]);
   });
 });
 

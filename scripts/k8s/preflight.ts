@@ -190,6 +190,12 @@ async function store(): Promise<Verdict> {
   return storeVerdict(policies.length, redis);
 }
 
+/** What keeps the events of a broker that is there is its administrator's choice. */
+const partsOfMt = ({ channel, mtBroker }: Cluster, install: boolean): Verdict[] => [
+  ...(mtBroker.state === 'absent' ? [part(channel, true, install)] : []),
+  part(mtBroker, true, install),
+];
+
 /** Every verdict, in the order of printing. */
 export async function preflight(
   cluster: Cluster,
@@ -206,7 +212,7 @@ export async function preflight(
     part(cluster.ingress, true, install),
     part(cluster.eventing, true, install),
     part(cluster.kafkaBroker, broker === 'kafka', install),
-    ...(broker === 'mt' ? [part(cluster.mtBroker, true, install)] : []),
+    ...(broker === 'mt' ? partsOfMt(cluster, install) : []),
     part(cluster.keda, false, install),
     await store(),
     await namespace(),

@@ -11,15 +11,26 @@ import { waitReady } from './wait.ts';
 
 const INSTALL_TIMEOUT_MS = 300_000;
 
+const absent = (part: { state: string }): boolean => part.state === 'absent';
+
+/** Of the version of the Eventing that is there. A broker that is there may have another channel behind it. */
+function missingOfMt({ eventing, channel, mtBroker }: Cluster, pinned: string) {
+  if (!absent(mtBroker)) return [];
+  const there = /^v?(1\.\d+\.\d+)$/.exec(eventing.version ?? '')?.[1];
+  const version = there ?? pinned;
+  const own = versions.mtBroker(version);
+  return absent(channel) ? [versions.channel(version), own] : [own];
+}
+
 /** Parts that are missing, in the order of installation. */
 export function missingParts(cluster: Cluster, broker: BrokerKind): versions.Prerequisite[] {
   const version = versions.knativeFor(cluster.minor);
   if (version === undefined) return [];
-  const absent = (part: { state: string }): boolean => part.state === 'absent';
   return [
     ...(absent(cluster.serving) ? [versions.serving(version)] : []),
     ...(absent(cluster.ingress) ? [versions.kourier(version)] : []),
-    ...(absent(cluster.eventing) ? [versions.eventing(version, broker)] : []),
+    ...(absent(cluster.eventing) ? [versions.eventing(version)] : []),
+    ...(broker === 'mt' ? missingOfMt(cluster, version) : []),
     ...(broker === 'kafka' && absent(cluster.kafkaBroker)
       ? [DEVELOPMENT_KAFKA, versions.kafkaBroker(version)]
       : []),

@@ -46,16 +46,21 @@ export const kourier = (version: string): Prerequisite => ({
   urls: [release('knative-extensions/net-kourier', version, 'kourier.yaml')],
 });
 
-/** With the in-memory channel and the multi-tenant broker, where class Kafka is not wanted. */
-export const eventing = (version: string, broker: 'kafka' | 'mt'): Prerequisite => ({
-  name: 'Knative Eventing',
+const ofEventing = (name: string, version: string, files: readonly string[]): Prerequisite => ({
+  name,
   namespace: 'knative-eventing',
-  urls: [
-    'eventing-crds.yaml',
-    'eventing-core.yaml',
-    ...(broker === 'mt' ? ['in-memory-channel.yaml', 'mt-channel-broker.yaml'] : []),
-  ].map((file) => release('knative/eventing', version, file)),
+  urls: files.map((file) => release('knative/eventing', version, file)),
 });
+
+export const eventing = (version: string): Prerequisite =>
+  ofEventing('Knative Eventing', version, ['eventing-crds.yaml', 'eventing-core.yaml']);
+
+/** Where class Kafka is not wanted: what keeps the multi-tenant broker's events. */
+export const channel = (version: string): Prerequisite =>
+  ofEventing('In-memory channel', version, ['in-memory-channel.yaml']);
+
+export const mtBroker = (version: string): Prerequisite =>
+  ofEventing('Multi-tenant broker', version, ['mt-channel-broker.yaml']);
 
 export const kafkaBroker = (version: string): Prerequisite => ({
   name: 'Knative’s Kafka broker',
