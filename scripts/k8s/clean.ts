@@ -1,6 +1,7 @@
 // `make k8s-clean`: restores what NimbusGuard changed, then removes what it installed and nothing else.
 // Order: the beat stops, originals are put back, policies go, then functions, rights, CRD, and last
-// the prerequisites that `make k8s-dev` itself installed. Running it again continues.
+// the prerequisites that `make k8s-dev` itself installed, where nobody else uses them. Running it again
+// continues.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sweep } from '#functions/release/sweep.ts';
 import { kubernetesApi } from '#shared/adapters/kubernetes-api.ts';
@@ -15,8 +16,9 @@ import { Failure, run } from './command.ts';
 import { get, kubectl, list } from './kubectl.ts';
 import { NAMESPACE, PART_OF } from './manifests.ts';
 import { restAdapter } from './ping-adapter.ts';
-import { createProgress, main, type Progress } from './progress.ts';
-import { readRecord, type InstallRecord } from './record.ts';
+import { createProgress, main } from './progress.ts';
+import { readRecord } from './record.ts';
+import { removePrerequisites } from './removal.ts';
 import { waitGone } from './wait.ts';
 
 readCommandLine({
@@ -134,18 +136,6 @@ async function dispatcherRests(): Promise<void> {
   const brokers = await list('brokers.eventing.knative.dev', ['-A']);
   const scope = ['-n', 'knative-eventing', '-l', 'app=kafka-broker-dispatcher'];
   if (brokers.length === 0) await waitGone('pods', scope, DISPATCHER_TIMEOUT_MS);
-}
-
-async function removePrerequisites(record: InstallRecord, progress: Progress): Promise<void> {
-  for (const { name, files } of record.prerequisites.toReversed()) {
-    await progress.step(`remove ${name}, which make k8s-dev had installed`, async () => {
-      for (const file of files.toReversed()) {
-        await kubectl(['delete', '-f', file, '--ignore-not-found', '--timeout=240s'], {
-          timeoutMs: 300_000,
-        });
-      }
-    });
-  }
 }
 
 async function clean(): Promise<void> {

@@ -7,6 +7,7 @@ import { changedObjects, isReady, remedyFor, type KubeObject } from './kubectl.t
 import { freeRoom, quantity, refuseOn, storeVerdict } from './preflight.ts';
 import { missingParts } from './prerequisites.ts';
 import { createProgress, explain } from './progress.ts';
+import { usersOf } from './removal.ts';
 import { table } from './status.ts';
 import { knativeFor } from './versions.ts';
 import { hopeless, lookAt, notReady } from './wait.ts';
@@ -133,6 +134,27 @@ describe('what is installed', () => {
 
     expect(broker?.urls).toEqual([expect.stringContaining('/knative-v1.21.0/mt-channel-broker')]);
   });
+});
+
+test.each<[what: string, part: string, serving: string[], eventing: string[], users?: string]>([
+  ['nobody', 'Knative Serving', [], ['orders']],
+  ['a Service', 'Knative Serving', ['web'], [], 'Service n/web'],
+  [
+    'Services need their ingress',
+    'Kourier (ingress)',
+    ['web', 'api'],
+    [],
+    'Service n/web and 1 more',
+  ],
+  ['a Broker', 'Knative Eventing', ['web'], ['orders'], 'Broker n/orders'],
+  ['a Broker needs its Kafka', 'Kafka (one node, for development)', [], ['a'], 'Broker n/a'],
+  ['nobody', 'Knative’s Kafka broker', ['web'], []],
+])('a prerequisite that is used by somebody else stays: %s of %s', (_what, part, ...rest) => {
+  const [services, brokers, users] = rest;
+  const serving = services.map((name) => object('Service', name));
+  const eventing = brokers.map((name) => object('Broker', name));
+
+  expect(usersOf(part, { serving, eventing })).toBe(users);
 });
 
 test.each([
