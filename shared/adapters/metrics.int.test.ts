@@ -332,6 +332,15 @@ test('a template cannot be broken out of by a name', () => {
   );
 });
 
+test('requests in time are those of the bucket of the SLO, under either name of a whole second', async () => {
+  answer = () => result({});
+  const asked = request([], { source: 'prometheus', endpoint: 'main' });
+  await prometheus().read([{ ...asked, sloLatencyMs: 1000 }]);
+  const query = new URLSearchParams(seen[0]?.body).get('query') ?? '';
+
+  expect([...query.matchAll(/le="([^"]+)"/g)].map((match) => match[1])).toEqual(['1', '1.0']);
+});
+
 test('an autoscaler as the target is asked for by the pods of what it scales', async () => {
   answer = () => result({ '0.requestsPerSecond': '7' });
   const pods = [aPod({ name: 'web-5d9c7b4f8x-x2k4z' })];

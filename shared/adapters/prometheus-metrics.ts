@@ -10,13 +10,16 @@ const BATCH = 40; // expressions in one query
 const KEY = 'nimbusguard_key';
 const RATE_WINDOW_MS = 60_000;
 
+/** Bounds of buckets are names: that of a whole second is `1.0` from Prometheus 3 on, and as exposed before. */
+const inTime = (bound: string): string =>
+  `sum(rate(http_request_duration_seconds_bucket{namespace=$namespace,pod=~$pods,le="${bound}"}[1m]))`;
+
 /** PromQL by quantity, for exporters that use the usual names. A policy's `queries` replace them by name. */
 const DEFAULT_QUERIES = {
   requestsPerSecond: 'sum(rate(http_requests_total{namespace=$namespace,pod=~$pods}[1m]))',
   failedRatio:
     'sum(rate(http_requests_total{namespace=$namespace,pod=~$pods,code=~"5.."}[1m])) / sum(rate(http_requests_total{namespace=$namespace,pod=~$pods}[1m]))',
-  lateRatio:
-    '1 - sum(rate(http_request_duration_seconds_bucket{namespace=$namespace,pod=~$pods,le="$slo"}[1m])) / sum(rate(http_request_duration_seconds_count{namespace=$namespace,pod=~$pods}[1m]))',
+  lateRatio: `1 - (${inTime('$slo')} or ${inTime('$slo.0')}) / sum(rate(http_request_duration_seconds_count{namespace=$namespace,pod=~$pods}[1m]))`,
   latencyP95Ms:
     '1000 * histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket{namespace=$namespace,pod=~$pods}[1m])))',
   cpuUtilization:
