@@ -5,6 +5,7 @@ import { judge, judgeIngress, type Cluster, type Installed } from './cluster.ts'
 import { Failure } from './command.ts';
 import { changedObjects, isReady, remedyFor, type KubeObject } from './kubectl.ts';
 import { freeRoom, quantity, refuseOn, storeVerdict } from './preflight.ts';
+import { holders } from './policies.ts';
 import { missingParts } from './prerequisites.ts';
 import { createProgress, explain } from './progress.ts';
 import { usersOf } from './removal.ts';
@@ -155,6 +156,21 @@ test.each<[what: string, part: string, serving: string[], eventing: string[], us
   const eventing = brokers.map((name) => object('Broker', name));
 
   expect(usersOf(part, { serving, eventing })).toBe(users);
+});
+
+test('rights are not taken back while a floor is held, or replicas are owned', () => {
+  const policy = (name: string, finalizers?: string[]) =>
+    object('ScalingPolicy', name, {
+      metadata: { name, namespace: 'n', ...(finalizers === undefined ? {} : { finalizers }) },
+    });
+
+  expect(
+    holders([
+      policy('held', ['example.com/other', 'nimbusguard.io/release']),
+      policy('not-held', ['example.com/other']),
+      policy('new'),
+    ]),
+  ).toEqual(['held']);
 });
 
 test.each([

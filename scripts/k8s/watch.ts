@@ -7,6 +7,7 @@ import { readCommandLine } from '../command-line.ts';
 import { Failure } from './command.ts';
 import { apply, get, kubectl, list, type KubeObject } from './kubectl.ts';
 import { NAMESPACE, PART_OF } from './manifests.ts';
+import { holders } from './policies.ts';
 import { createProgress, main } from './progress.ts';
 
 const { flags, argument } = readCommandLine({
@@ -53,12 +54,10 @@ async function checked(namespace: string | undefined): Promise<string> {
 }
 
 async function unwatch(namespace: string): Promise<void> {
-  const held = (await list('scalingpolicies', ['-n', namespace])).filter(
-    ({ status }) => typeof status?.['floor'] === 'number',
-  );
+  const held = holders(await list('scalingpolicies.nimbusguard.io', ['-n', namespace]));
   if (held.length > 0) {
-    throw new Failure(`NimbusGuard still holds floors in ${namespace}`, {
-      why: held.map(({ metadata }) => `policy ${metadata.name}`).join(', '),
+    throw new Failure(`NimbusGuard still holds floors or replicas in ${namespace}`, {
+      why: held.map((name) => `policy ${name}`).join(', '),
       remedy: `Let it put the originals back first: kubectl delete scalingpolicies -n ${namespace} --all`,
     });
   }

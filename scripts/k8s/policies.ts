@@ -1,0 +1,12 @@
+import type { KubeObject } from './kubectl.ts';
+
+/**
+ * Names of the policies that may hold something: a floor, or replicas. It has to go back before anybody
+ * takes the rights away: a policy whose target cannot be read is kept by our finalizer for ever.
+ */
+export const holders = (policies: readonly KubeObject[]): string[] =>
+  policies
+    .filter(({ metadata }) =>
+      metadata.finalizers?.some((name) => name.startsWith('nimbusguard.io/')),
+    )
+    .map(({ metadata }) => metadata.name);
