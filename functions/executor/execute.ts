@@ -208,6 +208,18 @@ async function freeze(
   return action;
 }
 
+/** Whether what was answered is still to be written, and still may be. */
+const isUnfinished = (
+  current: Open,
+  field: ControlledField,
+  { from, to, target }: Action,
+  manager: string,
+): boolean =>
+  field.value === from &&
+  field.target.uid === target?.uid &&
+  stoppedByDecision(current, field, manager) === null &&
+  allowed(current.decision, current.spec, field) === to;
+
 /**
  * A redelivery of the decision that was under way: finish what may not have been written. Where anything
  * is not as it was when that was judged, the next beat decides.
@@ -217,15 +229,15 @@ async function finish(
   current: Case,
   before: Action,
 ): Promise<Action> {
-  const { decision, policy, spec } = current;
+  const { policy, spec } = current;
   if (before.outcome === 'held' || spec === undefined) return before;
   if (stoppedByPolicy(policy, spec) !== null) return before;
   const located = await locate(control, current, spec.targetRef);
-  if (!('found' in located) || located.found.value !== before.from) return before;
+  if (stoppedByField(spec, located) !== null || !('found' in located)) return before;
   const field = located.found;
-  const stopped = stoppedByField(spec, located) ?? stoppedByDecision(current, field, manager);
-  if (stopped !== null || allowed(decision, spec, field) !== before.to) return before;
-  await orUnavailable(writeFirmly(control, current, field, before.to));
+  if (isUnfinished({ ...current, spec }, field, before, manager)) {
+    await writeFirmly(control, current, field, before.to);
+  }
   return before;
 }
 

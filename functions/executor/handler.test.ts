@@ -613,6 +613,41 @@ test('a number that no decider counts to is refused, and the next decision is lo
   expect(await send({ sequence: 2, from: 5, to: 6 })).toMatchObject({ outcome: 'applied' });
 });
 
+/** A decision for 8 whose status stands and whose write failed; `meanwhile`, then it comes again. */
+test.each<[string, (scene: ReturnType<typeof setUp>) => void]>([
+  ['somebody else wrote the field', ({ world }) => world.writtenBy('kubectl', 6)],
+  ['it is too old by now', ({ later }) => void later(301_000)],
+  [
+    'the policy allows less by now',
+    ({ world }) => (world.policy = { ...world.policy!, spec: aSpec({ maxReplicas: 7 }) }),
+  ],
+  [
+    'an autoscaler took the target',
+    ({ world }) => (world.field = { ...world.field!, rival: 'HorizontalPodAutoscaler w' }),
+  ],
+])('a redelivery does not finish the work where %s', async (_when, meanwhile) => {
+  const scene = setUp();
+  const { world, post, send } = scene;
+  await send({ to: 5 });
+  world.fail = { write: new NimbusError('upstream.unavailable', 'gone for a moment') };
+  const second = { sequence: 2, from: 5, to: 8 };
+  expect((await post(aDecision(second))).status).toBe(503);
+  meanwhile(scene);
+  await send(second);
+
+  expect(world.writes.map(({ value }) => value)).toEqual([5]);
+});
+
+test('a redelivery leaves alone what somebody wrote after the decision was carried out', async () => {
+  const { world, send, restart } = setUp();
+  const first = await send({ to: 5 });
+  world.writtenBy('kubectl', 3);
+  restart();
+
+  expect(await send({ to: 5 })).toEqual(first);
+  expect(world.field?.value).toBe(3);
+});
+
 test('a policy that changed between reading and writing is a 409: it comes again', async () => {
   const { world, post, send } = setUp();
   world.fail = { patchStatus: new NimbusError('target.conflict', 'changed') };
