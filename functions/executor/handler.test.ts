@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ApiError } from '#shared/adapters/kubernetes-api.ts';
 import { NimbusError } from '#shared/errors.ts';
 import { DecisionMade, type Action, type Decision, type PolicySpec } from '#shared/events/index.ts';
-import type { ControlledField, PolicyObject } from '#shared/ports.ts';
+import type { ControlledField, PolicyObject, Refusal } from '#shared/ports.ts';
 import { decodeEvent, encodeEvent } from '#shared/runtime/envelope.ts';
 import { createApp } from '#shared/runtime/serve.ts';
 import { aDecision, aField, anInput, aPolicy, aSpec, NOW_MS } from '#shared/testing/builders.ts';
@@ -162,6 +162,79 @@ test('pods that have no place are said in a condition, until they have one', asy
   expect(limited()).toMatchObject({ status: 'False' });
 });
 
+const STALE = { name: 'data-stale', from: 2, to: 2, detail: 'telemetry is 70 s old' } as const;
+const YOUNG = { name: 'warm-up', from: 2, to: 2, detail: 'seen for 3 minutes' } as const;
+const CAPPED = { name: 'max-replicas', from: 30, to: 20, detail: 'at most 20' } as const;
+const problem = (reason: NonNullable<Decision['problem']>['reason']): Partial<Decision> => ({
+  kind: 'hold',
+  reason: 'problem',
+  problem: { reason, message: 'said by the observer' },
+});
+const USUAL = {
+  Ready: 'True Working',
+  TargetFound: 'True Found',
+  DataFresh: 'True Fresh',
+  Learning: 'False Learned',
+  CapacityLimited: 'False Enough',
+  Conflict: 'False None',
+  NoAutoscaler: 'False Fits',
+};
+
+test.each<[when: string, decision: Partial<Decision>, differ: Partial<typeof USUAL>]>([
+  ['all is well', {}, {}],
+  ['learning is young', { constraints: [YOUNG] }, { Learning: 'True WarmUp' }],
+  ['telemetry is old', { constraints: [STALE] }, { DataFresh: 'False DataStale' }],
+  ['there is none', problem('DataStale'), { DataFresh: 'False DataStale' }],
+  ['the maximum is in the way', { constraints: [CAPPED] }, { CapacityLimited: 'True MaxReplicas' }],
+  [
+    'the target is missing',
+    problem('TargetMissing'),
+    {
+      Ready: 'False TargetMissing',
+      TargetFound: 'False TargetMissing',
+      DataFresh: 'False TargetMissing',
+    },
+  ],
+  [
+    'the cluster does not answer',
+    problem('TargetUnreadable'),
+    {
+      Ready: 'False TargetUnreadable',
+      TargetFound: 'Unknown TargetUnreadable',
+      DataFresh: 'False TargetUnreadable',
+    },
+  ],
+])('conditions when %s', async (_when, decision, differ) => {
+  const { world, send } = setUp();
+  await send(decision);
+
+  const told = world.policy?.status.conditions?.map(({ type, status, reason }) => [
+    type,
+    `${status} ${reason}`,
+  ]);
+  expect(Object.fromEntries(told ?? [])).toEqual({ ...USUAL, ...differ });
+});
+
+test('a condition tells since when it holds, and the target of before stays known', async () => {
+  const { world, send, later } = setUp();
+  const fresh = () => world.policy?.status.conditions?.find(({ type }) => type === 'DataFresh');
+  await send();
+  later(60_000);
+  await send({ sequence: 2, kind: 'hold', reason: 'at-target', to: 2 });
+  expect(fresh()?.lastTransitionTime).toBe(new Date(NOW_MS).toISOString());
+  await send({ sequence: 3, ...problem('TargetMissing'), target: null });
+
+  expect(fresh()?.lastTransitionTime).toBe(new Date(NOW_MS + 60_000).toISOString());
+  expect(world.policy?.status.targetUID).toBe('target-1');
+});
+
+test('under a floor the status tells the pods that there are, not the floor', async () => {
+  const { world, send } = setUp(floorPolicy, floorField);
+  await send({ to: 8, inputs: anInput() });
+
+  expect(world.policy?.status).toMatchObject({ replicas: 2, floor: 8 });
+});
+
 test('a wish to add never takes away, though it was observed before our last write', async () => {
   const { world, send } = setUp();
   await send({ from: 2, to: 8 });
@@ -179,7 +252,7 @@ test('an old decision is not carried out, whatever it says', async () => {
   const { world, send, later } = setUp();
   later(301_000);
 
-  expect((await send()).reason).toBe('expired');
+  expect(await send()).toMatchObject({ reason: 'expired', message: 'decided 301 s ago' });
   expect(world.writes).toEqual([]);
 });
 
@@ -227,6 +300,8 @@ test('a floor stays within what the owner allows, carries an expiry and is renew
   expect(world.field?.note?.expiresAt).toBe(first);
 });
 
+const NO_ROOM = { name: 'no-room', from: 9, to: 7, detail: '2 pods have no place' } as const;
+
 test.each<[when: string, decision: Partial<Decision>, spec: Partial<PolicySpec>, floor: number]>([
   ['just as many pods as there are are wanted', { reason: 'at-target', to: 7 }, {}, 7],
   ['more are wanted than may be', { reason: 'bounds', to: 9 }, {}, 9],
@@ -234,6 +309,7 @@ test.each<[when: string, decision: Partial<Decision>, spec: Partial<PolicySpec>,
   ['it only waits before it takes away', { reason: 'cooldown', to: 7 }, {}, 3],
   ['somebody asked to hold', { reason: 'held', to: 7 }, { minReplicas: 5 }, 3],
   ['the policy has a problem', { reason: 'problem', to: 7 }, { minReplicas: 5 }, 3],
+  ['more would have no place', { reason: 'bounds', to: 9, constraints: [NO_ROOM] }, {}, 3],
 ])('a floor under a hold, when %s', async (_when, decision, spec, floor) => {
   const policy = { spec: aSpec({ mode: 'floor', ...spec }) };
   const { world, send } = setUp(policy, { ...floorField, value: 3, stored: 3 });
@@ -489,7 +565,7 @@ test('a deleted policy stays while it may not read what it holds, and says so', 
 test('nothing is taken while what is held elsewhere may not be read', async () => {
   const { world, send } = await holdingWeb();
   world.policy = { ...world.policy!, ...pointingTo('web2') };
-  world.refusal = { reason: 'forbidden', message: 'not allowed to read the target' };
+  world.refusal = { reason: 'forbidden', message: 'not allowed to read the target', of: 'web' };
   await send({ sequence: 2, target: world.others.get('web2')!.target, to: 9 });
 
   expect(world.writes).toHaveLength(1);
@@ -646,6 +722,51 @@ test('a redelivery leaves alone what somebody wrote after the decision was carri
 
   expect(await send({ to: 5 })).toEqual(first);
   expect(world.field?.value).toBe(3);
+});
+
+test.each<[what: string, reason: Refusal['reason'], ready: string]>([
+  ['is gone', 'target-missing', 'TargetMissing'],
+  ['may not be read', 'forbidden', 'Forbidden'],
+])('a target that %s by the time of the decision is a condition', async (_what, reason, ready) => {
+  const { world, send } = setUp();
+  world.refusal = { reason, message: 'said by the cluster' };
+
+  expect(await send()).toMatchObject({ outcome: 'held', reason, message: 'said by the cluster' });
+  const { conditions } = world.policy!.status;
+  const told = { status: 'False', reason: ready, message: 'said by the cluster' };
+  expect(conditions?.find(({ type }) => type === 'Ready')).toMatchObject(told);
+  expect(world.writes).toEqual([]);
+});
+
+test('a write that the cluster refuses is told, and the status holds nothing that is not there', async () => {
+  const { world, send } = setUp(floorPolicy, floorField);
+  world.fail = { write: new Error('403 may not patch') };
+
+  const refused = { outcome: 'held', reason: 'forbidden', message: '403 may not patch' };
+  expect(await send({ to: 8 })).toMatchObject({ ...refused, from: 3, to: 3 });
+  expect(world.policy?.status).toMatchObject({ floor: null, lastAction: refused });
+  expect(world.events).toEqual([]);
+});
+
+test('under freeze a floor that may not be read is not said to be gone', async () => {
+  const { world, send } = setUp(floorPolicy, floorField);
+  await send({ to: 8 });
+  world.policy = { ...world.policy!, spec: aSpec({ mode: 'floor', suspend: 'freeze' }) };
+  world.refusal = { reason: 'forbidden', message: 'not allowed to read the target' };
+  await send({ sequence: 2, to: 9 });
+
+  expect(world.policy.status).toMatchObject({ floor: 8 });
+});
+
+test('a hold that comes again is answered from a status that lost its null fields on the way', async () => {
+  const { world, send, restart } = setUp();
+  const first = await send({ kind: 'hold', reason: 'at-target', to: 2 });
+  const { field, ...lastAction } = world.policy!.status.lastAction!;
+  world.policy = { ...world.policy!, status: { ...world.policy!.status, lastAction } };
+  restart();
+
+  expect(field).toBeNull();
+  expect(await send({ kind: 'hold', reason: 'at-target', to: 2 })).toEqual(first);
 });
 
 test('a policy that changed between reading and writing is a 409: it comes again', async () => {

@@ -10,6 +10,7 @@ import type {
   Cluster,
   Found,
   Metrics,
+  Pod,
   PolicyObject,
   TargetLocator,
   TargetState,
@@ -161,6 +162,96 @@ test.each<[string, number | null, string | undefined]>([
   await post(PING);
 
   expect(states()[0]?.problem?.reason).toBe(reason);
+});
+
+const bare = (over: Partial<TargetState>): Partial<Cluster> => ({
+  targets: (locators) =>
+    Promise.resolve(
+      locators.map(() => ({
+        found: {
+          target: TARGET,
+          replicas: { desired: 0, ready: 0, starting: 0, draining: 0 },
+          autoscaler: null,
+          unplaced: null,
+          pods: [],
+          ...over,
+        },
+      })),
+    ),
+});
+
+test('where no pod is ready, telemetry that is not there is no problem', async () => {
+  const metrics = { read: () => Promise.resolve([readings({ measuredAtMs: null })]) };
+  const { post, states } = setUp([named('a')], { cluster: bare({}), metrics });
+  await post(PING);
+
+  expect(states()[0]?.problem).toBeNull();
+});
+
+const aPod = (uid: string, readySecondsAgo: number | null, over: Partial<Pod> = {}): Pod => ({
+  uid: `pod-${uid}`,
+  name: uid,
+  namespace: 'shop',
+  ip: null,
+  port: null,
+  createdAtMs: NOW_MS - ((readySecondsAgo ?? 0) + 8) * 1000,
+  readyAtMs: readySecondsAgo === null ? null : NOW_MS - readySecondsAgo * 1000,
+  restarts: 0,
+  ready: readySecondsAgo !== null,
+  draining: false,
+  unplaced: null,
+  cpuRequestCores: null,
+  memoryRequestBytes: null,
+  ...over,
+});
+
+test('start-ups are those of the last ten minutes, newest first, and only of pods that were new', async () => {
+  const pods = [
+    aPod('older', 300),
+    aPod('newest', 5),
+    aPod('of-a-second', 60, { createdAtMs: NOW_MS - 59_000 }), // clocks differ
+    aPod('long-ago', 601),
+    aPod('not-yet', null),
+    aPod('restarted', 20, { restarts: 1 }),
+    aPod('back-again', 20, { createdAtMs: NOW_MS - 3_600_000 }),
+  ];
+  const { post, states } = setUp([named('a')], { cluster: bare({ pods }) });
+  await post(PING);
+
+  expect(states()[0]?.startups.map(({ pod, seconds }) => [pod, seconds])).toEqual([
+    ['newest', 8],
+    ['second', 0],
+    ['older', 8],
+  ]);
+});
+
+test('of hundreds of start-ups the newest hundred are told', async () => {
+  const pods = Array.from({ length: 300 }, (_, index) => aPod(`p${index}`, 300 - index));
+  const { post, states } = setUp([named('a')], { cluster: bare({ pods }) });
+  await post(PING);
+
+  expect(states()[0]?.startups).toHaveLength(100);
+  expect(states()[0]?.startups.at(-1)?.pod).toBe('p200');
+});
+
+test('an alert about a target without a policy is taken, and observes nothing', async () => {
+  const { post, sent } = setUp([named('a')]);
+  const data = { eventType: 'high_cpu_usage', service: 'x', namespace: 'shop', value: 90 };
+  const answer = await post(AlertRaised.build({ id: 'alert-1', source: '/x' }, data));
+
+  expect(answer.status).toBe(204);
+  expect(sent).toEqual([]);
+});
+
+test('an observation without a target goes by its policy', async () => {
+  const { post, sent } = setUp([named('missing')]);
+  await post(PING);
+
+  expect(sent[0]).toMatchObject({
+    id: 'tick-1.policy-missing.observer',
+    subject: 'shop/missing',
+    partitionkey: 'policy-missing',
+  });
 });
 
 test('an alert looks at its target only, and says so', async () => {

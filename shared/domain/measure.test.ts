@@ -99,6 +99,14 @@ test.each<[what: string, c: Partial<PodCounters>, perSecond: number]>([
   expect(measure({ ...before, pods }, observed(now)).sample.requestsPerSecond).toBe(perSecond);
 });
 
+test('of a pod that was not read before, as large a part is late and failed as of its requests', () => {
+  const pods = [aPod('a', 1250), aPod('c', 1000, { late: 200, failed: 100 })];
+  const { sample } = measure(before, observed(pods));
+  expect(sample.requests).toBe(500); // a quarter of its history, as many as the other had
+  expect(sample.lateRatio).toBeCloseTo(50 / 500, 9);
+  expect(sample.failedRatio).toBeCloseTo(25 / 500, 9);
+});
+
 test('the first look has no rates and keeps its counters for the next', () => {
   const first = measure(null, observed([aPod('a', 1250)]));
   expect(first.sample.requestsPerSecond).toBeNull();
@@ -142,7 +150,9 @@ test.each([
 ])('%d silent pods beside two serve as much as these, if they are not most', (silent, rate) => {
   const seen = observed([aPod('a', 1250), aPod('b', 2250)]);
   seen.readings!.silentPods = silent;
-  expect(measure(before, seen).sample.requestsPerSecond).toBe(rate);
+  const { sample } = measure(before, seen);
+  expect(sample.requestsPerSecond).toBe(rate);
+  expect(sample.requests).toBe(rate === null ? null : rate * 5);
 });
 
 test.each([
@@ -155,6 +165,19 @@ test.each([
   const { sample, counters } = measure(before, seen);
   expect(sample.requestsPerSecond).toBeNull();
   expect(counters?.measuredAtMs).toBe(at);
+});
+
+test('the same read once more gives no rate and leaves its base', () => {
+  const seen = observed([aPod('a', 1250)], { observedAtMs: T0 + 6000 });
+  seen.readings!.measuredAtMs = before.measuredAtMs;
+  const { sample, counters } = measure(before, seen);
+  expect(sample.requestsPerSecond).toBeNull();
+  expect(counters).toEqual(before);
+});
+
+test('the first look takes the start-ups that it finds', () => {
+  const startups = [{ pod: 'c', readyAtMs: T0 + 4000, seconds: 8 }];
+  expect(measure(null, observed([aPod('a', 1)], { startups })).sample.startups).toEqual([8]);
 });
 
 test('a start-up is reported once', () => {

@@ -16,8 +16,8 @@ function memoryWorld(policy: PolicyObject, field: ControlledField) {
     policy: policy as PolicyObject | undefined,
     field: field as ControlledField | undefined,
     others: new Map<string, ControlledField>(),
-    /** Answers every reading of a field while it is set. */
-    refusal: undefined as Refusal | undefined,
+    /** Answers every reading of a field while it is set, or those of one object. */
+    refusal: undefined as (Refusal & { readonly of?: string }) | undefined,
     writes: [] as { value: number; note: FieldNote }[],
     events: [] as Occurrence[],
     /** Thrown by the next call of that name. */
@@ -60,7 +60,10 @@ function targetSide(memory: Memory): Pick<Control, 'field' | 'write' | 'release'
     field: ({ ref }) => {
       const found = named(ref.name);
       const missing = { reason: 'target-missing', message: 'there is none' } as const;
-      if (world.refusal !== undefined) return Promise.resolve({ refusal: world.refusal });
+      const { refusal } = world;
+      if (refusal !== undefined && (refusal.of ?? ref.name) === ref.name) {
+        return Promise.resolve({ refusal });
+      }
       return Promise.resolve(found === undefined ? { refusal: missing } : { found });
     },
     async write(read, value, note) {
