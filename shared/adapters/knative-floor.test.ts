@@ -1,8 +1,9 @@
 // The floor of a Knative Service while its traffic moves between Revisions, against an API in memory.
 import { expect, test } from 'vitest';
 import type { FieldNote } from '../ports.ts';
-import { knativeField } from './fields.ts';
+import { knativeField, plainField } from './fields.ts';
 import { fieldWriter } from './field-writer.ts';
+import { DEPLOYMENT, HPA, SCALED_OBJECT, STATEFUL_SET, type Kind } from './kinds.ts';
 import type { Json, KubernetesApi } from './kubernetes-api.ts';
 import { FIELD_MANAGER, metadata, record } from './objects.ts';
 
@@ -86,6 +87,54 @@ test('where traffic moves the floor moves after it, and the old Revision gets it
   await writer.release(field());
   expect(floors()).toEqual([1, 1]);
   expect(field().note).toBeNull();
+});
+
+test('a Revision that lost its traffic is given back though the others hold enough', async () => {
+  const { field, writer, floors, shift } = aService({ a: 50, b: 50 });
+  await writer.write(field(), 1, NOTE);
+  expect(field()).toMatchObject({ value: 1, settled: true });
+
+  shift({ b: 100 });
+  expect(field()).toMatchObject({ value: 1, settled: false });
+  await writer.write(field(), 1, NOTE);
+  expect(floors()).toEqual([1, 1]);
+  expect(field().parts?.map(({ name }) => name)).toEqual(['b']); // nothing of ours is left on a
+});
+
+test.each<[string, string | undefined, number]>([
+  ['its own', '7', 7],
+  ['none', undefined, 10_000],
+  ['none, said as 0', '0', 10_000],
+  ['nonsense for one', 'many', 10_000],
+])('a floor is as high as its Revision may be, with %s', (_what, highest, high) => {
+  const annotations = highest === undefined ? {} : { 'autoscaling.knative.dev/max-scale': highest };
+  const idle = {
+    metadata: { name: 'idle', annotations: { 'autoscaling.knative.dev/max-scale': '3' } },
+  };
+  const traffic = [
+    { revisionName: 'a', percent: 100 },
+    { revisionName: 'idle', percent: 0 },
+  ];
+  const service = { metadata: { name: 'web' }, status: { traffic } };
+
+  expect(knativeField(service, [{ metadata: { name: 'a', annotations } }, idle]).high).toBe(high);
+});
+
+test.each<[string, Kind, Json, number | null, number, number]>([
+  ['an HPA that says nothing of it', HPA, {}, null, 1, 1],
+  ['an HPA', HPA, { minReplicas: 3, maxReplicas: 9 }, 3, 3, 9],
+  ['a ScaledObject that says nothing of it', SCALED_OBJECT, {}, null, 0, 100],
+  ['a ScaledObject', SCALED_OBJECT, { minReplicaCount: 2, maxReplicaCount: 8 }, 2, 2, 8],
+  ['a Deployment that says nothing of it', DEPLOYMENT, {}, null, 1, 10_000],
+  ['a StatefulSet', STATEFUL_SET, { replicas: 5 }, 5, 5, 10_000],
+  ['nonsense', DEPLOYMENT, { replicas: 'many' }, null, 1, 10_000],
+])('the field of %s', (_what, kind, spec, stored, value, high) => {
+  expect(plainField(kind, { metadata: { name: 'web' }, spec }, null)).toMatchObject({
+    stored,
+    value,
+    high,
+    note: null,
+  });
 });
 
 test('a Revision gets annotations of autoscaling alone: Knative would put others into its pods', async () => {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AlertRaised } from '../events/index.ts';
-import { on } from './function.ts';
+import { NimbusError } from '../errors.ts';
+import { AlertRaised, Ping, type UnknownEvent } from '../events/index.ts';
+import { on, type Accept } from './function.ts';
 import { createApp } from './serve.ts';
 
 const app = createApp({
@@ -61,4 +62,81 @@ test('whatever is sent to the event route, the answer is 204 or a problem, never
     }),
     { numRuns: 500 },
   );
+});
+
+const PING: Record<string, string> = {
+  'ce-specversion': '1.0',
+  'ce-id': 'e1',
+  'ce-source': '/test',
+  'ce-type': Ping.type,
+};
+const REPLY: UnknownEvent = {
+  specversion: '1.0',
+  id: 'r1',
+  source: '/t',
+  type: 'io.test.answered.v1',
+  data: {},
+};
+const refuse = (error: Error) => () => Promise.reject(error);
+
+test.each<[what: string, handle: Accept['handle'], outcome: string]>([
+  ['a reply', () => Promise.resolve(REPLY), 'replied'],
+  ['nothing', () => Promise.resolve(undefined), 'empty'],
+  ['a conflict', refuse(new NimbusError('target.conflict', 'changed')), 'retry'],
+  ['a throttle', refuse(new NimbusError('upstream.throttled', 'slow')), 'retry'],
+  ['an outage', refuse(new NimbusError('upstream.unavailable', 'away')), 'retry'],
+  ['a refusal', refuse(new NimbusError('action.refused', 'no')), 'refused'],
+  ['a bug', refuse(new Error('secret')), 'failed'],
+])('an event that ends in %s is counted and timed as such', async (_what, handle, outcome) => {
+  const served = createApp({ name: 'shop', accepts: [{ type: Ping.type, handle }] });
+  await served.request('/', { method: 'POST', headers: PING });
+  const metrics = await (await served.request('/metrics')).text();
+
+  const counted = metrics.match(/nimbusguard_function_events_total\{.*/g);
+  expect(counted).toEqual([
+    `nimbusguard_function_events_total{type="${Ping.type}",outcome="${outcome}"} 1`,
+  ]);
+  expect(metrics).toMatch(
+    /nimbusguard_function_[a-z_]*_count\{type="dev.knative.sources.ping"\} 1/,
+  );
+});
+
+test('types that nobody knows share one label, whatever is sent', async () => {
+  const served = createApp({
+    name: 'shop',
+    accepts: [
+      on(AlertRaised, () => Promise.resolve(undefined)),
+      on(Ping, () => Promise.resolve(undefined)),
+    ],
+  });
+  for (const type of ['io.a', 'io.b', AlertRaised.type]) {
+    await served.request('/', { method: 'POST', headers: { ...PING, 'ce-type': type } });
+  }
+  const metrics = await (await served.request('/metrics')).text();
+
+  expect(metrics).toContain('events_total{type="unknown",outcome="refused"} 2');
+  expect(metrics).toContain(`events_total{type="${AlertRaised.type}",outcome="refused"} 1`);
+});
+
+test('a type that ends in * takes every type of that beginning, and no other', async () => {
+  const handle = () => Promise.resolve(undefined);
+  const served = createApp({ name: 'all', accepts: [{ type: 'io.test.*', handle }] });
+  const statusOf = async (type: string) =>
+    (await served.request('/', { method: 'POST', headers: { ...PING, 'ce-type': type } })).status;
+
+  expect(await statusOf('io.test.asked.v1')).toBe(204);
+  expect(await statusOf('io.other.v1')).toBe(422);
+});
+
+test('what breaks because the process is stopped comes again: it is no bug', async () => {
+  const abort = new AbortController();
+  const handle: Accept['handle'] = (_event, { signal }) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('socket closed')));
+      abort.abort();
+    });
+  const spec = { name: 'shop', accepts: [{ type: Ping.type, handle }] };
+  const served = createApp(spec, { abort: abort.signal });
+
+  expect((await served.request('/', { method: 'POST', headers: PING })).status).toBe(503);
 });
