@@ -415,11 +415,40 @@ test.each<[what: string, fields: (atMs: number) => Partial<Sample>, constraint: 
   );
 });
 
+test('after an outage nothing is taken away for two control delays more, and then it is', () => {
+  const { model, spec, atMs } = settled();
+  const outageMs = atMs + 30_000;
+  let fleet = 12;
+  let downMs = Infinity;
+  for (let beat = 1; beat <= 60; beat++) {
+    const now = atMs + beat * BEAT * 1000;
+    const told = { atMs: now, measuredAtMs: now - 100, failedRatio: now <= outageMs ? 0.5 : 0 };
+    fleet = decide(model, { ...sampleAt(0, 100, fleet), ...told }, spec, options()).to;
+    if (fleet < 12) downMs = Math.min(downMs, now);
+  }
+  expect(downMs - outageMs).toBeGreaterThanOrEqual(2 * (STARTUP + BEAT) * 1000);
+  expect(fleet).toBeLessThan(8);
+});
+
+test('failures beside a demand that did not fall are no outage: spare pods go', () => {
+  const { model, spec, atMs } = settled();
+  let fleet = 20;
+  for (let beat = 1; beat <= 60; beat++) {
+    const now = atMs + beat * BEAT * 1000;
+    const told = { atMs: now, measuredAtMs: now - 100, failedRatio: 0.1 };
+    fleet = decide(model, { ...sampleAt(0, 380, fleet), ...told }, spec, options()).to;
+  }
+  expect(fleet).toBeLessThan(15);
+});
+
 test('an adviser may ask for a hold, and it ends', () => {
   const { atMs } = settled();
   const held = fallTo(() => ({}), { holdUntilMs: atMs + 3_600_000 });
   expect(held.every((verdict) => verdict.to >= 12)).toBe(true);
   expect(held.map((verdict) => verdict.reason)).toContain('held');
+  const ended = fallTo(() => ({}), { holdUntilMs: atMs + 60_000 });
+  expect(ended.slice(0, 11).every((verdict) => verdict.to >= 12)).toBe(true);
+  expect(ended.some((verdict) => verdict.to < 12)).toBe(true);
 });
 
 test('no fuzzed stream scales down on bad data', () => {
