@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
+import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { Ping } from '../events/index.ts';
 import { on } from './function.ts';
@@ -109,4 +111,67 @@ test('a taken port is refused', async () => {
     listenTo({ name: 'second', accepts: [] }, { ...options, port: first.port }),
   ).rejects.toThrow('EADDRINUSE');
   await first.stop();
+});
+
+/** A function as a process; what its handler does is up to the id of the event. */
+const PROCESS = `
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Ping } from '#shared/events/index.ts';
+import { on } from '#shared/runtime/function.ts';
+import { start } from '#shared/runtime/serve.ts';
+const handle = async ({ id }) => {
+  console.log('begun');
+  if (id === 'thrown') setTimeout(() => { throw new Error('nobody caught this'); });
+  if (id === 'rejected') void Promise.reject(new Error('nobody caught this'));
+  await sleep(200);
+};
+const close = () => process.env.CLOSING ? Promise.reject(new Error('cannot close')) : Promise.resolve();
+await start({ name: 'p', accepts: [on(Ping, handle)], close }, { port: 0, host: '127.0.0.1' });
+`;
+
+/** Starts it, sends it an event and, once that is being handled, a signal. */
+async function leave(id: string, signal: NodeJS.Signals | null, env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', PROCESS], {
+    cwd: new URL('../..', import.meta.url).pathname,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const exited = once(child, 'exit');
+  const lines: string[] = [];
+  let answer = Promise.resolve<number | null>(null);
+  for await (const line of createInterface(child.stdout)) {
+    lines.push(line);
+    const { port } = /"port":(?<port>\d+)/.exec(line)?.groups ?? {};
+    if (port !== undefined) {
+      const headers = { ...BINARY, 'ce-id': id };
+      const sent = fetch(`http://127.0.0.1:${port}/`, { method: 'POST', headers, body: '{}' });
+      answer = sent.then(
+        ({ status }) => status,
+        () => null,
+      );
+    }
+    if (line === 'begun' && signal !== null) child.kill(signal);
+  }
+  const [code] = (await exited) as [number | null];
+  return { code, answer: await answer, log: lines.join('\n') };
+}
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  'a process that gets %s answers what it has begun and exits with 0',
+  async (signal) => {
+    const { code, answer, log } = await leave('e1', signal);
+    expect([code, answer]).toEqual([0, 204]);
+    expect(log).toContain('"message":"stopping"');
+  },
+);
+
+test.each<[string, string, NodeJS.Signals | null, NodeJS.ProcessEnv, string]>([
+  ['what nobody caught', 'thrown', null, {}, 'nobody caught this'],
+  ['a promise that nobody looks at', 'rejected', null, {}, 'nobody caught this'],
+  ['a function that cannot be closed', 'e1', 'SIGTERM', { CLOSING: 'no' }, 'cannot close'],
+])('%s ends the process with 1, and the log says why', async (_what, id, signal, ...then) => {
+  const [env, why] = then;
+  const { code, log } = await leave(id, signal, env);
+  expect(code).toBe(1);
+  expect(log).toContain(why);
 });
