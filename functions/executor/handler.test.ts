@@ -282,9 +282,10 @@ test.each<[string, Partial<ControlledField>, Partial<PolicyObject>, Action['reas
     expect(action).toMatchObject({ outcome: 'held', reason });
     expect(action.message).toMatch(message);
     expect(world.writes).toEqual([]);
-    expect(world.policy?.status.conditions?.find(({ type }) => type === 'Ready')?.status).toBe(
-      'False',
-    );
+    const statusOf = (named: string) =>
+      world.policy?.status.conditions?.find(({ type }) => type === named)?.status;
+    expect(statusOf('Ready')).toBe('False');
+    expect(statusOf(reason === 'conflict' ? 'Conflict' : 'NoAutoscaler')).toBe('True');
   },
 );
 
@@ -736,6 +737,15 @@ test.each<[what: string, reason: Refusal['reason'], ready: string]>([
   const told = { status: 'False', reason: ready, message: 'said by the cluster' };
   expect(conditions?.find(({ type }) => type === 'Ready')).toMatchObject(told);
   expect(world.writes).toEqual([]);
+});
+
+test('a target that is gone is not said to be found', async () => {
+  const { world, send } = setUp();
+  world.field = undefined;
+
+  expect((await send()).reason).toBe('target-missing');
+  const found = world.policy?.status.conditions?.find(({ type }) => type === 'TargetFound');
+  expect(found).toMatchObject({ status: 'False', reason: 'TargetMissing' });
 });
 
 test('a write that the cluster refuses is told, and the status holds nothing that is not there', async () => {

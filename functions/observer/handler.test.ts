@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { NimbusError } from '#shared/errors.ts';
 import {
   AlertRaised,
@@ -19,7 +19,7 @@ import { readings } from '#shared/testing/readings.ts';
 import { encodeEvent } from '#shared/runtime/envelope.ts';
 import { createApp } from '#shared/runtime/serve.ts';
 import { aPolicy, aSpec, NOW_MS, TARGET } from '#shared/testing/builders.ts';
-import { observer } from './handler.ts';
+import { observer, type ObserverDeps } from './handler.ts';
 
 const PING: UnknownEvent = {
   specversion: '1.0',
@@ -162,6 +162,15 @@ test.each<[string, number | null, string | undefined]>([
   await post(PING);
 
   expect(states()[0]?.problem?.reason).toBe(reason);
+});
+
+test('what it holds open is closed with it', async () => {
+  const closed = vi.fn<() => void>();
+  const deps = { clock: { nowMs: () => NOW_MS }, close: closed };
+  const spec = observer({ ...deps, cluster: {}, metrics: {}, sink: {} } as unknown as ObserverDeps);
+  await spec.close?.();
+
+  expect(closed).toHaveBeenCalledOnce();
 });
 
 const bare = (over: Partial<TargetState>): Partial<Cluster> => ({

@@ -441,6 +441,29 @@ test('failures beside a demand that did not fall are no outage: spare pods go', 
   expect(fleet).toBeLessThan(15);
 });
 
+test.each([
+  ['what demand asks for', 40, 'min-replicas', 'bounds', 6],
+  ['what is certain now', 900, 'max-replicas', 'guardrail', 12],
+])('bounds of the policy stand above %s', (_what, rate, name, reason, to) => {
+  const spec = aPolicy({ minReplicas: 6, maxReplicas: 12 });
+  const model = createModel({ prior: shippedPrior });
+  const verdict = decide(model, sampleAt(BEAT, rate, 2), spec, options());
+  expect(verdict).toMatchObject({ kind: 'scale', from: 2, to, reason });
+  expect(verdict.constraints.at(-1)).toMatchObject({ name, to });
+});
+
+test('what is certain now and not forecast is told as the guardrail', () => {
+  const { verdicts } = live(spike, 120);
+  const rising = verdicts.filter(({ from, to }) => to > from);
+  expect(rising.map(({ reason }) => reason)).toContain('guardrail');
+  const guarded = rising.filter(({ reason }) => reason === 'guardrail');
+  for (const { constraints } of guarded) {
+    expect(constraints.map(({ name }) => name)).toContain('guardrail');
+  }
+  const calm = live(() => 400, 1200).verdicts.slice(-200);
+  expect(calm.filter(({ reason }) => reason === 'guardrail')).toEqual([]);
+});
+
 test('an adviser may ask for a hold, and it ends', () => {
   const { atMs } = settled();
   const held = fallTo(() => ({}), { holdUntilMs: atMs + 3_600_000 });
