@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { compare, drawsOf, makeWeights, markSheet, withMoney } from './compare.ts';
+import { cappedOnly, compare, drawsOf, makeWeights, markSheet, withMoney } from './compare.ts';
 import { costAtValue, geoMeanRatio, ratioOf, readCurve } from './curve.ts';
 import type { Sheet } from './sheet.ts';
 import type { Day } from './tally.ts';
@@ -121,6 +121,44 @@ test('without each trace in turn, and with another amount of money', () => {
   ]);
   const dearer = compare(withMoney(draws, 1.03), 'violatingMinutes', 'meanCost', ['a', 'b']);
   expect(dearer.ratio).toBeCloseTo(30, 6);
+});
+
+test('what we cost at the peer’s violations, over what it costs', () => {
+  const row = (violating: number, cost: number) =>
+    compare(
+      drawsOf(mark(sheet('peer', [violating, violating], cost)), ours),
+      'violatingMinutes',
+      'meanCost',
+      ['a', 'b'],
+    );
+  expect(row(15, 1.25).costAtEqualViolations).toBeCloseTo(1 / 1.25, 6); // as many as K1 has, for 1
+  expect(row(0, 1.25).costAtEqualViolations).toBeNull();
+  expect(row(30, 0.9)).toMatchObject({ ratio: 1, oursPct: null });
+  expect(row(30, 0.9).notes).toEqual([expect.stringMatching(/^mean: the peer undercuts/)]);
+});
+
+test('the trace that is left out is the one on which the peer is worst', () => {
+  const draws = drawsOf(mark(sheet('peer', [5, 60], 1)), ours);
+  const row = compare(draws, 'violatingMinutes', 'meanCost', ['calm', 'wild']);
+  expect(row.withoutLargest?.trace).toBe('wild');
+});
+
+test('capped settings change at most 3 × as often as HPA-70 in the mean, and KPA-70 anywhere', () => {
+  const changing = (name: string, changes: number[]): Sheet => ({
+    ...sheet(name, [0, 0], 1),
+    days: changes.map((count) => [{ ...aDay(0, 1000), minutes: 1440, changes: count }]),
+  });
+  const names = cappedOnly(
+    [
+      { sheet: changing('calm', [10, 10]) },
+      { sheet: changing('just so', [50, 10]) },
+      { sheet: changing('over KPA on one', [51, 5]) },
+      { sheet: changing('over HPA in the mean', [40, 21]) },
+    ],
+    changing('HPA-70', [12, 8]),
+    changing('KPA-70', [50, 100]),
+  ).map((one) => one.sheet.name);
+  expect(names).toEqual(['calm', 'just so']);
 });
 
 test('pods that start or drain can be left out of the cost', () => {

@@ -200,6 +200,54 @@ test.each(FAULTS.filter((fault) => fault !== 'none'))('fault %s runs, reproducib
   expect(outcome()).toEqual(first);
 });
 
+test('an outage is seen in what is measured and not held against anybody', () => {
+  const load: Load = {
+    ...loadFor(steady(300, 60), smooth, 1),
+    outages: [
+      { from: 600, to: 1200, failedShare: 0.5 },
+      { from: 1800, to: 2400, failedShare: 0.25 },
+    ],
+  };
+  const seen = new Map<number, { failed: number; late: number }>();
+  const eyes: Controller = {
+    name: 'eyes',
+    intervalSeconds: 60,
+    decide({ now, telemetry }) {
+      const reading = telemetry.read(now);
+      if (reading === null) return 10;
+      const { requests, failed, late } = reading;
+      seen.set(now, { failed: failed / requests, late: late / requests });
+      return 10;
+    },
+  };
+  const settings = settingsFor({ ...smooth, telemetry: '15s' }, load, 1);
+  const { violating } = sumDays(simulate(load, settings, eyes).days);
+
+  expect(violating).toBe(0);
+  for (const [now, share] of [
+    [540, 0],
+    [900, 0.5],
+    [1500, 0],
+    [2100, 0.25],
+    [2700, 0],
+  ] as const) {
+    expect(seen.get(now)?.failed, `at ${now} s`).toBeCloseTo(share, 1);
+    expect(seen.get(now)?.late, `at ${now} s`).toBeCloseTo(share, 1); // a failed request is late as well
+  }
+});
+
+test('late requests come again where they are retried, and only there', () => {
+  const load = loadFor(steady(600, 60), smooth, 1);
+  const settings = settingsFor(smooth, load, 1);
+  const arrived = (retryShare?: number): number =>
+    sumDays(simulate(load, { ...settings, retryShare: retryShare ?? 0 }, fixed('ten', 10)).days)
+      .arrivals;
+  const sent = load.arrivals.slice(load.scoreFrom).reduce((sum, count) => sum + count, 0);
+
+  expect(arrived()).toBe(sent);
+  expect(arrived(0.5) / sent).toBeGreaterThan(1.4);
+});
+
 test('inside a scrape gap there is no reading, for anybody', () => {
   const condition: Condition = { ...DEFAULT_CONDITION, fault: 'gaps-600' };
   let blind = 0;
