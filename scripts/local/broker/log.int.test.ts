@@ -73,15 +73,37 @@ test('a key keeps its partition, events without one take turns, and partitions n
   log.close();
 });
 
-test('a write that fails half-way leaves nothing behind', () => {
+test('a write that fails half-way leaves nothing behind, and takes no room', () => {
   const log = open();
+  log.append(BROKER, event('0'), NOW);
+  const { events, bytes } = log;
   expect(() =>
     log.transaction(() => {
       log.append(BROKER, event('1'), NOW);
       throw new Error('in between');
     }),
   ).toThrow('in between');
+  expect(idsOf(log)).toEqual(['0']);
+  expect({ events: log.events, bytes: log.bytes }).toEqual({ events, bytes });
+  log.close();
+});
+
+test('a full disk is named, and what did not fit takes no room', () => {
+  const { db } = openLogFile(file, NOW);
+  const log = new EventLog(db);
+  log.partitions(BROKER, 1);
+  const { events, bytes } = log;
+  db.exec('PRAGMA max_page_count = 20');
+  expect(() =>
+    log.transaction(() => {
+      for (let n = 0; n < 100; n += 1) log.append(BROKER, event(String(n), {}, 4096), NOW);
+    }),
+  ).toThrow(/full/);
   expect(idsOf(log)).toEqual([]);
+  expect({ events: log.events, bytes: log.bytes }).toEqual({ events, bytes });
+  db.exec('PRAGMA max_page_count = 1000000');
+  log.transaction(() => log.append(BROKER, event('later'), NOW));
+  expect(idsOf(log)).toEqual(['later']);
   log.close();
 });
 

@@ -98,13 +98,15 @@ export class EventLog {
 
   /** All or nothing, as one write. */
   transaction<T>(work: () => T): T {
+    const { events, bytes } = this;
     this.#db.exec('BEGIN IMMEDIATE');
     try {
       const result = work();
       this.#db.exec('COMMIT');
       return result;
     } catch (error) {
-      this.#db.exec('ROLLBACK');
+      Object.assign(this, { events, bytes });
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK'); // a full disk has undone it already
       throw error;
     }
   }
