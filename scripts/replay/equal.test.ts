@@ -31,7 +31,9 @@ test('a peer beside our prices: what we violate at its cost, what we cost at its
   ]);
   expect(rows[0]?.oursReplicaHours).toBeCloseTo(103.3, 1); // log-linear between the two prices
   expect(rows[1]?.oursReplicaHours).toBeNull();
-  expect(equalTable(rows)).toMatch(/KPA-70 .*never so few/);
+  const [hpa, kpa] = equalTable(rows).split('\n').slice(-2);
+  expect(hpa).toMatch(/HPA-70 .*2\.0* % .*110\.0 .*0\.500 % .*103\.3 \(0\.939 ×\)/);
+  expect(kpa).toMatch(/KPA-70 .*0\.200 % .*100\.0 .*4\.0* % .*never so few/);
   expect(winsText(rows, 1000)).toMatch(/^- KPA-70 has 38 violating minutes fewer at equal cost/);
 });
 
@@ -46,7 +48,14 @@ test('a peer that pays more than our highest price is not said to win at equal c
 test('a peer that is cheaper than our lowest price is named, not read from the curve', () => {
   const rows = equalRows([row('HPA-80', 9, 80)], priced);
   expect(rows[0]).toMatchObject({ oursPct: null, how: 'undercut' });
+  expect(equalTable(rows)).toMatch(/HPA-80 .*costs more at any price/);
   expect(winsText(rows, 1000)).toBe(
     '- HPA-80 costs less than NimbusGuard does at its lowest price.',
   );
+});
+
+test('a draw is nobody’s win', () => {
+  const rows = equalRows([row('HPA-70', 4, 100)], priced);
+  expect(rows[0]?.oursPct).toBe(4);
+  expect(winsText(rows, 1000)).toMatch(/^No autoscaler has fewer/);
 });

@@ -101,6 +101,22 @@ test.each<[what: string, handle: Accept['handle'], outcome: string]>([
   );
 });
 
+test('of the replies of long ago none is kept: memory has an end', async () => {
+  const handled: string[] = [];
+  const handle: Accept['handle'] = (event) => {
+    handled.push(event.id);
+    return Promise.resolve(undefined);
+  };
+  const served = createApp({ name: 'shop', accepts: [{ type: Ping.type, handle }] });
+  const send = (id: string) =>
+    served.request('/', { method: 'POST', headers: { ...PING, 'ce-id': id } });
+  for (let n = 0; n < 513; n++) await send(`e${n}`);
+  handled.length = 0;
+  for (const id of ['e512', 'e1', 'e0']) await send(id);
+
+  expect(handled).toEqual(['e0']); // 512 are remembered
+});
+
 test('types that nobody knows share one label, whatever is sent', async () => {
   const served = createApp({
     name: 'shop',
