@@ -144,6 +144,37 @@ test('a pod costs from its creation to the end of its draining, the youngest goe
   expect(fleet.startups).toEqual([30]);
 });
 
+test('a pod that drains is paid for until its time is over', () => {
+  const fleet = new Fleet(3, 10, () => 30);
+  fleet.scaleTo(1, 100);
+  expect([fleet.ready, fleet.draining, fleet.paid]).toEqual([1, 2, 3]);
+  fleet.step(109);
+  expect(fleet.paid).toBe(3);
+  fleet.step(110);
+  expect(fleet.paid).toBe(1);
+});
+
+test('pods become ready in their own time, each with its own start-up', () => {
+  const seconds = [30, 10, 20];
+  const fleet = new Fleet(1, 0, (launch) => seconds[launch] ?? 30);
+  fleet.scaleTo(4, 0);
+  const counts = [9, 10, 20, 30].map((now) => {
+    fleet.step(now);
+    return [fleet.ready, fleet.starting];
+  });
+  expect(counts).toEqual([
+    [1, 3],
+    [2, 2],
+    [3, 1],
+    [4, 0],
+  ]);
+  expect(fleet.startups).toEqual([10, 20, 30]);
+  expect([9, 10, 19, 30].map((time) => fleet.readyAfter(time))).toEqual([3, 2, 2, 0]);
+  fleet.scaleTo(5, 40);
+  fleet.step(70);
+  expect(fleet.startups).toEqual([10, 20, 30, 30]);
+});
+
 test('telemetry grades: ages of 0, and of 8, 13 and 3 s, and CPU alone', () => {
   const seen = (telemetry: Condition['telemetry']) => {
     const ages: number[] = [];
