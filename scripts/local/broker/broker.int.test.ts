@@ -215,6 +215,66 @@ test('a dead letter that no sink takes stays readable', async () => {
   });
 });
 
+test('what the dead letter sink answers is an event as any other', async () => {
+  const { app, ids } = run([aTrigger('a', 't'), aTrigger('told', 'grave')], {
+    a: () => status(400, 'no'),
+    morgue: () => reply(anEvent('1.grave', 'grave')),
+  });
+  await post(app, anEvent('1', 't'));
+  await until(() => ids('told').length === 1);
+  expect(ids('told')).toEqual(['1.grave']);
+});
+
+test('a Trigger tells its cold starts, its last error and how its deliveries ended', async () => {
+  let cold = true;
+  const { app, broker, ids } = run([aTrigger('a', 't')], {
+    a: ({ attributes }) => {
+      if (attributes['id'] === 'bad') return status(422, 'of no use');
+      const headers = cold ? { 'x-cold-start': '900' } : {};
+      cold = false;
+      return { ...done, headers };
+    },
+  });
+  for (const id of ['1', '2', 'bad']) await post(app, anEvent(id, 't'));
+  await until(() => ids('morgue').length === 1);
+  await until(() => JSON.stringify(broker.figures()).includes('"delivered":2'));
+  expect(broker.figures()).toMatchObject({
+    accepted: 3,
+    triggers: {
+      a: {
+        coldStarts: 1,
+        delivered: 2,
+        deadLetters: 1,
+        lastError: { reason: 'answered 422: of no use' },
+      },
+    },
+  });
+});
+
+test('what a Trigger still has to get is not trimmed, however full and old the log is', async () => {
+  const { promise: never } = Promise.withResolvers<Answer>();
+  const { app, broker, log, sent } = run(
+    [aTrigger('a', 't', { ordered: true })],
+    { a: ({ attributes }) => (attributes['id'] === '2' ? never : done) },
+    { maxAgeMs: 1, maxBytes: 1e8 },
+  );
+  for (const id of ['1', '2', '3']) {
+    await post(app, anEvent(id, 't', { partitionkey: 'k' }));
+  }
+  await until(() => sent.length === 2);
+  await sleep(5);
+  broker.trim();
+  const kept = log.page({ after: 0, limit: 9, type: undefined, newestFirst: false });
+  expect(kept.map(({ event }) => event.attributes['id'])).toEqual(['2', '3']);
+  running = []; // what is under way never ends; nothing of it is to be waited for
+});
+
+test('cursors pass what nobody wants, and are written though nothing is delivered', async () => {
+  const { app, log } = run([aTrigger('a', 't')], {});
+  await post(app, anEvent('1', 'unwanted', { partitionkey: 'k' }));
+  await until(() => Math.max(...log.cursors('ns/a').values()) === 1);
+});
+
 test('ordered: a record that is retried blocks its partition and no other', async () => {
   let busy = true;
   const { app, ids } = run(

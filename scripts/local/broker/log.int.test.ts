@@ -128,6 +128,17 @@ test.each<[what: string, content: string]>([
   log.close();
 });
 
+test('a file of another version is set aside and left as it is', () => {
+  const { db } = openLogFile(file, NOW);
+  db.exec('PRAGMA user_version = 2');
+  db.close();
+  const opened = openLogFile(file, NOW);
+  expect(opened.setAside?.reason).toBe('it has schema version 2, this broker reads 1');
+  const log = new EventLog(opened.db);
+  expect(idsOf(log)).toEqual([]);
+  log.close();
+});
+
 test('a file whose making was cut short is made now', () => {
   open().close();
   for (const name of readdirSync(join(folder, 'state'))) rmSync(join(folder, 'state', name));
