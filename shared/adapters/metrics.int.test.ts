@@ -9,7 +9,9 @@ import { brokerSink } from './event-sink.ts';
 import { podMetrics } from './pod-metrics.ts';
 import { expressionsOf, prometheusMetrics } from './prometheus-metrics.ts';
 import { countBelow, histogramOf, parsePrometheus, quantileOf } from './prometheus-text.ts';
+import type { Json } from './kubernetes-api.ts';
 import { resourceMetrics } from './resource-metrics.ts';
+import { targetMetrics } from './target-metrics.ts';
 
 type Answer = (body: string, url: string) => { status?: number; body: string } | undefined;
 let answer: Answer = () => ({ body: '' });
@@ -524,6 +526,76 @@ test('resource metrics: a container that does not say is not one that uses nothi
   const [readings] = await resourceMetrics({ api }).read([request(pods, { source: 'resource' })]);
 
   expect(readings).toMatchObject({ cpuUtilization: 0.8, rates: { windowMs: 62_500 } });
+});
+
+test('of resource metrics only pods that are ready and stay count, and only what has a time', async () => {
+  const timestamp = new Date(NOW_MS - 12_000).toISOString();
+  const containers = [{ usage: { cpu: '500m', memory: '50000000' } }];
+  const items = ['web-1', 'starts', 'drains'].map((name) => ({
+    ...{ metadata: { name }, timestamp, window: '20s', containers },
+  }));
+  const untimed = { metadata: { name: 'untimed' }, containers };
+  const api = {
+    request: () => Promise.resolve({ items: [...items, untimed] }),
+    close: () => undefined,
+  };
+  const [readings] = await resourceMetrics({ api }).read([
+    request([
+      aPod({ cpuRequestCores: 1 }),
+      aPod({ uid: 's', name: 'starts', ready: false }),
+      aPod({ uid: 'd', name: 'drains', draining: true }),
+      aPod({ uid: 'u', name: 'untimed' }),
+    ]),
+  ]);
+
+  expect(readings).toMatchObject({ cpuUtilization: 0.5, silentPods: 1 });
+});
+
+const items = [
+  {
+    metadata: { name: 'web-1' },
+    timestamp: new Date(NOW_MS - 12_000).toISOString(),
+    window: '20s',
+    containers: [{ usage: { cpu: '250m', memory: '50000000' } }],
+  },
+];
+const nobody: Answer = () => ({ status: 500, body: '' });
+
+/** What every source says at once: pods 100 requests so far, Prometheus 7 requests/s, the cluster CPU. */
+const everySource: Answer = (_body, url) => {
+  if (url.startsWith('/api/v1/query')) return result({ '0.requestsPerSecond': '7' });
+  return { body: exposition(100, 0, 0) };
+};
+
+test.each<[what: string, over: Partial<ReadingsRequest>, answers: Answer, source: string]>([
+  ['pods', { source: 'pods' }, everySource, 'pods'],
+  ['resource', { source: 'resource' }, everySource, 'resource'],
+  ['prometheus', { source: 'prometheus', endpoint: 'main' }, everySource, 'prometheus'],
+  ['auto with an endpoint', { source: 'auto', endpoint: 'main' }, everySource, 'prometheus'],
+  ['auto without one', { source: 'auto' }, everySource, 'pods'],
+  ['auto where no pod answers', { source: 'auto' }, nobody, 'resource'],
+  ['pods where none answers', { source: 'pods' }, nobody, 'pods'],
+])('telemetry by source %s', async (_what, over, answers, source) => {
+  answer = answers;
+  let asked = 0;
+  const api = {
+    request: (): Promise<Json> => {
+      asked += 1;
+      return Promise.resolve({ items });
+    },
+    close: () => undefined,
+  };
+  const endpoints = { main: `http://127.0.0.1:${port}` };
+  const metrics = targetMetrics({ api, clock, timeoutMs: 2000, endpoints });
+  const other = request([aPod({ uid: 'o', ready: false })], { source: 'auto' });
+  other.state.replicas.ready = 0; // nobody to ask, and nobody else is asked in its place
+  const [idle, readings] = await metrics.read([other, request([aPod()], over)]);
+  metrics.close();
+
+  expect(readings?.source).toBe(source);
+  expect(readings?.measuredAtMs === null).toBe(source === 'pods' && answers !== everySource);
+  expect(idle).toMatchObject({ source: 'pods', measuredAtMs: null });
+  expect(asked).toBe(source === 'resource' ? 1 : 0);
 });
 
 const event = { specversion: '1.0', id: 'e', source: '/s', type: 't', data: {} } as const;
