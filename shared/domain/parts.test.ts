@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PolicySpec, type Matured } from '../events/index.ts';
 import { createModel } from './create.ts';
-import { MULTIPLIERS, greedyAction, learnScores } from './q-learning.ts';
+import { MULTIPLIERS, chooseAction, epsilonOf, greedyAction, learnScores } from './q-learning.ts';
 import { bestPods, bestPodsFor, riskOf } from './plan.ts';
 import { correct, dot, gainOf } from './regression.ts';
 import { score } from './reward.ts';
@@ -178,6 +178,35 @@ test('Q-learning moves to a higher price where the planner thinks the workload b
   }
   expect(model.q.updates).toBeGreaterThan(10);
   expect(greedyAction(model)).toBeGreaterThan(10);
+});
+
+test('exploration starts at 1, falls by 0.995 a decision and ends at 0.01', () => {
+  const model = createModel();
+  const epsilons = [0, 1, 100, 10_000].map((decisions) => {
+    model.decisions = decisions;
+    return epsilonOf(model, spec);
+  });
+  expect(epsilons).toEqual([1, 0.995, expect.closeTo(0.995 ** 100, 12), 0.01]);
+});
+
+test('an action is tried as often as exploration says, near the best one where that is asked', () => {
+  const model = createModel();
+  model.decisions = 10_000;
+  /** Random numbers of which the first says whether, the second which. */
+  const draws = (first: number) =>
+    Array.from({ length: 100 }, (_, i) => {
+      const left = [first, i / 100];
+      return () => left.shift() ?? 0;
+    });
+  const tried = (explore: 'none' | 'safe' | 'free', first: number): number[] => {
+    const actions = draws(first).map((random) => chooseAction(model, spec, explore, random));
+    expect(new Set(actions.map(({ greedy }) => greedy))).toEqual(new Set([10]));
+    return [...new Set(actions.map(({ action }) => action))];
+  };
+  expect(tried('safe', 0.01)).toEqual([10]);
+  expect(tried('none', 0)).toEqual([10]);
+  expect(tried('safe', 0.009)).toEqual([8, 9, 10, 11, 12]);
+  expect(tried('free', 0.009)).toEqual(MULTIPLIERS.map((_, action) => action));
 });
 
 test('a model that is told what a pod can do uses that from the first sample on', () => {
