@@ -1,4 +1,4 @@
-import type { Part } from '#shared/domain/index.ts';
+import { PARTS, type Part } from '#shared/domain/index.ts';
 import { DEFAULT_CONDITION, FAULTS, type Condition, type Fault } from './condition.ts';
 import type { Contender, Ours, OwnAutoscaler } from './contender.ts';
 import type { Job } from './job.ts';
@@ -49,20 +49,6 @@ const MAIN_PEERS = PEERS.filter((name) => !/^Crane-[68]0$/.test(name));
 const QUICK_PEERS = PEERS.filter(
   (name) => !/^(PHPA|PHPA-HW|Crane|Crane-p99|AWS)-[68]0$/.test(name),
 );
-
-/** Parts of the core that can be left out. */
-const PARTS: readonly Part[] = [
-  'forecast',
-  'scale',
-  'shape',
-  'price',
-  'keep',
-  'guardrail',
-  'season',
-  'churn',
-  'q',
-  'what-if',
-];
 
 export interface BenchOptions {
   readonly traces: readonly string[];

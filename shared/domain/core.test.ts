@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Decision, Inputs, PolicySpec, type ObservedState } from '../events/index.ts';
 import { aState } from '../testing/builders.ts';
 import { measure } from './measure.ts';
-import { createModel, decide, learn, parseModel, score, shippedPrior } from './index.ts';
+import { createModel, decide, learn, parseModel, PARTS, score, shippedPrior } from './index.ts';
 import type { DecideOptions, Model, Part, Sample, Verdict } from './index.ts';
 import {
   aPolicy,
@@ -258,6 +258,20 @@ test('half of the pods are asked for 0 to 2 start-ups before they are needed, no
   };
   expect(inTime([])).toBeGreaterThanOrEqual(0.5);
   expect(inTime(['forecast'])).toBeLessThan(0.5);
+});
+
+/** Three noisy days of ten minutes, the last one with a jump at its quietest, and what came of them. */
+const noisyDays = (off: Part[]): string => {
+  const random = randomOf(3);
+  const day = (t: number): number =>
+    t > 1790 ? 900 : (60 + 540 * Math.sin((Math.PI * t) / 600) ** 2) * (1 + 0.3 * (random() - 0.5));
+  const { verdicts, model } = live(day, 1830, { off });
+  return JSON.stringify([verdicts.map(({ to, action }) => [to, action]), model.q]);
+};
+const WHOLE = noisyDays([]);
+
+test.each(PARTS)('without its part "%s" the core is another', (part) => {
+  expect(noisyDays([part])).not.toBe(WHOLE);
 });
 
 test('decisions are the same with the record and without, and across a restart from JSON', () => {

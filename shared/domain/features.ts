@@ -50,7 +50,7 @@ export function featuresOf(model: Model, nowMs: number, horizonMs: number): Inpu
   values[next++] = Math.max(0, -jump - sure);
   const seasonal = seasonAt(model, nowMs);
   const later = seasonAt(model, nowMs + horizonMs);
-  const known = seasonal !== null && later !== null;
+  const known = seasonal !== null && later !== null && !model.off.includes('season');
   values[next++] = known ? later - seasonal : 0;
   values[next] = known ? later - base : 0;
   return { values, base, level: base - toLog(series, meanOf(series, 8)), jump };

@@ -3,7 +3,7 @@ export { createModel, parseModel, type ModelOptions, type Prior } from './create
 export { decide } from './decide.ts';
 export { learn } from './learn.ts';
 export { measure } from './measure.ts';
-export type { Model, Part } from './model.ts';
+export { PARTS, type Model, type Part } from './model.ts';
 export { learningOf } from './record.ts';
 export { shippedPrior } from './prior.ts';
 export { score } from './reward.ts';

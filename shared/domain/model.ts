@@ -2,17 +2,19 @@
 import type { HpaState, KedaState, KpaState } from './peers/index.ts';
 
 /** Parts that the bench can switch off, to see what each is worth. */
-export type Part =
-  | 'forecast'
-  | 'scale'
-  | 'shape'
-  | 'price'
-  | 'keep'
-  | 'guardrail'
-  | 'season'
-  | 'churn'
-  | 'q'
-  | 'what-if';
+export const PARTS = [
+  'forecast',
+  'scale',
+  'shape',
+  'price',
+  'keep',
+  'guardrail',
+  'season',
+  'churn',
+  'q',
+  'what-if',
+] as const;
+export type Part = (typeof PARTS)[number];
 
 /** Running means and the recent cumulative arrivals. */
 export interface Series {
