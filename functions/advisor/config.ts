@@ -14,6 +14,8 @@ const Environment = z.object({
   OPENAI_MODEL: z.string().trim().default('gpt-4o-mini'),
   /** Longest wait for the model; the rule-written sentence stands after it. */
   ADVISOR_TIMEOUT_MS: z.coerce.number().int().min(100).max(120_000).default(20_000),
+  /** What the model is asked at most in any hour, in each process. */
+  ADVISOR_CALLS_PER_HOUR: z.coerce.number().int().min(0).max(100_000).default(120),
 });
 
 export const loadConfig = (env: NodeJS.ProcessEnv) => parseEnv(Environment, env);

@@ -5,6 +5,7 @@ import type { LanguageModel } from '#shared/ports.ts';
 import { check, tidy, type Opinion } from './opinion.ts';
 import { ModelAnswer, promptFor } from './prompt.ts';
 import { explainByRule } from './rules.ts';
+import { NotAsked } from './spend.ts';
 
 const State = Annotation.Root({
   decision: Annotation<Decision>(),
@@ -19,6 +20,11 @@ type Values = typeof State.State;
 
 const MAX_REASON_CHARS = 300;
 
+const reasonOf = (error: unknown): string =>
+  error instanceof NotAsked
+    ? `the model was not asked: ${error.message}`
+    : `the model failed: ${error instanceof Error ? error.message : String(error)}`;
+
 export function adviceGraph(model: LanguageModel | undefined) {
   const brief = ({ decision }: Values): Partial<Values> => ({
     byRule: explainByRule(decision),
@@ -31,9 +37,7 @@ export function adviceGraph(model: LanguageModel | undefined) {
     try {
       return { answer: await model.answer(promptFor(decision), ModelAnswer, signal) };
     } catch (error) {
-      const reason = signal.aborted
-        ? 'the model did not answer in time'
-        : `the model failed: ${error instanceof Error ? error.message : String(error)}`;
+      const reason = signal.aborted ? 'the model did not answer in time' : reasonOf(error);
       return { failure: tidy(reason).slice(0, MAX_REASON_CHARS) };
     }
   };

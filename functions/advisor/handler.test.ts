@@ -11,6 +11,7 @@ import { aDecision, aDecisionEvent } from '#shared/testing/decisions.ts';
 import { advisor } from './handler.ts';
 import { check } from './opinion.ts';
 import { promptFor } from './prompt.ts';
+import { withinBudget } from './spend.ts';
 
 const KEY = 'sk-a-secret';
 const AT_MS = 1_700_000_000_000;
@@ -197,6 +198,23 @@ test('words of a model are plain: nothing a terminal obeys, no order turned roun
 
   expect(advice.explanation).toMatch(/^a \[2J 31m txt\.exe 😀/);
   expect(advice.explanation.isWellFormed()).toBe(true);
+});
+
+test('no hour costs more calls than are allowed, and the rules explain meanwhile', async () => {
+  const { model, asked } = await modelServer(
+    JSON.stringify({ verdict: 'explain', holdMinutes: 0, explanation: 'Ten carry it.' }),
+  );
+  let nowMs = 0;
+  const limited = withinBudget(model, { callsPerHour: 2, elapsedMs: () => nowMs });
+  const sources: (string | null)[] = [];
+  for (nowMs of [0, 1_800_000, 3_599_999, 3_600_000, 5_399_999, 5_400_000]) {
+    const { advice } = await adviceOf(limited);
+    sources.push(advice.fallback);
+  }
+
+  const spent = 'the model was not asked: its 2 calls of this hour are spent';
+  expect(sources).toEqual([null, null, spent, null, spent, null]);
+  expect(asked).toHaveLength(4);
 });
 
 test('a model that fails is warned of once, and again only after it has answered', async () => {
