@@ -98,7 +98,13 @@ function situation(given: Given = {}): Situation {
 test.each<[when: string, given: Given, state: State]>([
   ['all is quiet', {}, 'healthy'],
   ['a change was just decided', { changedMs: 3000 }, 'acting'],
-  ['a change was just decided and not done', { changedMs: 3000, held: 'conflict' }, 'healthy'],
+  ['a change was just decided and not done', { changedMs: 3000, held: 'superseded' }, 'healthy'],
+  ['somebody else writes the target', { changedMs: 3000, held: 'conflict' }, 'blocked'],
+  [
+    'somebody else writes a target whose requests are late',
+    { held: 'conflict', late: 0.02 },
+    'violating',
+  ],
   ['a change was just decided and is advice', { changedMs: 3000, mode: 'advise' }, 'healthy'],
   ['the change is old and its pods are there', { changedMs: 60_000 }, 'healthy'],
   ['pods are starting', { changedMs: 60_000, starting: 2 }, 'acting'],
@@ -155,7 +161,7 @@ test('until the executor answers, what stood in the way is not forgotten, unless
   const { decision: before } = situation({ changedMs: 8000, held: 'conflict' });
   const now = { ...situation({ changedMs: 3000 }), previous: before };
   expect(whyOf(now)).toMatch(/^Wanted, not done: /);
-  expect(stateOf(now)).toBe('healthy');
+  expect(stateOf(now)).toBe('blocked');
   const edited = { ...before!, policy: { ...before!.policy, generation: 2 } };
   expect(whyOf({ ...now, previous: edited })).toMatch(/^Adding 2 now: /);
 });

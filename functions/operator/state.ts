@@ -49,6 +49,12 @@ function answerTo({ decision, previous }: Situation): Decided['action'] {
   return stillStands(previous, decision) ? previous.action : null;
 }
 
+/** What stands in the way of every change, in the executor's words; null where nothing does. */
+const blockOf = (situation: Situation): string | null => {
+  const action = answerTo(situation);
+  return action !== null && HELD_BACK.has(action.reason) ? action.message : null;
+};
+
 const isActing = (situation: Situation): boolean => {
   const { nowMs, point, decision } = situation;
   const changed =
@@ -65,14 +71,19 @@ const isLearning = (decision: Situation['decision']): boolean =>
   (decision?.constraints.some((constraint) => constraint.name === 'warm-up') ?? false);
 
 export function stateOf(situation: Situation): State {
-  const { observed, point, decision } = situation;
+  const { observed, point } = situation;
   if (observed === undefined) return 'waiting';
   const { spec } = observed.policy;
   if (spec.suspend !== 'none' || spec.mode === 'off') return 'stopped';
   if (isStale(situation)) return 'stale';
   if ((point?.lateRatio ?? 0) > LATE_LIMIT) return 'violating';
+  return blockOf(situation) === null ? workOf(situation) : 'blocked';
+}
+
+/** What it does where nothing is wrong. */
+function workOf(situation: Situation): State {
   if (isActing(situation)) return 'acting';
-  return isLearning(decision) ? 'learning' : 'healthy';
+  return isLearning(situation.decision) ? 'learning' : 'healthy';
 }
 
 const pods = (n: number): string => (n === 1 ? '1 pod' : `${String(n)} pods`);
@@ -187,8 +198,8 @@ export function remedyOf(situation: Situation): string | null {
   }
   if (spec.mode === 'off') return 'The policy has mode off: set another mode to go on.';
   if (observed.problem !== null) return PROBLEM_REMEDY[observed.problem.reason] ?? null;
-  const action = answerTo(situation);
-  if (action && HELD_BACK.has(action.reason)) return `Nothing is written: ${action.message}.`;
+  const block = blockOf(situation);
+  if (block !== null) return `Nothing is written: ${block}.`;
   return isStale(situation)
     ? 'Check that the observer runs and the beat (PingSource) ticks.'
     : limitOf(situation);

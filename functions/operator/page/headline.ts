@@ -9,6 +9,7 @@ const STATE_NAME: Readonly<Record<State, string>> = {
   healthy: 'Healthy',
   acting: 'Acting',
   violating: 'SLO violated',
+  blocked: 'Blocked',
   learning: 'Learning',
   stale: 'Data stale',
   stopped: 'Stopped',
