@@ -10,11 +10,11 @@ const FREE: Partial<Ours> = { churnPrice: 0.02 };
 export const CHURNS: readonly Churn[] = ['capped', 'free'];
 
 /**
- * K₀ of our curves. A curve is not read between settings more than 4 % apart in cost, and the capped one is
- * read trace by trace: where peers' costs lie no step costs as much on any of them.
+ * K₀ of our curves. A curve is not read between settings more than 4 % apart in cost: where peers' costs lie no
+ * step costs as much, in the mean with free changes and on each trace with capped ones, which are read so.
  */
 const PRICES: Record<Churn, readonly number[]> = {
-  free: [0.3, 1.5, 3.5, 5.5, 8, 11, 15.5, 22, 31, 44, 62, 120, 500],
+  free: [0.3, 1.5, 3.5, 5.5, 8, 11, 15.5, 22, 31, 44, 62, 86, 120, 175, 260, 380, 500, 1500],
   capped: [
     0.3, 2.2, 2.6, 3, 3.5, 4, 4.7, 5.4, 6.2, 7.2, 8.3, 9.5, 11, 12.5, 14.5, 16.5, 19, 22, 25, 29,
     38, 50, 66, 87, 115, 500,
@@ -22,7 +22,7 @@ const PRICES: Record<Churn, readonly number[]> = {
 };
 /** What `--quick` keeps of them. */
 const QUICK_PRICES: Record<Churn, readonly number[]> = {
-  free: PRICES.free.filter((price) => price !== 1.5),
+  free: PRICES.free.filter((price) => price !== 1.5 && price <= 120),
   capped: PRICES.capped.filter((price) => price > 1 && price < 50),
 };
 const FLOOR_PRICES: Partial<Record<OwnAutoscaler, readonly number[]>> = {
