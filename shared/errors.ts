@@ -43,3 +43,6 @@ export class NimbusError extends Error {
     this.fields = options?.fields ?? [];
   }
 }
+
+export const hasCode = (error: unknown, code: ErrorCode): boolean =>
+  error instanceof NimbusError && error.code === code;

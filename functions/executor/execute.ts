@@ -1,9 +1,9 @@
 // One decision against the cluster: read again, judge, write down, act, in this order. A crash between
 // any two steps is mended by the redelivery: the status says which decision was under way.
-import { heldFields, inheritedField, ownField } from '#shared/adapters/held-fields.ts';
+import { heldFields, ownField } from '#shared/adapters/held-fields.ts';
 import { orUnavailable } from '#shared/adapters/kubernetes-api.ts';
-import { NimbusError } from '#shared/errors.ts';
-import type { Action, Decision, PolicySpec, TargetRef } from '#shared/events/index.ts';
+import { hasCode, NimbusError } from '#shared/errors.ts';
+import type { Action, Decision, PolicySpec } from '#shared/events/index.ts';
 import type {
   Clock,
   Control,
@@ -22,11 +22,11 @@ import {
   noteFor,
   type Case,
 } from './answers.ts';
+import { locate, writeFirmly, type Located } from './field.ts';
 import { finalized, giveBack, leaveFormer, mayHold } from './give-back.ts';
 import {
   allowed,
   overtaken,
-  isHeir,
   isHold,
   isPardoned,
   secondWriter,
@@ -47,24 +47,10 @@ export interface ExecutorDeps {
   readonly manager: string;
 }
 
-const WRITE_ATTEMPTS = 4;
 const OVERTAKEN = 'made on what does not stand there any more: the next beat decides';
 
-type Located = Awaited<ReturnType<Control['field']>>;
 /** A case that nothing stands against: its policy is valid. */
 type Open = Case & { readonly spec: PolicySpec };
-
-/** The field as the policy may take it: what another policy left there is sifted. */
-async function locate(
-  control: Control,
-  { policy, decision }: Pick<Case, 'policy' | 'decision'>,
-  ref: TargetRef,
-): Promise<Located> {
-  const located = await control.field({ namespace: policy.namespace, ref });
-  if (!('found' in located)) return located;
-  const sift = isHeir(decision) ? inheritedField : ownField;
-  return { found: sift(located.found, policy) };
-}
 
 /** Writes the answer into the status and changes nothing. */
 async function stopFor(
@@ -83,36 +69,6 @@ async function stopFor(
   await control.patchStatus(policy, status);
   return action;
 }
-
-/**
- * Writes the field. A target's own controller changes its status all the time: where only that moved,
- * the field is still as it was read and the write is tried again; else it is a conflict.
- */
-async function writeFirmly(
-  control: Control,
-  current: Case,
-  field: ControlledField,
-  to: number,
-): Promise<void> {
-  const { policy, nowMs } = current;
-  for (let attempt = 1, at = field; ; attempt++) {
-    try {
-      await control.write(at, to, noteFor(at, policy, to, nowMs));
-      return;
-    } catch (error) {
-      if (!isConflict(error) || attempt >= WRITE_ATTEMPTS) throw error;
-      const located = await locate(control, current, field.target);
-      if (!('found' in located) || !isSame(located.found, field)) throw error;
-      at = located.found;
-    }
-  }
-}
-
-const isSame = (now: ControlledField, read: ControlledField): boolean =>
-  now.target.uid === read.target.uid && now.value === read.value;
-
-const isConflict = (error: unknown): boolean =>
-  error instanceof NimbusError && error.code === 'target.conflict';
 
 /** Somebody wrote the target in between and nothing of ours: when it comes again it is judged on that. */
 async function takeBack(
@@ -145,7 +101,7 @@ async function apply(
   try {
     await writeFirmly(control, { ...current, policy }, field, to);
   } catch (error) {
-    if (isConflict(error)) await takeBack(control, policy, current.policy.status);
+    if (hasCode(error, 'target.conflict')) await takeBack(control, policy, current.policy.status);
     if (error instanceof NimbusError) throw error; // comes again: the status says it is under way
     const why = error instanceof Error ? error.message : String(error);
     const refused = held(current, 'forbidden', why, from);
