@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { NimbusError } from '#shared/errors.ts';
+import { hasCode, NimbusError } from '#shared/errors.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Memory } from './memory.ts';
 import { controlEndpoint } from './control-endpoint.ts';
@@ -26,9 +26,6 @@ interface Failure {
 }
 
 const idOf = ({ namespace, name }: PolicyName): string => `${namespace}/${name}`;
-
-const hasCode = (error: unknown, code: NimbusError['code']): boolean =>
-  error instanceof NimbusError && error.code === code;
 
 /** One error for all that failed: worth another try unless the API server refused every one for good. */
 function incomplete(suspend: Suspend, set: number, failures: readonly Failure[]): NimbusError {

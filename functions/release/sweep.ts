@@ -1,8 +1,6 @@
 import { heldFields, heldRefs, ownField } from '#shared/adapters/held-fields.ts';
+import { isOurFinalizer } from '#shared/adapters/objects.ts';
 import type { Clock, Cluster, Control, ControlledField, PolicyObject } from '#shared/ports.ts';
-
-/** Finalizers of ours: they keep a policy until the originals are back. */
-const OURS = 'nimbusguard.io/';
 
 export interface Swept {
   readonly policy: string;
@@ -58,7 +56,7 @@ async function restore({ control, clock }: Ports, policy: PolicyObject, due: Due
 
 /** Lets a policy go; answers whether it was kept by us. */
 async function letGo({ control }: Ports, policy: PolicyObject): Promise<boolean> {
-  const others = policy.finalizers.filter((name) => !name.startsWith(OURS));
+  const others = policy.finalizers.filter((name) => !isOurFinalizer(name));
   if (others.length === policy.finalizers.length) return false;
   const now = await control.policy(policy.namespace, policy.name);
   if (now?.uid === policy.uid) await control.setFinalizers(now, others);
@@ -73,7 +71,7 @@ async function sweepOne(ports: Ports, policy: PolicyObject, everything: boolean)
     if (due !== undefined && isHeld(due.field)) messages.push(await restore(ports, policy, due));
   }
   if (everything || policy.deleting) {
-    const keeps = policy.finalizers.some((name) => name.startsWith(OURS));
+    const keeps = policy.finalizers.some(isOurFinalizer);
     if (keeps && forbidden !== undefined) {
       throw new Error(`the policy stays, as what it holds cannot be read: ${forbidden.message}`);
     }

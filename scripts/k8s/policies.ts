@@ -1,3 +1,4 @@
+import { isOurFinalizer } from '#shared/adapters/objects.ts';
 import type { KubeObject } from './kubectl.ts';
 
 /**
@@ -6,7 +7,5 @@ import type { KubeObject } from './kubectl.ts';
  */
 export const holders = (policies: readonly KubeObject[]): string[] =>
   policies
-    .filter(({ metadata }) =>
-      metadata.finalizers?.some((name) => name.startsWith('nimbusguard.io/')),
-    )
+    .filter(({ metadata }) => metadata.finalizers?.some(isOurFinalizer))
     .map(({ metadata }) => metadata.name);

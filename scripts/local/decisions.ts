@@ -73,7 +73,8 @@ export class Teller {
   #decided(decision: Told): void {
     if (this.#said.has(decision.id)) return;
     this.#said.add(decision.id);
-    if (this.#said.size > 1000) this.#said.delete([...this.#said][0] ?? '');
+    const [oldest = ''] = this.#said;
+    if (this.#said.size > 1000) this.#said.delete(oldest);
     this.#targets.add(decision.subject);
     this.#say(line(decision, this.#targets.size === 1));
   }

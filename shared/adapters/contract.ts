@@ -1,7 +1,7 @@
 // What every adapter of a port must do, whether it keeps things in memory, in the embedded Kubernetes
 // API or in a real one. A test file hands over a fresh adapter; nothing here knows which it is.
 import assert from 'node:assert/strict';
-import { NimbusError } from '../errors.ts';
+import { hasCode } from '../errors.ts';
 import type {
   Cluster,
   Control,
@@ -16,8 +16,7 @@ export interface Check {
   readonly run: () => Promise<void>;
 }
 
-const conflict = (error: unknown): boolean =>
-  error instanceof NimbusError && error.code === 'target.conflict';
+const conflict = (error: unknown): boolean => hasCode(error, 'target.conflict');
 
 /** `key` is one that nothing is stored under. */
 export const modelStoreContract = (open: () => { store: ModelStore; key: string }): Check[] => [

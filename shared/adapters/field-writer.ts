@@ -1,4 +1,4 @@
-import { NimbusError } from '../errors.ts';
+import { hasCode, NimbusError } from '../errors.ts';
 import type { Control, ControlledField, FieldNote, FieldPart } from '../ports.ts';
 import { isOurs, MIN_SCALE, partFloor } from './fields.ts';
 import { HPA, objectPath, REVISION, targetKind } from './kinds.ts';
@@ -69,8 +69,7 @@ function scaleWriter(api: KubernetesApi, patch: Patch) {
     try {
       await patch(path, { metadata: identity, spec: { replicas } });
     } catch (error) {
-      const conflict = error instanceof NimbusError && error.code === 'target.conflict';
-      if (!conflict || attemptsLeft === 0) throw error;
+      if (!hasCode(error, 'target.conflict') || attemptsLeft === 0) throw error;
       const version = await unmoved(field, path);
       if (version === undefined) throw error;
       await write(field, replicas, version, attemptsLeft - 1);

@@ -4,6 +4,9 @@ import type { Condition, Pod, PolicyObject } from '../ports.ts';
 import type { Json } from './kubernetes-api.ts';
 
 export const FIELD_MANAGER = 'nimbusguard';
+
+/** Whether a finalizer is one of ours: they keep a policy until the originals are back. */
+export const isOurFinalizer = (name: string): boolean => name.startsWith('nimbusguard.io/');
 export const NOTE_ANNOTATION = 'nimbusguard.io/floor';
 /**
  * The note on a Revision. Knative copies annotations of a Revision into its pods' template and leaves
