@@ -7,7 +7,7 @@ import { type Browser, type BrowserContextOptions, type Page } from 'playwright-
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { UnknownEvent } from '#shared/events/index.ts';
 import { listenTo, type Running } from '#shared/runtime/serve.ts';
-import { builtPage, launched, seriousFindings } from './testing/browser.ts';
+import { boxesOf, builtPage, launched, seriousFindings } from './testing/browser.ts';
 import { anOperator, delivery } from './testing/harness.ts';
 import { session } from './testing/session.ts';
 import type { DecisionRecord, TargetView } from './view.ts';
@@ -96,12 +96,15 @@ async function beat(): Promise<void> {
   }
 }
 
+/** The decision that the page's address links to. */
+const linked = (page: Page): string | null => new URL(page.url()).searchParams.get('decision');
+
 test('during a spike the first screen answers all four questions', async () => {
   const page = await open();
   const [target] = await ask<TargetView[]>('/api/targets');
   const headline = page.locator('#headline');
-  const box = await headline.boundingBox();
-  expect((box?.y ?? 0) + (box?.height ?? 9999)).toBeLessThan(450); // no scrolling, no searching
+  const [box] = await boxesOf(page, '#headline');
+  expect(box?.bottom).toBeLessThan(450); // no scrolling, no searching
 
   // Is everything all right?
   expect(await headline.locator('.state').textContent()).toMatch(/^(Acting|SLO violated)$/);
@@ -134,7 +137,7 @@ test('a decision says why this number of pods and not one fewer or one more', as
   const [cost, risk, sum] = numbers.slice(1, 4).map(Number);
   expect((cost ?? 0) + (risk ?? 0)).toBeCloseTo(sum ?? 0, 0);
   expect(await detail.textContent()).toContain(`${String((weighed?.to ?? 0) - 1)} pods would save`);
-  expect(new URL(page.url()).searchParams.get('decision')).toBe(weighed?.id);
+  await expect.poll(() => linked(page)).toBe(weighed?.id);
 
   const again = await open(DESKTOP, new URL(page.url()).search);
   expect(await again.locator('#detail h3').first().textContent()).toBe(
@@ -146,12 +149,11 @@ test('a decision says why this number of pods and not one fewer or one more', as
 
 test.each([390, 1360])('the picture of a decision is readable %i pixels wide', async (width) => {
   const page = await open({ viewport: { width, height: 900 } });
-  const text = page.locator('#detail .strip text');
-  await text.first().waitFor();
-  const sizes = await text.evaluateAll((all) =>
-    all.map((each) => each.getBoundingClientRect().height),
-  );
-  expect(Math.min(...sizes)).toBeGreaterThan(10);
+  const smallest = async (): Promise<number> => {
+    const heights = (await boxesOf(page, '#detail .strip text')).map(({ height }) => height);
+    return heights.length === 0 ? 0 : Math.min(...heights);
+  };
+  await expect.poll(smallest).toBeGreaterThan(10);
   await leave(page);
 });
 
@@ -160,7 +162,7 @@ test('what happens arrives by itself, and nothing is missing after a lost connec
   const newest = page.locator('.decision-list button').first();
   const shown = await newest.getAttribute('data-id');
   for (let n = 0; n < 12; n++) await beat();
-  await expect.poll(() => newest.getAttribute('data-id'), { timeout: 15_000 }).not.toBe(shown);
+  await expect.poll(() => newest.getAttribute('data-id')).not.toBe(shown);
 
   await page.context().setOffline(true);
   for (let n = 0; n < 24; n++) await beat();
@@ -170,7 +172,7 @@ test('what happens arrives by itself, and nothing is missing after a lost connec
     page
       .locator('.decision-list button')
       .evaluateAll((all) => all.map((each) => each.getAttribute('data-id')));
-  await expect.poll(onPage, { timeout: 20_000 }).toEqual(ids);
+  await expect.poll(onPage).toEqual(ids);
   await page.context().close();
 });
 
@@ -183,13 +185,13 @@ test('everything can be done by keyboard', async () => {
   await page.locator('.decision-list button').nth(2).focus();
   await page.keyboard.press('Enter');
   const chosen = await page.locator('.decision-list button').nth(2).getAttribute('data-id');
-  expect(new URL(page.url()).searchParams.get('decision')).toBe(chosen);
+  await expect.poll(() => linked(page)).toBe(chosen);
 
   await page.locator('#charts > .plot').focus();
   const demand = page.locator('#charts > .keys li b').first();
   const before = await demand.textContent();
   for (let n = 0; n < 30; n++) await page.keyboard.press('ArrowLeft');
-  expect(await demand.textContent()).not.toBe(before);
+  await expect.poll(() => demand.textContent()).not.toBe(before);
 
   await page.locator('#charts summary').focus();
   await page.keyboard.press('Enter');
@@ -217,7 +219,9 @@ test('the kill switch asks once and says what it does', async () => {
   expect(await dialog.textContent()).toContain('writes nothing more');
   await dialog.getByRole('button', { name: /^Freeze/ }).click();
   await expect.poll(() => page.locator('#live').textContent()).toContain('freeze');
-  expect(await page.locator('#switch').innerText()).toContain('asked: freeze, with the next beat');
+  await expect
+    .poll(() => page.locator('#switch').innerText())
+    .toContain('asked: freeze, with the next beat');
   await leave(page);
 });
 

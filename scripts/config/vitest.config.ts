@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     include: ['{functions,shared,scripts}/**/*.test.ts'],
     exclude: ['**/*.e2e.test.ts', '**/node_modules/**'],
+    expect: { poll: { timeout: 30_000 } },
     testTimeout: 60_000, // a busy machine is no failure; each wait ends when its condition holds
     hookTimeout: 60_000,
     maxWorkers: 2,

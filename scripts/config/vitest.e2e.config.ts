@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     include: ['{functions,shared,scripts}/**/*.e2e.test.ts'],
     exclude: ['**/node_modules/**'],
+    expect: { poll: { timeout: 30_000 } },
     testTimeout: 300_000,
     hookTimeout: 120_000,
     fileParallelism: false,

@@ -28,6 +28,19 @@ export const launched = (): Promise<Browser> =>
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
   });
 
+/**
+ * Where all that `selector` finds stand, in pixels. Found and measured in one turn of the page: a handle that
+ * Playwright found a moment ago may belong to a row that news have replaced since, which stands nowhere.
+ */
+export const boxesOf = (page: Page, selector: string): Promise<DOMRect[]> =>
+  page.evaluate(
+    (sought) =>
+      [...document.querySelectorAll(sought)].map(
+        (each) => each.getBoundingClientRect().toJSON() as DOMRect,
+      ),
+    selector,
+  );
+
 interface Finding {
   readonly id: string;
   readonly impact: string;

@@ -19,7 +19,7 @@ test('a sender that leaves in the middle of its event is no error of the broker'
     },
   );
 
-  await vi.waitFor(() => expect(log.debug).toHaveBeenCalledOnce());
+  await expect.poll(() => log.debug).toHaveBeenCalledOnce();
   expect(log.error).not.toHaveBeenCalled();
   await finish(server, 0);
 });
