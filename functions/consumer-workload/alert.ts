@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { exchange, isOk } from '#shared/adapters/http.ts';
 import { NimbusError } from '#shared/errors.ts';
 import { AlertData, AlertRaised, type CloudEventOf } from '#shared/events/index.ts';
 import { encodeEvent } from '#shared/runtime/envelope.ts';
@@ -49,17 +50,15 @@ export function brokerSender(url: string | undefined): SendAlert {
       const message = 'no Broker is configured: set BROKER_URL, or K_SINK by a SinkBinding';
       throw new NimbusError('upstream.unavailable', message);
     }
-    const response = await fetch(url, {
+    const answer = await exchange(url, {
       method: 'POST',
       ...encodeEvent(alert),
-      redirect: 'error',
       signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
     }).catch((cause: unknown) => {
       throw new NimbusError('upstream.unavailable', 'the Broker cannot be reached', { cause });
     });
-    await response.body?.cancel();
-    if (!response.ok) {
-      const message = `the Broker answered ${response.status}: the alert was not stored`;
+    if (!isOk(answer)) {
+      const message = `the Broker answered ${answer.status}: the alert was not stored`;
       throw new NimbusError('upstream.unavailable', message);
     }
   };

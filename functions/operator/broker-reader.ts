@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { exchange, isOk } from '#shared/adapters/http.ts';
 import type { BrokerStatistics } from './chain.ts';
 
 const FRESH_MS = 2000;
@@ -67,8 +68,8 @@ export function brokerReader(url: string | undefined, nowMs: () => number): Brok
 
   const read = async (address: string): Promise<void> => {
     try {
-      const answer = await fetch(address, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-      const body: unknown = answer.ok ? await answer.json() : undefined;
+      const answer = await exchange(address, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const body: unknown = isOk(answer) ? JSON.parse(answer.text) : undefined;
       const parsed = Statistics.safeParse(body);
       known = parsed.success ? byFunction(parsed.data) : 'unreachable';
     } catch {

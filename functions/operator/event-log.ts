@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { exchange, isOk } from '#shared/adapters/http.ts';
 import type { UnknownEvent } from '#shared/events/index.ts';
 
 const PAGE = 500;
@@ -44,9 +45,9 @@ const Letters = z.object({
 });
 
 const read = async <T>(address: URL, schema: z.ZodType<T>): Promise<T> => {
-  const answer = await fetch(address, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-  if (!answer.ok) throw new Error(`it answered ${String(answer.status)}`);
-  return schema.parse(await answer.json());
+  const answer = await exchange(address, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  if (!isOk(answer)) throw new Error(`it answered ${String(answer.status)}`);
+  return schema.parse(JSON.parse(answer.text));
 };
 
 /** A Trigger `namespace/name` as its subscriber's host, which is how a dead letter names it. */

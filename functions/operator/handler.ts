@@ -1,3 +1,4 @@
+import type { MiddlewareHandler } from 'hono';
 import { compress } from 'hono/compress';
 import { z } from 'zod';
 import type { UnknownEvent } from '#shared/events/index.ts';
@@ -13,6 +14,7 @@ import { decodeLetter } from './letter.ts';
 import { createMemory, type Memory } from './memory.ts';
 import { servePage } from './page-files.ts';
 import { readEndpoints } from './read-api.ts';
+import type { Surroundings } from './stream.ts';
 import type { Measure } from './target-log.ts';
 import type { About, HistoryState } from './view.ts';
 
@@ -56,7 +58,7 @@ async function rebuild(memory: Memory, log: EventLog | undefined): Promise<Histo
   }
 }
 
-const streamEndpoint = (memory: Memory, stopping: AbortSignal): Endpoint =>
+const streamEndpoint = (memory: Memory, surroundings: Surroundings): Endpoint =>
   endpoint({
     method: 'get',
     path: '/api/stream',
@@ -68,7 +70,7 @@ const streamEndpoint = (memory: Memory, stopping: AbortSignal): Endpoint =>
     }),
     contentType: 'text/event-stream',
     refusals: { 429: 'Too many readers' },
-    handle: ({ target }, _body, c) => memory.stream.serve(c, target, stopping),
+    handle: ({ target }, _body, c) => memory.stream.serve(c, target, surroundings),
   });
 
 /** Every function has it, by its host. */
@@ -78,6 +80,12 @@ const HEALTH = describe({
   summary: 'Answers as long as the process lives',
   answer: z.object({ status: z.literal('ok'), function: z.literal('operator') }),
 });
+
+const gzip = compress({ threshold: 2048 });
+
+/** `compress` looks into every answer's Headers, at which Node loads fetch: only for who takes gzip. */
+const compressed: MiddlewareHandler = (c, next) =>
+  c.req.header('accept-encoding') === undefined ? next() : gzip(c, next);
 
 /**
  * operator: every event of the chain, and the events that nobody could use → history, API, console.
@@ -113,11 +121,11 @@ export function operator(deps: Deps): FunctionSpec {
       },
     ],
     routes(app, { stopping, log }) {
-      app.use('/api/*', compress({ threshold: 2048 }));
-      app.use('/openapi.json', compress({ threshold: 2048 }));
+      app.use('/api/*', compressed);
+      app.use('/openapi.json', compressed);
       const endpoints = [
         ...readEndpoints(memory, about),
-        streamEndpoint(memory, stopping),
+        streamEndpoint(memory, { stopping, log }),
         kedaEndpoint(memory),
         ...controlEndpoints(memory, deps, log),
       ];

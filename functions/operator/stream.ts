@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
-import { streamSSE } from 'hono/streaming';
+import { SSEStreamingApi } from 'hono/streaming';
+import type { Logger } from 'pino';
 import { NimbusError } from '#shared/errors.ts';
 import type { Chain, BrokerStatistics } from './chain.ts';
 import { isDuplicate } from './duplicate.ts';
@@ -13,6 +14,26 @@ const KEPT_CHARACTERS = 16_000_000;
 const MAX_READERS = 64;
 const HEARTBEAT_MS = 15_000;
 const CHAIN_EVERY_MS = 2000;
+
+/** One who reads: from which id, and of which target alone. */
+interface Reader {
+  readonly from: string | undefined;
+  readonly target: string | undefined;
+  readonly stopping: AbortSignal;
+}
+
+export interface Surroundings {
+  readonly stopping: AbortSignal;
+  readonly log: Pick<Logger, 'error'>;
+}
+
+/** Given as a whole: of headers that are added one by one Hono makes a Headers, for which Node loads fetch. */
+const HEADERS = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache',
+  connection: 'keep-alive',
+  'x-accel-buffering': 'no', // a proxy that collects the stream makes it useless
+};
 
 interface Stored {
   readonly id: number;
@@ -126,7 +147,7 @@ export class Stream {
   }
 
   /** Answers one reader until it leaves or the process stops. */
-  serve(c: Context, target: string | undefined, stopping: AbortSignal): Response {
+  serve(c: Context, target: string | undefined, { stopping, log }: Surroundings): Response {
     if (this.#readers >= MAX_READERS) {
       throw new NimbusError(
         'upstream.throttled',
@@ -135,33 +156,40 @@ export class Stream {
     }
     // Nobody would ever read, or leave, what a HEAD is answered: it must not take a reader's place.
     if (c.req.method === 'HEAD') return c.body(null, 200, { 'content-type': 'text/event-stream' });
-    const asked = c.req.header('last-event-id') ?? c.req.query('from');
-    c.header('x-accel-buffering', 'no'); // a proxy that collects the stream makes it useless
-    return streamSSE(c, async (sse) => {
-      this.#readers += 1;
-      const gone = new AbortController();
-      sse.onAbort(() => gone.abort());
-      const signal = AbortSignal.any([gone.signal, stopping]);
-      try {
-        let at = this.#resume(asked);
-        // A resuming reader keeps its own id until it has caught up.
-        const greeting =
-          at === undefined ? { event: 'reset', id: this.position } : { event: 'hello' };
-        await sse.writeSSE({ ...greeting, data: '{}', retry: 1000 });
-        at ??= this.#next;
-        while (!signal.aborted) {
-          const oldest = this.#batches[0]?.id ?? this.#next;
-          if (at < oldest) {
-            await sse.writeSSE({ event: 'reset', id: this.position, data: '{}' });
-            at = this.#next;
-          }
-          at = await this.#catchUp(at, target, (message) => sse.writeSSE(message));
-          if (!(await this.#wait(signal))) await sse.write(': alive\n\n');
+    const from = c.req.header('last-event-id') ?? c.req.query('from');
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const sse = new SSEStreamingApi(writable, readable);
+    this.#feed(sse, { from, target, stopping })
+      .catch((error: unknown) => log.error({ err: error }, 'a stream ended'))
+      .finally(() => void sse.close());
+    return new Response(sse.responseReadable, { headers: HEADERS });
+  }
+
+  /** Sends one reader everything from where it asks until it leaves. */
+  async #feed(sse: SSEStreamingApi, { from, target, stopping }: Reader): Promise<void> {
+    this.#readers += 1;
+    const gone = new AbortController();
+    sse.onAbort(() => gone.abort());
+    const signal = AbortSignal.any([gone.signal, stopping]);
+    try {
+      let at = this.#resume(from);
+      // A resuming reader keeps its own id until it has caught up.
+      const greeting =
+        at === undefined ? { event: 'reset', id: this.position } : { event: 'hello' };
+      await sse.writeSSE({ ...greeting, data: '{}', retry: 1000 });
+      at ??= this.#next;
+      while (!signal.aborted) {
+        const oldest = this.#batches[0]?.id ?? this.#next;
+        if (at < oldest) {
+          await sse.writeSSE({ event: 'reset', id: this.position, data: '{}' });
+          at = this.#next;
         }
-      } finally {
-        this.#readers -= 1;
+        at = await this.#catchUp(at, target, (message) => sse.writeSSE(message));
+        if (!(await this.#wait(signal))) await sse.write(': alive\n\n');
       }
-    });
+    } finally {
+      this.#readers -= 1;
+    }
   }
 
   async #catchUp(

@@ -1,7 +1,8 @@
+import { exchange } from '#shared/adapters/http.ts';
 import { NimbusError } from '#shared/errors.ts';
 
 const TIMEOUT_MS = 4000;
-const MAX_CHARACTERS = 1_000_000;
+const MAX_BYTES = 1_000_000;
 
 /** Another service of ours, by its base URL. */
 export interface Upstream {
@@ -20,26 +21,21 @@ export function upstream(name: string, baseUrl: string): Upstream {
   const base = baseUrl.replace(/\/$/, '');
   return {
     async send(method, path, body) {
-      let answer: Response;
-      let text: string;
-      try {
-        answer = await fetch(base + path, {
-          method,
-          redirect: 'error',
-          signal: AbortSignal.timeout(TIMEOUT_MS),
-          ...(body === undefined
-            ? {}
-            : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-        });
-        text = await answer.text();
-      } catch (cause) {
+      const { status, headers, text } = await exchange(base + path, {
+        method,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        maxBytes: MAX_BYTES,
+        ...(body === undefined
+          ? {}
+          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      }).catch((cause: unknown) => {
         throw unreachable(name, cause);
+      });
+      if (status >= 500 || (status >= 300 && status < 400)) {
+        throw new NimbusError('upstream.unavailable', `${name}: answered ${status}`);
       }
-      if (answer.status >= 500 || text.length > MAX_CHARACTERS) {
-        throw new NimbusError('upstream.unavailable', `${name}: answered ${answer.status}`);
-      }
-      const type = answer.headers.get('content-type') ?? 'text/plain';
-      return new Response(text, { status: answer.status, headers: { 'content-type': type } });
+      const type = headers['content-type'] ?? 'text/plain';
+      return new Response(text, { status, headers: { 'content-type': type } });
     },
   };
 }

@@ -95,6 +95,16 @@ export default tseslint.config(
     },
   },
   {
+    files: ['functions/**/*.ts', 'shared/{adapters,runtime}/**/*.ts'],
+    ignores: ['functions/operator/page/**', '**/*.test.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        { name: 'fetch', message: 'Use shared/adapters/http.ts: it says why.' },
+      ],
+    },
+  },
+  {
     files: ['functions/*/index.ts', 'functions/loop*.test.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },

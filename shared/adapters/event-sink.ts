@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NimbusError } from '../errors.ts';
 import type { UnknownEvent } from '../events/index.ts';
 import type { EventSink } from '../ports.ts';
+import { exchange, isOk, type Answer } from './http.ts';
 
 type Encode = (event: UnknownEvent) => { headers: Record<string, string>; body: string };
 
@@ -21,38 +22,14 @@ export function brokerSink(options: {
   timeoutMs: number;
   encode: Encode;
 }): EventSink & { close(): void } {
-  const url = new URL(options.url);
-  const transport = url.protocol === 'https:' ? https : http;
+  const transport = options.url.startsWith('https:') ? https : http;
   const agent = new transport.Agent({ keepAlive: true, maxSockets: 16 });
 
-  const post = (
-    event: UnknownEvent,
-    signal?: AbortSignal,
-  ): Promise<{ status: number; text: string }> => {
+  const post = (event: UnknownEvent, signal?: AbortSignal): Promise<Answer> => {
     const { headers, body } = options.encode(event);
     propagation.inject(context.active(), headers);
-    return new Promise((resolve, reject) => {
-      const request = transport.request(
-        url,
-        {
-          method: 'POST',
-          agent,
-          timeout: options.timeoutMs,
-          headers: { ...headers, 'content-length': Buffer.byteLength(body) },
-          ...(signal === undefined ? {} : { signal }),
-        },
-        (response) => {
-          let text = '';
-          response.setEncoding('utf8');
-          response.on('data', (chunk: string) => (text += chunk));
-          response.on('error', reject);
-          response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-        },
-      );
-      request.on('timeout', () => request.destroy(new Error('timed out')));
-      request.on('error', reject);
-      request.end(body);
-    });
+    const asked = { method: 'POST', agent, timeout: options.timeoutMs, headers, body };
+    return exchange(options.url, signal === undefined ? asked : { ...asked, signal });
   };
 
   return {
@@ -62,9 +39,10 @@ export function brokerSink(options: {
         if (attempt > 0) await sleep(BACKOFF_MS * 2 ** attempt);
         const answer = await post(event, signal).catch((error: unknown) => ({
           status: 503,
+          headers: {},
           text: error instanceof Error ? error.message : String(error),
         }));
-        if (answer.status >= 200 && answer.status < 300) return;
+        if (isOk(answer)) return;
         last = `${answer.status} ${answer.text.slice(0, 300)}`;
         if (answer.status < 500 && answer.status !== 429 && answer.status !== 404) {
           throw new NimbusError('action.refused', `the broker refused ${event.type}: ${last}`);

@@ -3,6 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NimbusError } from '../errors.ts';
+import { exchange, type Answer } from './http.ts';
 
 export type Json = Record<string, unknown>;
 
@@ -56,33 +57,6 @@ export interface KubernetesApi {
 
 const CREDENTIALS_MS = 30_000; // a projected token lives for minutes and is replaced well before its end
 const MAX_ATTEMPTS = 3;
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-  readonly retryAfterSeconds: number;
-}
-
-function send(url: URL, options: https.RequestOptions, body: string | undefined): Promise<Answer> {
-  const transport = url.protocol === 'http:' ? http : https;
-  return new Promise((resolve, reject) => {
-    const request = transport.request(url, options, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        resolve({
-          status: response.statusCode ?? 0,
-          text: Buffer.concat(chunks).toString('utf8'),
-          retryAfterSeconds: Number(response.headers['retry-after'] ?? 0) || 0,
-        });
-      });
-    });
-    request.on('timeout', () => request.destroy(new Error('timed out')));
-    request.on('error', reject);
-    request.end(body);
-  });
-}
 
 const parse = (text: string): Json => {
   try {
@@ -198,13 +172,12 @@ export function kubernetesApi(options: { timeoutMs: number; config?: KubeConfig 
       headers: {
         ...(headers as http.OutgoingHttpHeaders),
         accept: request.metadataOnly === true ? METADATA_ONLY : 'application/json',
-        ...(body === undefined
-          ? {}
-          : { 'content-type': contentType(request), 'content-length': Buffer.byteLength(body) }),
+        ...(body === undefined ? {} : { 'content-type': contentType(request) }),
       },
+      ...(body === undefined ? {} : { body }),
     };
     try {
-      return await send(urlOf(server, request), settings, body);
+      return await exchange(urlOf(server, request), settings);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new NimbusError('upstream.unavailable', `${request.method} ${request.path}: ${why}`, {
@@ -214,15 +187,16 @@ export function kubernetesApi(options: { timeoutMs: number; config?: KubeConfig 
   };
 
   const attempt = async (request: ApiRequest, left: number): Promise<Json | undefined> => {
-    const answer = await once(request).catch((error: unknown) => {
+    const answer = await once(request).catch((error: unknown): Answer => {
       if (left <= 1) throw error;
-      return { status: 503, text: '', retryAfterSeconds: 0 };
+      return { status: 503, headers: {}, text: '' };
     });
     if (answer.status < 300) return document(request, answer.text);
     if (answer.status === 404) return undefined;
     const again = answer.status === 429 || answer.status >= 500;
     if (!again || left <= 1) throw refusal(request, answer);
-    await sleep(Math.min(1000, answer.retryAfterSeconds * 1000 || 50 * (MAX_ATTEMPTS + 1 - left)));
+    const askedMs = Number(answer.headers['retry-after'] ?? 0) * 1000;
+    await sleep(Math.min(1000, askedMs || 50 * (MAX_ATTEMPTS + 1 - left)));
     return attempt(request, left - 1);
   };
 

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import type { Readings } from '../events/index.ts';
 import type { Clock, Metrics, Pod, ReadingsRequest } from '../ports.ts';
+import { exchange } from './http.ts';
 import {
   cpuUtilization,
   inFlightOf,
@@ -16,33 +17,6 @@ const MAX_PODS = 500; // what an event carries
 const FORGET_AFTER_MS = 600_000;
 /** Time-outs that a whole look may take: with the default it ends before the next beat. */
 const LOOK_TIMEOUTS = 2;
-
-/** A server that closed an idle connection while we took it up has seen nothing of the request. */
-const isClosedBefore = ({ reusedSocket }: http.ClientRequest, error: Error): boolean =>
-  reusedSocket && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
-
-function fetchText(agent: http.Agent, url: string, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const request = http.get(url, { agent, signal }, (response) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > MAX_BYTES) request.destroy(new Error('too large'));
-        chunks.push(chunk);
-      });
-      response.on('error', reject);
-      response.on('end', () => {
-        if (response.statusCode === 200) resolve(Buffer.concat(chunks).toString('utf8'));
-        else reject(new Error(`status ${response.statusCode ?? 0}`));
-      });
-    });
-    request.on('error', (error) => {
-      if (isClosedBefore(request, error)) resolve(fetchText(agent, url, signal));
-      else reject(error);
-    });
-  });
-}
 
 /** Runs at most `limit` of the jobs at a time. */
 async function bounded(jobs: readonly (() => Promise<void>)[], limit: number): Promise<void> {
@@ -141,9 +115,10 @@ export function podMetrics(options: {
     const host = pod.ip.includes(':') ? `[${pod.ip}]` : pod.ip;
     try {
       const signal = AbortSignal.timeout(timeoutMs); // the whole answer, not its first byte
-      const body = await fetchText(agent, `http://${host}:${port}/metrics`, signal);
+      const asked = { agent, signal, maxBytes: MAX_BYTES };
+      const { status, text } = await exchange(`http://${host}:${port}/metrics`, asked);
       const when = { atMs: options.clock.nowMs(), sloLatencyMs: request.sloLatencyMs };
-      return scrapeOf(body, pod, when);
+      return status === 200 ? scrapeOf(text, pod, when) : null;
     } catch {
       return null; // counted as silent: the pod may be starting, dying or stuck
     }

@@ -1,6 +1,7 @@
 import type { Readings } from '../events/index.ts';
 import { epochMs } from '../events/time.ts';
 import type { Clock, Metrics, ReadingsRequest } from '../ports.ts';
+import { exchange, isOk } from './http.ts';
 import type { Json } from './kubernetes-api.ts';
 import { list, record } from './objects.ts';
 import { podNamePattern } from './pod-names.ts';
@@ -73,17 +74,18 @@ const isPartial = ({ isPartial: told, warnings }: Json): boolean =>
   (Array.isArray(warnings) && warnings.some((one) => !String(one).startsWith('PromQL ')));
 
 async function query(url: string, asked: readonly Asked[], timeoutMs: number) {
-  const response = await fetch(`${url.replace(/\/$/, '')}/api/v1/query`, {
+  const answer = await exchange(`${url.replace(/\/$/, '')}/api/v1/query`, {
     method: 'POST',
-    redirect: 'error',
     signal: AbortSignal.timeout(timeoutMs),
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     // the second is Thanos': a sum over a part of the stores would read as less demand
-    body: new URLSearchParams({ query: asked.map(tagged).join(' or '), partial_response: 'false' }),
+    body: String(
+      new URLSearchParams({ query: asked.map(tagged).join(' or '), partial_response: 'false' }),
+    ),
   });
-  if (AT_FAULT.has(response.status)) throw new QueryRefused();
-  const { status, data, ...said } = record(await response.json());
-  if (!response.ok || status !== 'success') throw new Error('no answer');
+  if (AT_FAULT.has(answer.status)) throw new QueryRefused();
+  const { status, data, ...said } = record(JSON.parse(answer.text));
+  if (!isOk(answer) || status !== 'success') throw new Error('no answer');
   if (isPartial(said)) throw new Error('a part of the answer');
   return list(record(data)['result']);
 }
