@@ -16,6 +16,7 @@ test.each<[what: string, text: string, message: RegExp]>([
     /no column "timestamp" \(--time\); there are: times/,
   ],
   ['hexadecimal', 'timestamp,value\n0,1\n60,0x10', /c: line 3: not a number ≥ 0: "0x10"/],
+  ['a decimal comma without quotes', 'timestamp,value\n0,1\n60,1,5', /line 3: 3 fields where .* 2/],
   ['a row cut short', 'timestamp,value\n0,1\n60', /c: line 3: not a number ≥ 0: ""/],
   ['two values for one time', 'timestamp,value\n0,1\n# x\n0,2', /c: line 4: the time of line 2/],
 ])('CSV refused: %s', (_what, text, message) => {

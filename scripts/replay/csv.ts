@@ -76,7 +76,7 @@ function columnsOf(what: string, header: ReturnType<typeof rowsOf>['header'], na
     const there = header.cells.join(', ').slice(0, 200);
     refuse(what, header.where, `no column ${missing}; there are: ${there}`);
   }
-  return { time, value };
+  return { time, value, count: header.cells.length };
 }
 
 interface Row {
@@ -88,6 +88,10 @@ function readRow(what: string, { where, cells }: Row, index: ReturnType<typeof c
   const [time = '', value] = [cells[index.time], cells[index.value]];
   const read = cellTime(time);
   const number = cellValue(value);
+  if (cells.slice(index.count).some((cell) => cell !== '')) {
+    const fields = `${cells.length} fields where the header names ${index.count}`;
+    return refuse(what, where, `${fields}: a decimal comma, or a comma that needs quotes?`);
+  }
   if (read === null) return refuse(what, where, `not a time: "${time}"`);
   if (number === null) return refuse(what, where, `not a number ≥ 0: "${value ?? ''}"`);
   return { ...read, number };
