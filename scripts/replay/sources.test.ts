@@ -36,6 +36,11 @@ test.each<[what: string, text: string, message: RegExp]>([
   expect(() => fromPrometheus('p', text)).toThrow(message);
 });
 
+test('Prometheus: what a shell wrote with a byte order mark is read', () => {
+  const answer = '\uFEFF{"data":{"result":[{"values":[[60,"1"]]}]}}';
+  expect(fromPrometheus('p', answer).measured).toEqual([{ at: 60, rps: 1 }]);
+});
+
 test('Prometheus: NaN is a missing measurement, of all series at that time; ms are told from s', () => {
   const series = (...values: string[]) => ({
     values: values.map((value, i) => [1_767_571_200_000 + i * 60_000, value]),
@@ -63,6 +68,7 @@ test('an access log: zones are honoured, a minute without lines is zero', async 
 
 test.each<[what: string, times: string[], message: RegExp]>([
   ['a time that is none', ['99/Jan/2026:33:75:96 +0000'], /l: line 1: expected a time/],
+  ['a day that no month has', ['31/Feb/2026:12:00:00 +0000'], /l: line 1: expected a time/],
   ['one interval', ['05/Jan/2026:12:55:10 +0000'], /1 of 60 s, a trace has 2 to/],
   [
     'a line of another century',

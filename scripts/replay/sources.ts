@@ -51,7 +51,7 @@ function refuseCounter(what: string, where: string, series: PrometheusSeries): v
 function seriesOf(what: string, text: string): PrometheusSeries[] {
   let answer: unknown;
   try {
-    answer = JSON.parse(text);
+    answer = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return refuse(what, 'document', `not JSON (${why})`);
@@ -92,7 +92,7 @@ export function fromPrometheus(what: string, text: string): Converted {
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-const LARGEST = [31, 23, 59, 60]; // day, hour, minute, second
+const LARGEST = [23, 59, 60]; // hour, minute, second
 const STAMP = /\[(\d{2})\/(\w{3})\/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})\]/;
 
 /** Time of one line of an access log in the combined format, seconds; null where it has none. */
@@ -101,16 +101,11 @@ export function logTime(line: string): number | null {
   if (found === null) return null;
   const [, day, month, year, hour, minute, second, sign, zoneHours, zoneMinutes] = found;
   const monthIndex = MONTHS.indexOf(month ?? '');
-  const given = [Number(day), Number(hour), Number(minute), Number(second)];
-  if (monthIndex < 0 || given.some((value, i) => value > (LARGEST[i] ?? 0))) return null;
-  const utc = Date.UTC(
-    Number(year),
-    monthIndex,
-    Number(day),
-    Number(hour),
-    Number(minute),
-    Number(second),
-  );
+  const clock = [Number(hour), Number(minute), Number(second)] as const;
+  if (monthIndex < 0 || clock.some((value, i) => value > (LARGEST[i] ?? 0))) return null;
+  const midnight = new Date(Date.UTC(Number(year), monthIndex, Number(day)));
+  if (midnight.getUTCDate() !== Number(day)) return null;
+  const utc = midnight.getTime() + ((clock[0] * 60 + clock[1]) * 60 + clock[2]) * 1000;
   const offset = (Number(zoneHours) * 60 + Number(zoneMinutes)) * 60 * (sign === '-' ? -1 : 1);
   return utc / 1000 - offset;
 }
