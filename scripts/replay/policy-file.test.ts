@@ -104,3 +104,12 @@ test('bars: the SLO always, those beside the HPA where they are stated', () => {
     ["violating minutes over HPA's", true],
   ]);
 });
+
+test.each([
+  [0, 0, true],
+  [0.1, 0, false],
+])("a bar beside an HPA's, %d %% violating against its %d %%: holds %s", (ours, theirs, holds) => {
+  const text = `${manifest()}\n---\nreplay: { bars: { violatingMinutesOverHpa: 0.5 } }`;
+  const rows = [aRow({ violatingPct: ours }), aRow({ violatingPct: theirs })] as const;
+  expect(judgePolicy(parsePolicy('p.yaml', text), ...rows).at(-1)).toMatchObject({ holds });
+});

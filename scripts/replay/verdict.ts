@@ -10,8 +10,9 @@ export interface Verdict {
   readonly holds: boolean;
 }
 
+/** Ours over theirs. Nothing at all keeps every bar, whatever theirs is. */
 const overOf = (ours: number, theirs: number): number =>
-  theirs > 0 ? ours / theirs : ours > 0 ? Infinity : 1;
+  theirs > 0 ? ours / theirs : ours > 0 ? Infinity : 0;
 
 /** Judges our row by the policy's SLO and by the bars it states beside an HPA. */
 export function judgePolicy(policy: PolicyFile, ours: TraceRow, hpa: TraceRow): Verdict[] {
