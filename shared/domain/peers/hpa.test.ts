@@ -37,7 +37,11 @@ test.each<[when: string, input: Partial<HpaInput>, then: number]>([
   ['no pod is ready: nothing changes', { ready: 0, unready: 10, utilization: 0 }, 10],
   ['replicas are 0: it is switched off', { replicas: 0, utilization: 1 }, 0],
   ['replicas are above max: put right without a metric', { replicas: 60, utilization: null }, 50],
-  ['replicas are below min: put right without a metric', { replicas: 2, minReplicas: 5 }, 5],
+  [
+    'replicas are below min: put right without a metric',
+    { replicas: 2, minReplicas: 5, utilization: null },
+    5,
+  ],
 ])('HPA, first sync: %s', (_when, fields, then) => {
   expect(createHpa(settings).decide(anInput(fields))).toBe(then);
 });
@@ -47,6 +51,38 @@ test('silent pods count as full when scaling down, as idle when scaling up', () 
   // (8 × 0.35 + 2) / 10 = 48 % → 0.686 × 10 pods
   expect(proposeByUtilization({ ...input, utilization: 0.35 }, 0.7)).toBe(7);
   expect(proposeByUtilization({ ...input, utilization: 1 }, 0.7)).toBe(12);
+});
+
+// Before stabilisation, which hides every wish for less for five minutes.
+test.each<[when: string, input: Partial<HpaInput>, then: number]>([
+  [
+    'pods that start count as idle: the wish would turn round, so nothing changes',
+    { replicas: 20, ready: 10, unready: 10, utilization: 1 },
+    20, // 0.5 over 20 pods
+  ],
+  [
+    'a wish for more that comes out below the replicas that are asked for already',
+    { replicas: 20, ready: 10, unready: 2, utilization: 1 },
+    20, // 0.83 over 12 pods asks for 15
+  ],
+  [
+    'within the tolerance once pods that start are counted',
+    { replicas: 13, ready: 10, unready: 3, utilization: 1 },
+    13, // 0.76 over 13 pods
+  ],
+  [
+    'pods that start do not count when scaling down',
+    { replicas: 15, ready: 10, unready: 5, utilization: 0.35 },
+    5,
+  ],
+  [
+    'nor beside silent ones, which count as full',
+    { replicas: 16, ready: 8, unready: 6, missing: 2, utilization: 0.6 },
+    16, // (8 × 0.6 + 2) / 10 = 0.68; over 16 pods it would be 0.42
+  ],
+  ['use is at the target: nothing is assumed of silent pods', { ready: 6, missing: 4 }, 10],
+])('HPA, raw wish: %s', (_when, fields, then) => {
+  expect(proposeByUtilization(anInput(fields), 0.7)).toBe(then);
 });
 
 test('with a minimum of 0, which the API refuses for CPU alone, one pod stays', () => {
@@ -132,6 +168,81 @@ test('behavior: disabled directions stand still, percent rules of a scale-down b
     });
   expect(at(20, 30)).toBe(20);
   expect(at(20, 1)).toBe(18);
+});
+
+const BOUNDS = { minReplicas: 1, maxReplicas: 50 };
+
+test('behavior: pods removed within the period give their room back', () => {
+  const state = newBehaviorState();
+  const down = { ...DEFAULT_BEHAVIOR.down, windowSeconds: 0 };
+  const step = (seconds: number, current: number, wanted: number): number =>
+    applyBehavior(
+      state,
+      { ...DEFAULT_BEHAVIOR, down },
+      { atMs: START + seconds * 1000, current, wanted, ...BOUNDS },
+    );
+  expect(step(0, 20, 10)).toBe(10);
+  expect(step(5, 10, 50)).toBe(40); // the period began with 20
+});
+
+test('behavior: a limit that was passed already holds, and never turns round', () => {
+  const rules = [{ type: 'percent', value: 10, periodSeconds: 60 }] as const;
+  const behavior = {
+    ...DEFAULT_BEHAVIOR,
+    down: { windowSeconds: 0, rules, select: 'max' } as const,
+  };
+  const state = newBehaviorState();
+  state.added.push([START - 5000, 18]); // the period began with 2 of the 20
+  expect(applyBehavior(state, behavior, { atMs: START, current: 20, wanted: 30, ...BOUNDS })).toBe(
+    20,
+  );
+  const other = newBehaviorState();
+  other.removed.push([START - 5000, 5]); // the period began with 20, and 18 is its limit
+  expect(applyBehavior(other, behavior, { atMs: START, current: 15, wanted: 1, ...BOUNDS })).toBe(
+    15,
+  );
+});
+
+test('behavior: a window for scaling up waits for the smallest recommendation in it', () => {
+  const behavior = { ...DEFAULT_BEHAVIOR, up: { ...DEFAULT_BEHAVIOR.up, windowSeconds: 60 } };
+  const state = newBehaviorState();
+  const step = (seconds: number, wanted: number): number =>
+    applyBehavior(state, behavior, {
+      atMs: START + seconds * 1000,
+      current: 10,
+      wanted,
+      ...BOUNDS,
+    });
+  expect(step(0, 10)).toBe(10);
+  expect(step(15, 20)).toBe(10);
+  expect(step(75, 20)).toBe(20);
+});
+
+test.each<[select: 'max' | 'min', current: number, wanted: number, then: number]>([
+  ['max', 10, 50, 20],
+  ['min', 10, 50, 14],
+  ['max', 25, 1, 21],
+  ['min', 25, 1, 22], // 22.5 is cut
+])('behavior: select %s from %i to %i goes to %i', (select, current, wanted, then) => {
+  const rules = [
+    { type: 'percent', value: 10, periodSeconds: 15 },
+    { type: 'pods', value: 4, periodSeconds: 15 },
+  ] as const;
+  const behavior = {
+    up: { ...DEFAULT_BEHAVIOR.up, select },
+    down: { windowSeconds: 0, rules, select },
+  };
+  const step = { atMs: START, current, wanted, ...BOUNDS };
+  expect(applyBehavior(newBehaviorState(), behavior, step)).toBe(then);
+});
+
+test('without a behavior block a scale-down waits 300 s as well', () => {
+  const legacy = createHpa({ ...settings, behavior: 'legacy' });
+  const at = (seconds: number, utilization: number): number =>
+    legacy.decide(anInput({ atMs: START + seconds * 1000, utilization }));
+  expect(at(0, 0.7)).toBe(10);
+  expect(at(15, 0.35)).toBe(10);
+  expect(at(300, 0.35)).toBe(5);
 });
 
 test('without a behavior block one sync at most doubles, or reaches four', () => {

@@ -17,6 +17,7 @@ test.each<[when: string, input: Partial<KedaInput>, then: number]>([
   ['within the tolerance', { value: 380 }, 10],
   ['beyond it, by the value alone: demand does not saturate', { value: 700 }, 20],
   ['pods that exist count, ready or not', { existing: 20, replicas: 20, value: 700 }, 20],
+  ['pods that exist count, asked for or not', { existing: 12, replicas: 10, value: 420 }, 10],
 ])('KEDA between 1 and N: %s', (_when, fields, then) => {
   expect(createKeda(settings).decide(anInput(fields))).toBe(then);
 });
@@ -78,4 +79,21 @@ test('with minReplicas ≥ 1 and no idle replicas the cooldown does nothing', ()
   const at = (seconds: number): number =>
     keda.decide(anInput({ atMs: START + seconds * 1000, replicas: 2, existing: 2, value: 0 }));
   expect([at(0), at(60), at(600)]).toEqual([2, 2, 2]);
+});
+
+test('the scale loop looks every 30 s, and wakes above the activation threshold only', () => {
+  const keda = createKeda({ ...settings, minReplicas: 0, activationThreshold: 100 });
+  const at = (seconds: number, value: number): number =>
+    keda.decide(anInput({ atMs: START + seconds * 1000, replicas: 0, existing: 0, value }));
+  expect([at(0, 100), at(15, 350), at(30, 100), at(60, 101)]).toEqual([0, 0, 0, 1]);
+});
+
+test('with idle replicas a target rests at them after the cooldown, and wakes to its minimum', () => {
+  const keda = createKeda({ ...settings, minReplicas: 3, idleReplicas: 1 });
+  const at = (seconds: number, replicas: number, value: number): number =>
+    keda.decide(anInput({ atMs: START + seconds * 1000, replicas, existing: replicas, value }));
+  expect(at(0, 3, 100)).toBe(3);
+  expect(at(300, 3, 0)).toBe(3);
+  expect(at(330, 3, 0)).toBe(1);
+  expect(at(360, 1, 100)).toBe(3);
 });

@@ -74,6 +74,48 @@ test('a restart with several pods starts in panic and holds them for 60 s', () =
   expect(run([60, 70], 10, 35)).toBe(5);
 });
 
+test('panic ends after its 60 s, not with them', () => {
+  const run = runner(createKpa(settings));
+  expect(run([0, 62], 10, 35)).toBe(10); // at 60 s still
+  expect(run([62, 64], 10, 35)).toBe(5);
+});
+
+test('a second burst in panic makes it last 60 s from there', () => {
+  const run = runner(createKpa(settings));
+  run([0, 120], 2, 70);
+  expect(run([120, 126], 2, 350)).toBe(10);
+  run([126, 160], 10, 70);
+  expect(run([160, 166], 10, 700)).toBe(20);
+  expect(run([166, 222], 20, 70)).toBe(20);
+  expect(run([222, 228], 20, 70)).toBe(10);
+});
+
+test('whole pods of the panic window count: one and a half for one ready pod is panic', () => {
+  const run = runner(createKpa(settings));
+  run([0, 120], 1, 35);
+  expect(run([120, 126], 1, 52.5)).toBe(2);
+  expect(run([126, 156], 1, 20)).toBe(2); // without panic 29 requests/s ask for one
+});
+
+test('with no pod ready it counts as one; the rate of scaling up is over that', () => {
+  expect(runner(createKpa(settings))([0, 2], 0, 350)).toBe(10);
+  const slow = createKpa({ ...settings, maxScaleUpRate: 2 });
+  expect(runner(slow)([0, 2], 3, 700)).toBe(6);
+});
+
+test('a target below 0.01 is 0.01', () => {
+  expect(runner(createKpa({ ...settings, total: 0.001 }))([0, 2], 1, 0.02)).toBe(2);
+});
+
+test('without a pod in reach there is no limit downwards', () => {
+  const kpa = createKpa(settings);
+  const at = (seconds: number, reachable: boolean) =>
+    kpa.decide({ atMs: START + seconds * 1000, ready: 10, value: 35, windowSeconds: 2, reachable });
+  for (let t = 0; t <= 62; t += 2) at(t, true);
+  expect(at(64, true)).toBe(5);
+  expect(at(66, false)).toBe(1);
+});
+
 test('pods that start slowly keep it in panic, for the ratio is over ready pods', () => {
   const run = runner(createKpa(settings));
   run([0, 60], 1, 35);
@@ -106,6 +148,25 @@ test('a scale-down delay keeps the largest wish of its window', () => {
   run([0, 120], 1, 70);
   expect(run([120, 300], 2, 10)).toBe(2);
   expect(run([300, 600], 2, 10)).toBe(1);
+});
+
+test('a scale-down delay is none while no pod can be reached', () => {
+  const kpa = createKpa({ ...settings, scaleDownDelaySeconds: 300 });
+  const at = (seconds: number, value: number, reachable: boolean) =>
+    kpa.decide({ atMs: START + seconds * 1000, ready: 1, value, windowSeconds: 2, reachable });
+  for (let t = 0; t < 60; t += 2) at(t, 70, true);
+  for (let t = 60; t < 122; t += 2) at(t, 10, true);
+  expect(at(122, 10, true)).toBe(2);
+  expect(at(124, 10, false)).toBe(1);
+});
+
+test('a panic that is over leaves nothing for the next one', () => {
+  const run = runner(createKpa(settings));
+  run([0, 120], 1, 35);
+  expect(run([120, 126], 1, 350)).toBe(10);
+  run([126, 200], 10, 35);
+  expect(run([200, 300], 1, 35)).toBe(1);
+  expect(run([300, 306], 1, 105)).toBe(3);
 });
 
 test('any wish becomes at least the activation scale', () => {
