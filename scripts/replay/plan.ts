@@ -120,6 +120,13 @@ function seedsOf(condition: Condition, seeds: number): number {
 const churnsOf = ({ path, telemetry }: Condition): readonly Churn[] =>
   path === 'rough' && telemetry === '2s' ? CHURNS : ['free'];
 
+/** Other start-up times have one grade, other grades one start-up time; unless those are not asked for. */
+const isRow = (options: BenchOptions, startupSeconds: number, telemetry: Grade): boolean =>
+  startupSeconds === 30 ||
+  !options.startups.includes(30) ||
+  telemetry === '2s' ||
+  !options.telemetry.includes('2s');
+
 /** The rows of the table: one scenario per path, start-up time and telemetry. */
 function tables(options: BenchOptions): Scenario[] {
   const scenario = (fields: Partial<Condition>): Scenario => {
@@ -138,7 +145,7 @@ function tables(options: BenchOptions): Scenario[] {
   };
   const rough = options.startups.flatMap((startupSeconds) =>
     options.telemetry
-      .filter((telemetry) => startupSeconds === 30 || telemetry === '2s')
+      .filter((telemetry) => isRow(options, startupSeconds, telemetry))
       .map((telemetry) => scenario({ startupSeconds, telemetry })),
   );
   return options.quick ? rough : [...rough, scenario({ path: 'steps' })];
