@@ -25,8 +25,10 @@ const BENCH_FILES = [
   'tally.ts',
   'simulate.ts',
   'condition.ts',
+  'contender.ts',
   'job.ts',
   'coverage.ts',
+  '../../shared/domain/maths.ts',
 ].map((name) => here(`./${name}`));
 
 function sources(folder: string): string[] {
@@ -53,7 +55,7 @@ function codeHashes(): { readonly peer: string; readonly ours: string } {
   const common = [...BENCH_FILES, ...controllers.filter((path) => !isOurs(path)), ...peers];
   return {
     peer: hashFiles(common),
-    ours: hashFiles([...common, ...controllers, here('./contender.ts'), ...core, ...events]),
+    ours: hashFiles([...common, ...controllers, ...core, ...events]),
   };
 }
 
