@@ -49,6 +49,8 @@ interface Learned {
 /** What `report.json` holds, and the two forms people read. */
 export interface Report {
   readonly summary: readonly SummaryRow[];
+  /** Scenarios without a row of capped changes: no setting keeps to the cap there. */
+  readonly uncapped: readonly string[];
   readonly means: readonly Means[];
   readonly traces: readonly TraceRow[];
   readonly floor: readonly MeanRow[];
@@ -168,6 +170,7 @@ function partsOf(scenarios: readonly Scenario[], context: BenchContext): Parts {
   const { rows, coldStart, burns } = learned(scenarios, context);
   return {
     summary: tabled.flatMap((part) => part.summary),
+    uncapped: tables.filter((_, i) => tabled[i]?.uncapped).map(({ id }) => id),
     means: tables.map((scenario) => ({
       scenario: scenario.id,
       seeds: scenario.seeds,

@@ -21,6 +21,7 @@ const row = (peer: string, fields: Partial<SummaryRow> = {}): SummaryRow => ({
   withoutLargest: null,
   leaveOneOut: [],
   ratioOfReadyPods: 10,
+  lost: [],
   notes: [],
   ...fields,
 });

@@ -102,6 +102,14 @@ test('per trace: ratio of the sums, each trace at its own cost', () => {
   };
   const row = compare(drawsOf(mark(peer), ours), 'violatingMinutes', 'costPerTrace', ['a', 'b']);
   expect(row.ratio).toBeCloseTo(60 / 12, 6); // ours: 2 on a, 10 on b
+  expect(row.lost).toEqual([]);
+});
+
+test('where the peer has less with its money is named, trace by trace', () => {
+  const draws = drawsOf(mark(sheet('peer', [30, 0], 1.2)), ours);
+  const row = compare(draws, 'violatingMinutes', 'costPerTrace', ['a', 'b']);
+  expect(row.ratio).toBeGreaterThan(1);
+  expect(row.lost).toEqual([{ trace: 'b', peerPct: 0, oursPct: 0.1, how: 'largest' }]);
 });
 
 test('a peer that undercuts our cheapest counts as equal, and is named', () => {

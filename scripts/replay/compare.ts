@@ -37,8 +37,18 @@ export interface Comparison {
   readonly leaveOneOut: readonly LeftOut[];
   /** The ratio where pods that start or drain cost nothing, to nobody. */
   readonly ratioOfReadyPods: number;
+  /** Where the peer has less at its cost: traces, or the mean of them. */
+  readonly lost: readonly Lost[];
   /** Traces where the curve could not be read between two settings, and why. */
   readonly notes: readonly string[];
+}
+
+/** What the peer has and what ours has with the peer's money, percent. */
+export interface Lost {
+  readonly trace: string;
+  readonly peerPct: number;
+  readonly oursPct: number;
+  readonly how: Reading;
 }
 
 /** What is left of a ratio without one trace. */
@@ -144,12 +154,19 @@ const WORDS: Record<Reading, string> = {
   undercut: 'the peer undercuts our cheapest setting: counted as equal',
 };
 
-function notesOf(values: Values, names: readonly string[]): string[] {
-  return values.how.flatMap((how, i) => {
-    const where = values.how.length > 1 ? (names[i] ?? `trace ${i}`) : 'mean';
-    return how === 'between' ? [] : [`${where}: ${WORDS[how]}`];
+const placeOf = (values: Values, names: readonly string[], i: number): string =>
+  values.how.length > 1 ? (names[i] ?? `trace ${i}`) : 'mean';
+
+const notesOf = (values: Values, names: readonly string[]): string[] =>
+  values.how.flatMap((how, i) =>
+    how === 'between' ? [] : [`${placeOf(values, names, i)}: ${WORDS[how]}`],
+  );
+
+const lostOf = (values: Values, names: readonly string[]): Lost[] =>
+  values.how.flatMap((how, i) => {
+    const [peerPct, oursPct] = [at(values.peer, i), at(values.ours, i)];
+    return peerPct < oursPct ? [{ trace: placeOf(values, names, i), peerPct, oursPct, how }] : [];
   });
-}
 
 function leaveOneOut(
   marked: Marked,
@@ -214,6 +231,7 @@ export function compare(
       ),
       equal,
     ),
+    lost: lostOf(values, names),
     notes: notesOf(values, names),
   };
 }

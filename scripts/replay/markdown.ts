@@ -18,8 +18,15 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), rule, ...rows.map(line)].join('\n');
 }
 
-const EQUAL_WORDS = { meanCost: 'mean cost', costPerTrace: 'cost per trace', geoMean: 'geoMean' };
-const METRIC_WORDS = { violatingMinutes: 'violating minutes', lateRequests: 'late requests' };
+export const EQUAL_WORDS = {
+  meanCost: 'mean cost',
+  costPerTrace: 'cost per trace',
+  geoMean: 'geoMean',
+};
+export const METRIC_WORDS = {
+  violatingMinutes: 'violating minutes',
+  lateRequests: 'late requests',
+};
 
 const interval = (row: { readonly ci95: readonly [number, number] }): string =>
   `${digits(row.ci95[0], 1)} … ${digits(row.ci95[1], 1)}`;

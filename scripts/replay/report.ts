@@ -84,6 +84,8 @@ function traceRows(
 
 interface Tabled {
   readonly summary: SummaryRow[];
+  /** Settings with capped changes were run, and none of them keeps to the cap. */
+  readonly uncapped: boolean;
   readonly traces: TraceRow[];
 }
 
@@ -159,7 +161,9 @@ export function tableOf(scenario: Scenario, context: Context): Tabled {
         : curve;
     return ours.length === 0 ? [] : compareAll(scenario, peers, ours, { churn, names });
   });
-  return { summary, traces: scenarioRows(scenario, context) };
+  const uncapped =
+    curveIn(scenario, 'capped').length > 0 && summary.every(({ churn }) => churn !== 'capped');
+  return { summary, uncapped, traces: scenarioRows(scenario, context) };
 }
 
 /** Means over the traces of one contender in one scenario. */
