@@ -23,35 +23,41 @@ const STYLE = `
 }
 ${LINE_COLOURS}
 body { font: 14px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1100px; padding: 1.5rem;
-  color: var(--ink); background: var(--paper); }
-table { border-collapse: collapse; font-size: 13px; display: block; overflow-x: auto;
-  margin: 1rem 0; }
+  color: var(--ink); background: var(--paper); overflow-wrap: anywhere; }
+.wide { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; font-size: 13px; }
 th, td { padding: 3px 10px; white-space: nowrap; border-bottom: 1px solid var(--faint); text-align: left; }
-figure { margin: 1rem 0; overflow-x: auto; }
+figure { margin: 1rem 0; }
 svg { width: 100%; min-width: 720px; height: auto; font-size: 11px; }
 svg text { fill: currentColor; }
 .grid { stroke: var(--faint); } .load { fill: var(--load); } .peer { fill: var(--ink); }
 polyline { fill: none; stroke-width: 1.4; }
 `;
 
+/** `\|` is a bar within a cell. */
 const cells = (line: string): string[] =>
   line
-    .split('|')
+    .split(/(?<!\\)\|/)
     .slice(1, -1)
-    .map((cell) => cell.trim());
+    .map((cell) => cell.trim().replaceAll('\\|', '|'));
+
+/** What is wider than the page scrolls by itself, by keyboard too. */
+const wide = (html: string): string => `<div class="wide" tabindex="0">${html}</div>`;
 
 function tableHtml(lines: readonly string[]): string {
   const [head, , ...rows] = lines;
-  const row = (line: string, tag: string): string =>
+  const row = (line: string, tag: 'th' | 'td'): string =>
     `<tr>${cells(line)
-      .map((cell) => `<${tag}>${escapeXml(cell)}</${tag}>`)
+      .map((cell) => [cell === '' ? 'td' : tag, escapeXml(cell)] as const)
+      .map(([element, text]) => `<${element}>${text}</${element}>`)
       .join('')}</tr>`;
-  return `<table>${row(head ?? '', 'th')}${rows.map((line) => row(line, 'td')).join('')}</table>`;
+  const body = rows.map((line) => row(line, 'td')).join('');
+  return wide(`<table>${row(head ?? '', 'th')}${body}</table>`);
 }
 
 /** The few shapes our own Markdown has: headings, tables, list items, paragraphs. Pictures stay. */
 function blockHtml(block: string): string {
-  if (block.startsWith('<svg')) return `<figure>${block}</figure>`;
+  if (block.startsWith('<svg')) return `<figure>${wide(block)}</figure>`;
   if (block.startsWith('## ')) return `<h2>${escapeXml(block.slice(3))}</h2>`;
   const lines = block.split('\n');
   if (block.startsWith('|')) return tableHtml(lines);
@@ -65,13 +71,13 @@ export const page = (title: string, parts: readonly string[]): string =>
     '<!doctype html>',
     '<html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    `<title>${escapeXml(title)}</title><style>${STYLE}</style></head><body>`,
+    `<title>${escapeXml(title)}</title><style>${STYLE}</style></head><body><main>`,
     `<h1>${escapeXml(title)}</h1>`,
     ...parts
       .flatMap((part) => part.split(/\n{2,}/))
       .map((block) => block.trim())
       .filter((block) => block !== '')
       .map(blockHtml),
-    '</body></html>',
+    '</main></body></html>',
     '',
   ].join('\n');

@@ -7,8 +7,9 @@ import type { MeanRow, SummaryRow, TraceRow } from './report.ts';
 
 export const digits = (value: number, places = 2): string => value.toFixed(places);
 
-/** A Markdown table, columns padded so that it also reads in a terminal. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A Markdown table, columns padded so that it also reads in a terminal. A bar in a cell is `\|`. */
+export function table(head: readonly string[], content: readonly (readonly string[])[]): string {
+  const rows = content.map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
   const widths = head.map((title, i) =>
     Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)),
   );

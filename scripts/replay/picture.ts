@@ -101,6 +101,11 @@ function timeAxis(seconds: number, y: number): string[] {
   });
 }
 
+const LONGEST_NAME = 90; // leaves room for what the picture shows
+
+const shortened = (name: string): string =>
+  name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
+
 /** Load (in pods it needs at the knee), ready pods of each controller, violating time below. */
 export function timelinePicture(
   name: string,
@@ -126,7 +131,7 @@ export function timelinePicture(
         : [],
     ),
   );
-  return frame(`${name}: pods ready, load as pods needed, violating ${unit} below`, [
+  return frame(`${shortened(name)}: pods ready, load as pods needed, violating ${unit} below`, [
     ...yAxis(y, [0, highest / 2, highest], ''),
     `<polygon class="load" points="${LEFT},${floor} ${area} ${WIDTH},${floor}"/>`,
     ...pods.map((line, row) =>
