@@ -98,3 +98,11 @@ test('minutes in which nothing was measured leave no sample', () => {
   const rates = Array.from({ length: 130 }, (_, minute) => (minute < 5 ? 350 : null));
   expect(crane(percentile, rates).at(-1)).toBe(11);
 });
+
+test('Crane takes the 99th percentile: a twentieth of the load at its peak is served', () => {
+  const predictor = percentilePredictor({ maxValue: 1000, bucketSize: 1 });
+  for (let minute = 0; minute < 505; minute += 1) {
+    predictor.keep(minute % 101 === 0 ? 50 : 10, 1, minute * 60_000);
+  }
+  expect(predictor.forecast()[0]).toBeCloseTo(51, 0);
+});

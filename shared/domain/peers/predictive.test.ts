@@ -58,6 +58,16 @@ test('Predictive HPA that decides by the mean rounds it', () => {
   expect(at(2, 0.85)).toBe(14); // 13, and the line through 12, 12, 13: 13.1, up to 14
 });
 
+test('Predictive HPA draws its line through the last six recommendations', () => {
+  const phpa = createPredictiveHpa(limits);
+  const uses = [0.35, 0.42, 0.49, 0.56, ...Array<number>(6).fill(0.7)];
+  const answers = uses.map((utilization, sync) =>
+    phpa.decide({ ...cpu, atMs: START + sync * 15_000, replicas: 10, ready: 10, utilization }),
+  );
+  expect(answers.at(-2)).toBe(11); // the rise is in the line yet
+  expect(answers.at(-1)).toBe(10);
+});
+
 test('Predictive HPA without a metric changes nothing', () => {
   const phpa = createPredictiveHpa(limits);
   const input = { ...cpu, atMs: START, replicas: 7, ready: 0, utilization: null };
@@ -89,6 +99,38 @@ test('Crane forecasts nothing from less than 48 h, and the next day from four da
   forecast.forEach((value, i) => expect(Math.abs(value / day(i) - 1)).toBeLessThan(0.25));
 });
 
+test('Crane: what is faster than an hour, or below zero, is not in its forecast', () => {
+  const fast = (i: number): number => 40 * Math.sin((2 * Math.PI * i) / 10);
+  const minutes = Array.from({ length: 4 * 1440 }, (_, i) => 200 + day(i) + fast(i));
+  dspForecast(minutes).forEach((value, i) => {
+    expect(Math.abs(value - 200 - day(i))).toBeLessThan(10);
+  });
+  const pulses = Array.from({ length: 4 * 1440 }, (_, i) => (i % 1440 < 60 ? 500 : 0));
+  expect(Math.min(...dspForecast(pulses))).toBeGreaterThanOrEqual(0.01);
+});
+
+test('Crane takes the margin that would have been right a day ago', () => {
+  const growing = (i: number): number => day(i) * 1.15 ** Math.floor(i / 1440);
+  const steady = Array.from({ length: 4 * 1440 }, (_, i) => day(i));
+  const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  expect(total(dspForecast(steady)) / total(steady.slice(-1440))).toBeCloseTo(1.01, 3);
+  const grown = Array.from({ length: 4 * 1440 }, (_, i) => growing(i));
+  expect(total(dspForecast(grown)) / total(grown.slice(-1440))).toBeGreaterThan(1.08);
+});
+
+test('Crane: the largest whole requests/s of the next hour and no later one count', () => {
+  const forecastOf = (minuteOfPeak: number): number => {
+    const forecast = Array.from({ length: 1440 }, (_, i) => (i === minuteOfPeak ? 350.9 : 30));
+    const predictor = { refreshMinutes: 60, keep: () => undefined, forecast: () => forecast };
+    const crane = createCrane({ ...limits, targetPerReplica: 35 }, predictor);
+    const input = { ...cpu, replicas: 6, ready: 6, requestsPerSecond: 30, utilization: 0.7 };
+    crane.decide({ ...input, atMs: START });
+    return crane.decide({ ...input, atMs: START + 60_000 });
+  };
+  expect(forecastOf(60)).toBe(10); // 350, not 350.9
+  expect(forecastOf(61)).toBe(6);
+});
+
 test('Crane never scales in sooner than its HPA', () => {
   const crane = createCrane({ ...limits, targetPerReplica: 35 }, dspPredictor());
   const input = { ...cpu, atMs: START, replicas: 10, ready: 10, requestsPerSecond: 350 };
@@ -116,6 +158,28 @@ test('AWS style: nothing for 24 h, then scale-out before the hour, never scale-i
   expect(answerAt(35.95)).toBe(10); // five minutes before noon of the second day
   expect(answerAt(36.5)).toBe(10);
   expect(answerAt(37.5)).toBe(2);
+});
+
+/** The last answer after a history of one rate an hour. */
+const awsAnswer = (rates: readonly number[]): number => {
+  const aws = createAwsPredictive({ ...limits, targetPerReplica: 35 });
+  const common = { ...cpu, replicas: 2, ready: 2, utilization: 0.7 };
+  let answer = 0;
+  rates.forEach((requestsPerSecond, hour) => {
+    answer = aws.decide({ ...common, atMs: START + hour * HOUR_MS, requestsPerSecond });
+  });
+  return answer;
+};
+
+test('AWS style: the forecast is made anew with what came since, every six hours', () => {
+  const rates: number[] = Array.from({ length: 61 }, (_, hour) => (hour % 24 === 12 ? 350 : 70));
+  rates[36] = 700;
+  expect(awsAnswer(rates)).toBe(15); // the mean of both noons; the first forecast knew one
+});
+
+test('AWS style: the same hour of a week ago counts as much as the last three days', () => {
+  const rates = Array.from({ length: 181 }, (_, hour) => (hour === 12 ? 350 : 70));
+  expect(awsAnswer(rates)).toBe(6);
 });
 
 test('textbook Q-learning explores at first, rests for its cooldown, and is reproducible', () => {
