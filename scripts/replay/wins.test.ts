@@ -39,7 +39,7 @@ test.each<[peer: string, fields: Partial<SummaryRow>, reason: RegExp]>([
   [
     'HPA-60',
     { lost: [{ trace: 'web', peerPct: 1, oursPct: 2, how: 'largest' }] },
-    /web: .*, for more than our dearest setting costs\./,
+    /, for more than our dearest setting costs\. Why: it costs more there/,
   ],
 ])('why %s wins with %j', (peer, fields, reason) => {
   expect(winsText([row(peer, fields)])).toMatch(reason);

@@ -18,7 +18,10 @@ const placed = ({ trace, peerPct, oursPct, how }: Lost): string =>
 /** Peers that hold a fleet for what was, whether or not it comes again. */
 const HOLDS = /^(PHPA|Crane|AWS|static)/;
 
-function reasonFor({ peer, ratioOfReadyPods }: SummaryRow): string {
+function reasonFor({ peer, ratioOfReadyPods, lost }: SummaryRow): string {
+  if (!lost.some(({ how }) => how === 'between')) {
+    return 'it costs more there than the setting of ours that stands for it, and none nearer was run';
+  }
   if (ratioOfReadyPods >= 1) return 'it starts and drains less; were that free, it would not win';
   return HOLDS.test(peer)
     ? 'it keeps pods for peaks that were, NimbusGuard for what its forecast says may come'
