@@ -159,12 +159,26 @@ function keepMeans(trace: Trace, grid: Float64Array): void {
   }
 }
 
+/** Mean of the intervals that second `t` lies in, by their share of it: steps may be parts of a second. */
+function meanOver({ rps, stepSeconds }: Trace, t: number): number {
+  let [sum, seconds] = [0, 0];
+  for (let i = Math.floor(t / stepSeconds); i < rps.length && i * stepSeconds < t + 1; i += 1) {
+    const share = Math.min(t + 1, (i + 1) * stepSeconds) - Math.max(t, i * stepSeconds);
+    if (share <= 0) continue;
+    sum += share * at(rps, i);
+    seconds += share;
+  }
+  return sum / seconds;
+}
+
 /** Rate at the middle of second `t` by the `steps` rule. */
 function steppedRate(trace: Trace, t: number): number {
   const position = (t + 0.5) / trace.stepSeconds;
   const last = trace.rps.length - 1;
   if (trace.stepSeconds <= COARSE_SECONDS) {
-    return at(trace.rps, Math.min(last, Math.floor(position)));
+    return Number.isInteger(trace.stepSeconds)
+      ? at(trace.rps, Math.min(last, Math.floor(position)))
+      : meanOver(trace, t);
   }
   const i = Math.min(last - 1, Math.max(0, Math.floor(position - 0.5)));
   const share = Math.min(1, Math.max(0, position - 0.5 - i));
