@@ -22,7 +22,7 @@ import { trackProgress } from './progress.ts';
 import { jobKey, resultsOf } from './results.ts';
 import { measureSpeed } from './speed.ts';
 import type { Grade } from './telemetry.ts';
-import { readTrace } from './trace.ts';
+import { readTrace, traceName } from './trace.ts';
 
 type Name = 'traces' | 'out' | 'seeds' | 'quick' | 'startup' | 'telemetry' | 'only' | 'workers';
 
@@ -59,7 +59,17 @@ function tracesIn(folder: string): string[] {
         .map((name) => join(folder, name))
     : [folder];
   if (found.length === 0) throw new NimbusError('input.invalid', `no *.csv[.gz] in ${folder}`);
+  refuseTwins(found);
   return found;
+}
+
+/** A trace and its packed copy would count twice, under one name. */
+function refuseTwins(paths: readonly string[]): void {
+  for (const [name, same] of Map.groupBy(paths, traceName)) {
+    if (same.length === 1) continue;
+    const files = same.map((path) => basename(path)).join(' and ');
+    throw new NimbusError('input.invalid', `${files}: two traces with the name "${name}"`);
+  }
 }
 
 /** What `--only` leaves: traces by part of their name, or else one peer. */

@@ -119,6 +119,8 @@ const inFolder = (name: string, content: string | Buffer): string => {
 const shortFolder = dirname(inFolder('short/short.csv', 't_s,rps\n0,5\n60,6\n'));
 const cut = inFolder('cut.csv.gz', gzipSync(readFileSync(tracePath)).subarray(0, 200));
 const empty = dirname(inFolder('empty/readme.txt', 'no trace'));
+const twins = dirname(inFolder('twins/web.csv', readFileSync(tracePath)));
+inFolder('twins/web.csv.gz', gzipSync(readFileSync(tracePath)));
 const good = dirname(inFolder('good/morning.csv', readFileSync(tracePath)));
 const bench = './bench.ts';
 const convert = './convert.ts';
@@ -146,6 +148,12 @@ test.each<[what: string, script: string, args: string[], message: RegExp]>([
     bench,
     ['--traces', shortFolder],
     /short: 120 s long; a replay needs 600 s/,
+  ],
+  [
+    'a trace beside its packed copy',
+    bench,
+    ['--traces', twins],
+    /web\.csv and web\.csv\.gz: two traces with the name "web"$/,
   ],
   [
     'no seeds',

@@ -188,6 +188,9 @@ function worthReading(name: string, rows: readonly Row[]): readonly [Row, ...Row
   return [first, ...rest];
 }
 
+/** What a trace is called: its file without the endings. */
+export const traceName = (file: string): string => basename(file).replace(/(\.csv)?(\.gz)?$/i, '');
+
 /**
  * Reads `t_s,rps` text: seconds from the start and mean requests/s of the interval that starts
  * there. What is clear is read and said in `notes` (no header, disorder, exact repeats, gaps of
@@ -204,8 +207,7 @@ export function parseTrace(file: string, text: string): Trace {
     notes.push(`${missing} missing intervals filled linearly`);
   }
   if (rows[0].t !== 0) notes.push(`starts at t_s ${rows[0].t}: counted from there`);
-  const name = basename(file).replace(/(\.csv)?(\.gz)?$/i, '');
-  return { name, stepSeconds, rps, notes };
+  return { name: traceName(file), stepSeconds, rps, notes };
 }
 
 /** Reads a trace file, gzip or not. */
