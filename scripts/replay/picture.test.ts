@@ -48,3 +48,14 @@ test('a timeline says how long it is', () => {
     [6, 12, 18, 24, 30, 36, 42, 48].map((hours) => `${hours} h`),
   );
 });
+
+test('the marks of the axis lie in the picture, and one is at its lowest end', () => {
+  const svg = curvePicture('t', [], [mean('HPA-70', 3, 1.2), mean('KPA-70', 0.04, 1.1)]);
+  const marks = textsOf(svg).filter(({ words }) => words.endsWith(' %'));
+  expect(marks.map(({ words }) => words)).toEqual(['0.01 %', '0.1 %', '1 %']);
+  const lowest = textsOf(svg).find(({ words }) => words === '1.10 ×');
+  expect(Math.max(...marks.map(({ y }) => y))).toBeLessThan(lowest?.y ?? 0);
+  const coarse = curvePicture('t', [], [mean('HPA-70', 3, 1.2), mean('KPA-70', 0.4, 1.1)]);
+  const words = textsOf(coarse).map((text) => text.words);
+  expect(words.filter((word) => word.endsWith(' %'))).toEqual(['0.1 %', '1 %']);
+});

@@ -177,7 +177,8 @@ export function curvePicture(
   const values = all.map((row) => shown(row.violatingPct));
   if (all.length === 0) return '';
   const x = linear(quantile(costs, 0), quantile(costs, 1), LEFT, WIDTH - 90);
-  const y = linear(quantile(values, 0), quantile(values, 1), HEIGHT - BOTTOM - 10, TOP);
+  const lowest = Math.floor(quantile(values, 0)); // a whole power of ten, which has its line
+  const y = linear(lowest, quantile(values, 1), HEIGHT - BOTTOM - 10, TOP);
   const place = (row: MeanRow): readonly [number, number] => [
     x(row.relativeReplicaHours),
     y(shown(row.violatingPct)),
@@ -194,7 +195,9 @@ export function curvePicture(
   const dots = peers
     .filter((row) => all.includes(row))
     .map((row) => [...place(row), row.contender] as const);
-  const ticks = [0.01, 0.1, 1, 10].filter((value) => values.some((v) => v >= shown(value)));
+  const ticks = [0.01, 0.1, 1, 10].filter(
+    (value) => shown(value) >= lowest && values.some((v) => v >= shown(value)),
+  );
   const axis = ticks.map((value) => text(4, y(shown(value)) + 4, `${value} %`, 'class="tick"'));
   const ends = [quantile(costs, 0), quantile(costs, 1)].map((cost) =>
     text(x(cost) - 20, HEIGHT - BOTTOM + 6, `${cost.toFixed(2)} ×`),
