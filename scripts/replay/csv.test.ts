@@ -87,3 +87,9 @@ test('an empty value, or NaN, is a missing measurement; a repeated row is droppe
   expect(toTraceText(measured)).toBe('t_s,rps\n0,1\n60,\n120,\n180,4\n');
   expect(notes).toEqual(['1 repeated rows dropped']);
 });
+
+test('rows from the newest to the oldest are sorted, and it is said', () => {
+  const { measured, notes } = fromRows('120,3', '60,2', '0,1');
+  expect(toTraceText(measured)).toBe('t_s,rps\n0,1\n60,2\n120,3\n');
+  expect(notes).toEqual(['rows were out of order: sorted by time']);
+});

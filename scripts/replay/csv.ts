@@ -97,7 +97,8 @@ function readRow(what: string, { where, cells }: Row, index: ReturnType<typeof c
   return { ...read, number };
 }
 
-const notesOf = (zoneless: number, repeated: number): string[] => [
+const notesOf = (zoneless: number, repeated: number, disordered: boolean): string[] => [
+  ...(disordered ? ['rows were out of order: sorted by time'] : []),
   ...(zoneless > 0 ? ['times without a zone: read as UTC'] : []),
   ...(repeated > 0 ? [`${repeated} repeated rows dropped`] : []),
 ];
@@ -112,16 +113,19 @@ export function fromCsv(
   const { header, rows } = rowsOf(what, text);
   const index = columnsOf(what, header, columns);
   const seen = new Map<number, { readonly where: string; readonly number: number }>();
-  let [zoneless, repeated] = [0, 0];
+  let [zoneless, repeated, last] = [0, 0, -Infinity];
+  let disordered = false;
   for (const row of rows) {
     const { at, zoned, number } = readRow(what, row, index);
     const before = seen.get(at);
     if (!zoned) zoneless += 1;
+    disordered ||= at < last;
+    last = at;
     if (before === undefined) seen.set(at, { where: row.where, number });
     else if (Object.is(before.number, number)) repeated += 1;
     else refuse(what, row.where, `the time of ${before.where} again, with another value`);
   }
   const share = columns.unit === 'count' ? stepSeconds : 1;
   const measured = [...seen].map(([at, { number }]): Measured => ({ at, rps: number / share }));
-  return { measured, notes: notesOf(zoneless, repeated) };
+  return { measured, notes: notesOf(zoneless, repeated, disordered) };
 }
