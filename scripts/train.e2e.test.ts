@@ -9,7 +9,7 @@ test('the shipped prior is what training with seed 1 makes of this core, bit for
   try {
     const out = join(folder, 'prior.json');
     const script = new URL('train.ts', import.meta.url).pathname;
-    execFileSync(process.execPath, [script, '--seed', '1', '--out', out], { timeout: 120_000 });
+    execFileSync(process.execPath, [script, '--seed', '1', '--out', out], { timeout: 600_000 });
     const shipped = new URL('../shared/domain/prior.json', import.meta.url);
     expect(readFileSync(out, 'utf8')).toBe(readFileSync(shipped, 'utf8'));
   } finally {
