@@ -2,6 +2,7 @@
 // The same seed writes the same file, bit for bit. --out FILE writes elsewhere.
 import { writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createModel, decide, learn, score, type Model, type Prior } from '#shared/domain/index.ts';
 import type { PolicySpec } from '#shared/events/index.ts';
 import { integerOf, runCommand } from './command-line.ts';
@@ -12,7 +13,7 @@ import { createRandom } from './replay/random.ts';
 import { simulate, startupDraws, type Controller, type RunSettings } from './replay/simulate.ts';
 import { synthesize, type Shape } from './replay/synthetic.ts';
 
-const TARGET = new URL('../shared/domain/prior.json', import.meta.url).pathname;
+const TARGET = fileURLToPath(new URL('../shared/domain/prior.json', import.meta.url));
 const SHAPES: readonly Shape[] = ['daily', 'growth', 'flash-crowd', 'step', 'low-noise', 'outage'];
 const DAYS = 2;
 const CAPACITY = 50;

@@ -6,6 +6,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { kubernetesApi, type KubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { kubernetesCluster } from '#shared/adapters/kubernetes-cluster.ts';
 import { kubernetesControl } from '#shared/adapters/kubernetes-control.ts';
@@ -40,7 +41,7 @@ const { ticks, targets } = readCommandLine(
 );
 const NAMESPACE = 'bench';
 const DECIDERS_AT_ONCE = 10; // as many partitions as the broker has
-const manifests = readManifests(new URL('../../knative', import.meta.url).pathname);
+const manifests = readManifests(fileURLToPath(new URL('../../knative', import.meta.url)));
 const subscribers = routes(manifests);
 
 /** Demand that changes at every tick, so that every tick is an action. */

@@ -7,13 +7,16 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { NimbusError } from '#shared/errors.ts';
 import { integerOf, runCommand, type Given } from '../command-line.ts';
 import { freePort } from '../local/processes.ts';
 
 const STALL_MS = 500;
 
-const BUNDLE = new URL('../../dist/functions/load-generator/index.mjs', import.meta.url).pathname;
+const BUNDLE = fileURLToPath(
+  new URL('../../dist/functions/load-generator/index.mjs', import.meta.url),
+);
 
 const listen = async (server: Server): Promise<number> => {
   server.listen(0, '127.0.0.1');

@@ -5,10 +5,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { endLeftovers, type RunState } from '../local/run-state.ts';
 
-const BUNDLE = new URL('../../dist/local-loop/index.mjs', import.meta.url).pathname;
+const BUNDLE = fileURLToPath(new URL('../../dist/local-loop/index.mjs', import.meta.url));
 const START_MS = 60_000;
 const PAGE = 1000;
 

@@ -3,12 +3,13 @@ import { build, stop, type BuildOptions, type BuildResult } from 'esbuild';
 import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { NimbusError } from '#shared/errors.ts';
 import { readCommandLine } from '../command-line.ts';
 import { slimming } from './slimming.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Processes of the local runtime that are no functions; bundled, they start in half the time. */
 const LOCAL: Readonly<Record<string, { entry: string; out: string }>> = {
   'local-broker': { entry: 'scripts/local/broker/main.ts', out: 'dist/local-broker' },

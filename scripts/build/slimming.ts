@@ -6,8 +6,9 @@ import http from 'node:http';
 import https from 'node:https';
 import { join } from 'node:path';
 import tls from 'node:tls';
+import { fileURLToPath } from 'node:url';
 
-const modules = new URL('../../node_modules', import.meta.url).pathname;
+const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
 /**
  * Functions speak to the API server as to any HTTP server; of client-node they need `KubeConfig`, which
@@ -106,7 +107,7 @@ const oneLanguage: Plugin = {
   },
 };
 
-const lazyWeb = new URL('lazy-web.ts', import.meta.url).pathname;
+const lazyWeb = fileURLToPath(new URL('lazy-web.ts', import.meta.url));
 
 /**
  * Hono's adapter reads Headers, Request and Response from the global object as it loads, which makes
@@ -117,7 +118,7 @@ const slimNodeServer: Plugin = {
   setup(builder) {
     const dist = realpathSync(join(modules, '@hono/node-server/dist'));
     builder.onLoad({ filter: /\/@hono\/node-server\/dist\/index\.mjs$/ }, async ({ path }) => ({
-      contents: `import { lazyWeb as global, lazyWeb as globalThis } from '${lazyWeb}';
+      contents: `import { lazyWeb as global, lazyWeb as globalThis } from ${JSON.stringify(lazyWeb)};
                  ${await readFile(path, 'utf8')}`,
       resolveDir: dist,
     }));

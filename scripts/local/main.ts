@@ -1,6 +1,7 @@
 // The whole loop on this machine until Ctrl-C or SIGTERM. `make local` bundles it (prepare.ts), so that it
 // starts fast and stays small.
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { readCommandLine } from '../command-line.ts';
 import { localUrl } from './addresses.ts';
 import { followDecisions } from './decisions.ts';
@@ -9,7 +10,7 @@ import { takeState } from './run-lock.ts';
 import { endLeftovers, removeRunState } from './run-state.ts';
 import { LocalLoop } from './supervisor.ts';
 
-const ROOT = new URL('../..', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const say = (line: string): void => console.log(line);
 
 const { manifestsDir, verbose } = readCommandLine(

@@ -1,12 +1,14 @@
 // What a run of the local loop left on this machine: `.nimbusguard/run.json`.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { endAll, identityOf } from './processes.ts';
 
 /** `NIMBUSGUARD_STATE_DIR` keeps a second loop apart, as the tests do. */
 export const STATE_DIR = resolve(
-  process.env['NIMBUSGUARD_STATE_DIR'] ?? new URL('../../.nimbusguard', import.meta.url).pathname,
+  process.env['NIMBUSGUARD_STATE_DIR'] ??
+    fileURLToPath(new URL('../../.nimbusguard', import.meta.url)),
 );
 
 const RunState = z.object({

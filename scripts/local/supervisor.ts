@@ -2,6 +2,7 @@
 // the broker process and one process per function.
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   destinationUrl,
   findAddresses,
@@ -28,7 +29,7 @@ import { PodUpstreams } from './pod-upstreams.ts';
 const SERVICE_LABEL = 'serving.knative.dev/service';
 const GRACE_MS = 5000;
 /** Made by scripts/build/main.ts. */
-const DIST = new URL('../../dist', import.meta.url).pathname;
+const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
 const BUNDLES = join(DIST, 'functions');
 const scriptOf = ({ bundle }: KnativeService): string => join(BUNDLES, bundle, 'index.mjs');
 
