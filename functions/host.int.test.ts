@@ -1,6 +1,7 @@
 // Where a function listens is up to HOST: on a machine of one's own nobody else may reach its buttons.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { connect } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { freePort } from '#scripts/local/processes.ts';
 
@@ -25,10 +26,14 @@ const NOWHERE = { K_SINK: 'http://127.0.0.1:1', TARGET_URL: 'http://127.0.0.1:1'
 /** Starts a function from its source, as a process, and waits until it listens. */
 async function start(name: string, env: NodeJS.ProcessEnv): Promise<number> {
   const port = await freePort();
-  const child = spawn(process.execPath, [new URL(`${name}/index.ts`, import.meta.url).pathname], {
-    env: { PORT: String(port), LOG_LEVEL: 'silent', ...NOWHERE, ...env },
-    stdio: 'ignore',
-  });
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL(`${name}/index.ts`, import.meta.url))],
+    {
+      env: { PORT: String(port), LOG_LEVEL: 'silent', ...NOWHERE, ...env },
+      stdio: 'ignore',
+    },
+  );
   running.push(child);
   await expect.poll(() => answers('127.0.0.1', port), { timeout: 30_000 }).toBe(true);
   return port;

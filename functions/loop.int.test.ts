@@ -5,6 +5,7 @@ import http from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { kubernetesApi, type KubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { kubernetesCluster } from '#shared/adapters/kubernetes-cluster.ts';
@@ -23,7 +24,7 @@ import { executor } from './executor/handler.ts';
 import { observer } from './observer/handler.ts';
 import { reward } from './reward/handler.ts';
 
-const ROOT = new URL('..', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const manifests = readManifests(`${ROOT}knative`);
 const subscribers = routes(manifests);
 

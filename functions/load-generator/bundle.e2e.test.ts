@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { freePort } from '#scripts/local/processes.ts';
 
@@ -13,7 +14,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 /** Starts a function's bundle as a process, as a pod does, and waits until it is ready. */
 async function startBundle(name: string, env: NodeJS.ProcessEnv) {
-  const bundle = new URL(`../../dist/functions/${name}/index.mjs`, import.meta.url).pathname;
+  const bundle = fileURLToPath(new URL(`../../dist/functions/${name}/index.mjs`, import.meta.url));
   if (!existsSync(bundle)) throw new Error(`${bundle} is missing: run \`npm run build\` first`);
   const port = await freePort();
   const child = spawn(process.execPath, [bundle], {
@@ -107,7 +108,9 @@ test('Kafka is loaded from the bundle: one that is not there is said so', async 
 });
 
 test('a configuration that is wrong stops the start', async () => {
-  const bundle = new URL('../../dist/functions/load-generator/index.mjs', import.meta.url).pathname;
+  const bundle = fileURLToPath(
+    new URL('../../dist/functions/load-generator/index.mjs', import.meta.url),
+  );
   const child = spawn(process.execPath, [bundle], { env: { TARGET_URL: 'nonsense' } });
   running.push(child);
   let said = '';

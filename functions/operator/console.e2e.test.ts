@@ -2,6 +2,7 @@
 // right answer; the operator, its API, the stream and the page are the real ones.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -12,7 +13,7 @@ import { anOperator, delivery } from './testing/harness.ts';
 import { session } from './testing/session.ts';
 import type { DecisionRecord, TargetView } from './view.ts';
 
-const PICTURES = new URL('../../dist/screenshots/', import.meta.url).pathname;
+const PICTURES = fileURLToPath(new URL('../../dist/screenshots/', import.meta.url));
 const BEATS = 53; // the spike begins at the 48th
 const DESKTOP = { viewport: { width: 1360, height: 900 } };
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 };

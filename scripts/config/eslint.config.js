@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import tseslint from 'typescript-eslint';
 
 /**
@@ -38,13 +39,20 @@ export default tseslint.config(
     languageOptions: {
       parserOptions: {
         projectService: true,
-        tsconfigRootDir: new URL('../..', import.meta.url).pathname,
+        tsconfigRootDir: fileURLToPath(new URL('../..', import.meta.url)),
       },
     },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
       ...budgets,
       eqeqeq: 'error',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "MemberExpression[property.name='pathname'] > NewExpression:has(MetaProperty)",
+          message: 'fileURLToPath: a folder may have a space in its name.',
+        },
+      ],
       '@typescript-eslint/restrict-template-expressions': [
         'error',
         { allowNumber: true, allowBoolean: true },

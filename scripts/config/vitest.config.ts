@@ -1,8 +1,9 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 // `make test`: pure tests and tests with processes and sockets. Only Node is needed.
 export default defineConfig({
-  root: new URL('../..', import.meta.url).pathname,
+  root: fileURLToPath(new URL('../..', import.meta.url)),
   test: {
     include: ['{functions,shared,scripts}/**/*.test.ts'],
     exclude: ['**/*.e2e.test.ts', '**/node_modules/**'],

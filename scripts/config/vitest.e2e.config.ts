@@ -1,8 +1,9 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 // `make e2e`: a browser, real processes under real load, long runs. One file at a time: they measure.
 export default defineConfig({
-  root: new URL('../..', import.meta.url).pathname,
+  root: fileURLToPath(new URL('../..', import.meta.url)),
   test: {
     include: ['{functions,shared,scripts}/**/*.e2e.test.ts'],
     exclude: ['**/node_modules/**'],

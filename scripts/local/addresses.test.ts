@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { clusterUrl, destinationUrl, functionEnv, type Addresses } from './addresses.ts';
 import { readManifests } from './manifests/index.ts';
@@ -53,7 +54,7 @@ test('a destination is a service, the Broker or a URL, with its path', () => {
 });
 
 test('the shipped observer gets the Broker from its SinkBinding, the operator the addresses of this run', () => {
-  const manifests = readManifests(new URL('../../knative', import.meta.url).pathname);
+  const manifests = readManifests(fileURLToPath(new URL('../../knative', import.meta.url)));
   const envOf = (name: string) => {
     const service = manifests.services.find((each) => each.name === name)!;
     return functionEnv(service, manifests, addresses);

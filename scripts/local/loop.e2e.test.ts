@@ -3,11 +3,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunState } from './run-state.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'loop-'));
-const main = new URL('../../dist/local-loop/index.mjs', import.meta.url).pathname; // `make e2e` builds it
+const main = fileURLToPath(new URL('../../dist/local-loop/index.mjs', import.meta.url)); // `make e2e` builds it
 let loop: ChildProcess;
 let output = '';
 

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { Ping } from '../events/index.ts';
 import { on } from './function.ts';
@@ -132,7 +133,7 @@ await start({ name: 'p', accepts: [on(Ping, handle)], close }, { port: 0, host: 
 /** Starts it, sends it an event and, once that is being handled, a signal. */
 async function leave(id: string, signal: NodeJS.Signals | null, env: NodeJS.ProcessEnv = {}) {
   const child = spawn(process.execPath, ['--input-type=module', '-e', PROCESS], {
-    cwd: new URL('../..', import.meta.url).pathname,
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
   });

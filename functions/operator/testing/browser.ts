@@ -4,10 +4,10 @@ import { copyFile, mkdtemp, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
 
-const SOURCES = new URL('../page/', import.meta.url).pathname;
+const SOURCES = fileURLToPath(new URL('../page/', import.meta.url));
 
 /** The folder of the page's three files. */
 export async function builtPage(): Promise<URL> {

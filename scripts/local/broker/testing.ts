@@ -7,9 +7,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { freePort } from '../processes.ts';
 
-const MAIN = new URL('main.ts', import.meta.url).pathname;
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 
 const TRIGGER = (name: string, type: string, ordered: boolean): string => `
 ---

@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { readManifests } from '../manifests/index.ts';
 import { bundleLauncher, startCluster, type Cluster, type ClusterOptions } from './index.ts';
 import { isDict, type Dict, type NewObject } from './types.ts';
@@ -142,7 +143,7 @@ export async function eventually<T>(
 
 /** The embedded API with our custom resources alone; it has nothing that could run a pod. */
 export function startBareApi(logs: string): Promise<Cluster> {
-  const { objects } = readManifests(new URL('../../../knative', import.meta.url).pathname);
+  const { objects } = readManifests(fileURLToPath(new URL('../../../knative', import.meta.url)));
   return startCluster({
     port: 0,
     stateFile: ':memory:',

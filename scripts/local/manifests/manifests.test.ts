@@ -1,11 +1,12 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { goDurationMs, isoDurationMs } from './duration.ts';
 import { ManifestError, readManifests, routes, type ReadOptions } from './index.ts';
 
-const SHIPPED = new URL('../../../knative', import.meta.url).pathname;
+const SHIPPED = fileURLToPath(new URL('../../../knative', import.meta.url));
 
 function folder(files: Record<string, string>): string {
   const path = mkdtempSync(join(tmpdir(), 'manifests-'));
