@@ -1,6 +1,7 @@
 // The whole loop as a user starts it: real processes under real load, watched from outside.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -56,11 +57,10 @@ const readyReplicas = async (): Promise<number> => {
   return found.status?.readyReplicas ?? 0;
 };
 
+const env = { ...process.env, NIMBUSGUARD_STATE_DIR: stateDir };
+
 beforeAll(async () => {
-  loop = spawn(process.execPath, [main], {
-    env: { ...process.env, NIMBUSGUARD_STATE_DIR: stateDir },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  loop = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [loop.stdout, loop.stderr]) {
     stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
   }
@@ -180,3 +180,14 @@ test('SIGTERM ends everything with exit code 0 and leaves no process behind', as
   expect(await ended).toBe(0);
   for (const { pid } of children) expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
 });
+
+test('when nobody reads what it says any more, it stops in good order too', async () => {
+  const untilReady = '{ "$0" "$1"; echo "code $?" >&2; } | sed "/ready in/q"';
+  const shell = spawn('sh', ['-c', untilReady, process.execPath, main], { env });
+  let errors = '';
+  shell.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  await once(shell, 'close');
+
+  expect(errors).toBe('code 0\n');
+  expect(existsSync(join(stateDir, 'run.json'))).toBe(false);
+}, 150_000);

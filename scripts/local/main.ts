@@ -84,6 +84,7 @@ async function run(): Promise<void> {
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   process.on('SIGHUP', stop); // the terminal was closed
+  process.stdout.on('error', stop); // nobody reads any more: `| head`, or a `| tee` that Ctrl-C ended first
 
   try {
     await loop.start();
