@@ -86,6 +86,21 @@ test('an instance that is killed is started again', async () => {
   expect(Number(await (await fetch(again.origin)).text())).not.toBe(pid);
 });
 
+test('an instance that hangs fails its liveness probe and is started again', async () => {
+  const times = { initialDelaySeconds: 0, periodSeconds: 1, timeoutSeconds: 1 };
+  const liveness = { path: '/healthz', ...times, failureThreshold: 2 };
+  const { instances, log } = instancesOf({ minScale: 1, liveness, graceMs: 100 });
+  await instances.start();
+  const { backend } = await instances.pick();
+  const pid = Number(await (await fetch(backend.origin)).text());
+
+  process.kill(pid, 'SIGSTOP');
+  await until(() => log.length === 3 && instances.readyCount === 1);
+
+  const why = /^lost: liveness probe failed: .*no answer within 1000 ms$/;
+  expect(log).toEqual(['started', expect.stringMatching(why), 'started']);
+});
+
 test('a second instance comes when the first is at its concurrency, up to max scale', async () => {
   const { instances } = instancesOf({ minScale: 1, maxScale: 2, containerConcurrency: 1 });
   await instances.start();

@@ -2,8 +2,10 @@
 // restarted with back-off, ended when idle. What Knative's autoscaler and activator do, on one machine.
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Prober } from './cluster/kubelet/probe.ts';
 import { isOk, statusOf } from './http.ts';
 import type { Backend, Picked, Upstreams } from './ingress.ts';
+import type { HttpProbe } from './manifests/types.ts';
 import { endAll, endOf, freePort, lastError, launch } from './processes.ts';
 
 export interface FunctionService {
@@ -19,6 +21,8 @@ export interface FunctionService {
   /** Requests one instance takes at a time; 0 is unbounded. */
   readonly containerConcurrency: number;
   readonly readinessPath: string;
+  /** An instance that fails it is ended, and so started again. */
+  readonly liveness?: HttpProbe | null;
   /** Idle time after which an instance above the minimum is ended. */
   readonly idleMs: number;
   readonly graceMs: number;
@@ -38,6 +42,8 @@ interface Instance extends Backend {
   ready: boolean;
   /** We asked it to end. */
   ended: boolean;
+  /** Why its liveness probe failed, once it has. */
+  unwell: string | undefined;
   idleSince: number;
 }
 
@@ -155,13 +161,37 @@ export class Instances implements Upstreams {
       inFlight: 0,
       ready: false,
       ended: false,
+      unwell: undefined,
       startedAt: now,
       idleSince: now,
     };
     this.#instances.push(instance);
     if (child.pid !== undefined) this.#events.started(name, child.pid);
-    child.once('exit', (code, signal) => this.#exited(instance, signal ?? `exit code ${code}`));
+    const prober = this.#watch(instance, port);
+    child.once('exit', (code, signal) => {
+      prober?.stop();
+      this.#exited(instance, instance.unwell ?? signal ?? `exit code ${code}`);
+    });
     return instance;
+  }
+
+  /** As the kubelet does: one that hangs is no better than one that ended. */
+  #watch(instance: Instance, port: number): Prober | undefined {
+    const { liveness, graceMs } = this.service;
+    if (!liveness) return undefined;
+    const { path, ...times } = liveness;
+    return new Prober({
+      spec: { httpGet: { path }, ...times },
+      port,
+      firstEveryMs: times.periodSeconds * 1000,
+      onResult: (isAlive, why) => {
+        const { pid } = instance.child;
+        if (isAlive || pid === undefined) return;
+        instance.ready = false;
+        instance.unwell = `liveness probe failed: ${why}`;
+        void endAll([pid], graceMs);
+      },
+    });
   }
 
   async #untilReady(instance: Instance): Promise<void> {

@@ -192,6 +192,7 @@ export class LocalLoop {
         maxScale: service.scale.max === 0 ? Infinity : service.scale.max,
         containerConcurrency: service.containerConcurrency,
         readinessPath: service.readinessPath,
+        liveness: service.liveness,
         idleMs: service.scale.idleMs,
         graceMs: GRACE_MS,
       },

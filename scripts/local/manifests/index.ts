@@ -104,17 +104,44 @@ function listedFields(located: readonly Located[], errors: string[]): string[] {
   });
 }
 
+const AUTOSCALING = 'autoscaling.knative.dev/';
+const BOUNDS = ['max-scale', 'window', 'scale-down-delay', 'scale-to-zero-pod-retention-period'];
+const READINESS_TIMES = [
+  'initialDelaySeconds',
+  'periodSeconds',
+  'timeoutSeconds',
+  'failureThreshold',
+];
+
 /** The pods of a service that a policy scales as a Deployment are as many as the policy says. */
-function listedBounds(
-  services: readonly KnativeService[],
-  policies: readonly KubeObject[],
-): string[] {
-  const scaled = services.filter(({ name, scale }) => scale.max > 0 && isScaled(name, policies));
-  return scaled.map(
-    ({ name }) =>
-      `Service ${name}: not applied locally: max-scale, as its ScalingPolicy has the bounds`,
-  );
+function listedBounds({ name, object }: KnativeService): string[] {
+  const template = object.spec?.['template'] as KubeObject | undefined;
+  const annotations = template?.metadata.annotations ?? {};
+  const set = BOUNDS.filter((bound) => annotations[AUTOSCALING + bound] !== undefined);
+  if (set.length === 0) return [];
+  return [
+    `Service ${name}: not applied locally: ${set.join(', ')}, as its ScalingPolicy has the bounds`,
+  ];
 }
+
+/** A function is asked from its start until it is ready, as often as that takes. */
+function listedReadiness({ name, object }: KnativeService): string[] {
+  const template = object.spec?.['template'] as KubeObject | undefined;
+  const [container] = (template?.spec?.['containers'] ?? []) as {
+    readinessProbe?: Readonly<Record<string, unknown>>;
+  }[];
+  const set = READINESS_TIMES.filter((time) => container?.readinessProbe?.[time] !== undefined);
+  if (set.length === 0) return [];
+  return [
+    `Service ${name}: not applied locally: ${set.map((time) => `readinessProbe.${time}`).join(', ')}`,
+  ];
+}
+
+/** What depends on who runs a service: the embedded cluster, or the supervisor. */
+const listedByUse = (services: readonly KnativeService[], policies: readonly KubeObject[]) =>
+  services.flatMap((service) =>
+    isScaled(service.name, policies) ? listedBounds(service) : listedReadiness(service),
+  );
 
 /** Whether a policy scales the service as the Deployment that its pods have here. */
 export const isScaled = (name: string, policies: readonly KubeObject[]): boolean =>
@@ -215,6 +242,6 @@ export function readManifests(
     crds: objects('apiextensions.k8s.io/CustomResourceDefinition'),
     policies,
     objects: located.map(({ object }) => object),
-    listed: [...listed, ...listedBounds(services, policies)],
+    listed: [...listed, ...listedByUse(services, policies)],
   };
 }

@@ -318,6 +318,25 @@ spec: { maxReplicas: 3 }`,
     ['Service fn: not applied locally: max-scale, as its ScalingPolicy has the bounds'],
   ],
   [
+    'how long such a service rests before it scales down',
+    `${service('', `autoscaling.knative.dev/window: 30s, autoscaling.knative.dev/scale-down-delay: 1m`)}---${policy('Deployment')}`,
+    [
+      'Service fn: not applied locally: window, scale-down-delay, as its ScalingPolicy has the bounds',
+    ],
+  ],
+  [
+    'how often a function is asked whether it is ready',
+    service('readinessProbe: { httpGet: { path: /ready }, periodSeconds: 3, failureThreshold: 2 }'),
+    [
+      'Service fn: not applied locally: readinessProbe.periodSeconds, readinessProbe.failureThreshold',
+    ],
+  ],
+  [
+    'how often a pod of the cluster is asked that, which is honoured',
+    `${service('readinessProbe: { periodSeconds: 3 }')}---${policy('Deployment')}`,
+    [],
+  ],
+  [
     'the bounds of a service that it does not',
     `${service('', `autoscaling.knative.dev/max-scale: '3'`)}---${policy('Service')}`,
     [],
