@@ -179,10 +179,10 @@ export const groupKind = (object: KubeObject): string => {
 
 const PLAIN_KEY = /^[A-Za-z0-9_]+$/;
 
-/** Paths of all leaves: `spec.filters[].exact.type`, `metadata.annotations[a.b/c]`. */
+/** Paths of all leaves: `spec.filters[].exact.type`, `metadata.annotations[a.b/c]`; what is empty is one. */
 function leafPaths(value: unknown, at = ''): string[] {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) return [at];
   if (Array.isArray(value)) return value.flatMap((item) => leafPaths(item, `${at}[]`));
-  if (typeof value !== 'object' || value === null) return [at];
   return Object.entries(value).flatMap(([key, below]) => {
     const step = PLAIN_KEY.test(key) ? (at === '' ? key : `.${key}`) : `[${key}]`;
     return leafPaths(below, at + step);
@@ -191,6 +191,9 @@ function leafPaths(value: unknown, at = ''): string[] {
 
 const matches = (pattern: string, path: string): boolean =>
   pattern.endsWith('**') ? path.startsWith(pattern.slice(0, -2)) : path === pattern;
+/** Nothing stands where something may: `spec: {}`, `filters: []`. */
+const isAbove = (pattern: string, path: string): boolean =>
+  pattern.startsWith(path) && '.[*'.includes(pattern.charAt(path.length));
 
 /** The short form of a path in a message. */
 const short = (path: string): string =>
@@ -214,7 +217,9 @@ export function judgeFields(object: KubeObject): FieldVerdict {
   const refused = new Set<string>(versionProblem(object));
   const listed = new Set<string>(unrunContainers(object));
   for (const path of leafPaths(object)) {
-    if (fields.honoured.some((pattern) => matches(pattern, path))) continue;
+    const isHonoured = (pattern: string): boolean =>
+      matches(pattern, path) || isAbove(pattern, path);
+    if (fields.honoured.some(isHonoured)) continue;
     const pattern = fields.listed.find((candidate) => matches(candidate, path));
     const annotation = path.startsWith('spec.template.metadata.annotations');
     if (pattern !== undefined) listed.add(short(annotation ? path : pattern));

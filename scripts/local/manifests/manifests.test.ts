@@ -202,6 +202,7 @@ test.each<[what: string, yaml: string, says: string]>([
   ['two dialects', eventing('filters: [{ exact: { a: x }, prefix: { a: x } }]'), 'one dialect'],
   ['an empty any', eventing('filters: [{ any: [] }]'), 'filters'],
   ['an unknown delivery field', eventing('delivery: { retryAfterMax: PT1S }'), 'retryAfterMax'],
+  ['an unknown field that is empty', eventing('subscribers: {}'), 'field spec.subscribers'],
   ['a Go duration', eventing('delivery: { timeout: 10s }'), 'ISO 8601'],
   ['an unknown Broker', trigger(''), 'no Broker ns/default'],
   [
@@ -253,6 +254,10 @@ test.each<[what: string, yaml: string, says: string]>([
 test('all problems of all files are in one error', () => {
   const problems = problemsOf(`${ping(`schedule: '@every 5s'`)}---${trigger('')}`);
   expect(problems.split('\n').length).toBeGreaterThanOrEqual(2);
+});
+
+test('a known field may be empty', () => {
+  expect(problemsOf(`${broker()}---${trigger('filters: []\n  filter: {}')}`)).toBe('none');
 });
 
 test('what a cluster does and this runtime does not is listed by kind and field', () => {
