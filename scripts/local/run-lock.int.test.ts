@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { lockState } from './run-lock.ts';
 
 let directory: string;
@@ -45,4 +45,19 @@ test('of two loops that start at the same moment one has the state', async () =>
   expect(refused.said).toBe('refused');
   refused.child.kill('SIGKILL');
   own?.release();
+});
+
+test('a lock that is none is set aside, and said to be', () => {
+  const file = join(directory, 'lock.sqlite');
+  writeFileSync(file, 'x'.repeat(5000));
+  const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+
+  const lock = lockState(directory);
+
+  expect(lock).toBeDefined();
+  expect(said.mock.calls).toEqual([[expect.stringContaining(`${file}.unreadable`)]]);
+  expect(readFileSync(`${file}.unreadable`, 'utf8')).toHaveLength(5000);
+  expect(lockState(directory)).toBeUndefined();
+  lock?.release();
+  said.mockRestore();
 });

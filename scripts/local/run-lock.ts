@@ -1,6 +1,6 @@
 // One loop per state directory: held by the file lock of an open SQLite transaction, which the system
 // gives back however the process ends.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { freeState, STATE_DIR, type RunState } from './run-state.ts';
@@ -8,10 +8,10 @@ import { freeState, STATE_DIR, type RunState } from './run-state.ts';
 /** A database that nobody refers to is closed by the garbage collection, and its lock with it. */
 const held = new Set<DatabaseSync>();
 
-/** Locks the directory until `release`, or the end of the process; undefined while another has it. */
-export function lockState(directory: string): { release(): void } | undefined {
-  mkdirSync(directory, { recursive: true });
-  const db = new DatabaseSync(join(directory, 'lock.sqlite'));
+const LOCK = 'lock.sqlite';
+
+function tryLock(directory: string): { release(): void } | undefined {
+  const db = new DatabaseSync(join(directory, LOCK));
   try {
     db.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
     held.add(db);
@@ -25,6 +25,20 @@ export function lockState(directory: string): { release(): void } | undefined {
     db.close();
     if (error instanceof Error && /locked/.test(error.message)) return undefined;
     throw error;
+  }
+}
+
+/** Locks the directory until `release`, or the end of the process; undefined while another has it. */
+export function lockState(directory: string): { release(): void } | undefined {
+  mkdirSync(directory, { recursive: true });
+  try {
+    return tryLock(directory);
+  } catch (error) {
+    if (!(error instanceof Error) || !/not a database/.test(error.message)) throw error;
+    const file = join(directory, LOCK);
+    renameSync(file, `${file}.unreadable`);
+    console.error(`The lock could not be read; it was set aside as ${file}.unreadable.`);
+    return tryLock(directory);
   }
 }
 
