@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { Ping } from '../events/index.ts';
 import { on } from './function.ts';
 import { listenTo } from './serve.ts';
@@ -127,7 +128,7 @@ const handle = async ({ id }) => {
   await sleep(200);
 };
 const close = () => process.env.CLOSING ? Promise.reject(new Error('cannot close')) : Promise.resolve();
-await start({ name: 'p', accepts: [on(Ping, handle)], close }, { port: 0, host: '127.0.0.1' });
+await start({ name: 'p', accepts: [on(Ping, handle)], close }, { port: Number(process.env.AT ?? 0), host: '127.0.0.1' });
 `;
 
 /** Starts it, sends it an event and, once that is being handled, a signal. */
@@ -176,3 +177,33 @@ test.each<[string, string, NodeJS.Signals | null, NodeJS.ProcessEnv, string]>([
   expect(code).toBe(1);
   expect(log).toContain(why);
 });
+
+test.skipIf(!existsSync('/dev/full'))(
+  'a log that nothing can be written to any more ends no function',
+  async () => {
+    const probe = await listenTo({ name: 'probe', accepts: [] }, options);
+    await probe.stop();
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, ['--input-type=module', '-e', PROCESS], {
+      cwd: fileURLToPath(new URL('../..', import.meta.url)),
+      env: { ...process.env, AT: String(probe.port) },
+      stdio: ['ignore', full, 'ignore'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const exited = once(child, 'exit');
+    const health = `http://127.0.0.1:${probe.port}/healthz`;
+
+    await expect
+      .poll(() =>
+        fetch(health).then(
+          ({ status }) => status,
+          () => null,
+        ),
+      )
+      .toBe(200);
+    child.kill('SIGTERM');
+
+    expect(await exited).toEqual([0, null]);
+    closeSync(full);
+  },
+);
