@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
 import { identityOf } from '../processes.ts';
 import {
@@ -51,6 +53,28 @@ const readyPods = (cluster: TestCluster, count: number): Promise<Pod[]> =>
 const portOf = (pod: Pod): number => pod.spec.containers[0]!.ports![0]!.containerPort;
 const pidOf = (pod: Pod): number =>
   Number(/process:\/\/(\d+)/.exec(pod.status?.containerStatuses?.[0]?.containerID ?? '')?.[1]);
+
+test('while nothing can be stored pods live on: what ends is started again, what was deleted goes', async () => {
+  const stateFile = join(mkdtempSync(join(tmpdir(), 'nimbusguard-cluster-')), 'cluster.sqlite');
+  const errors: string[] = [];
+  const onError = (error: unknown) => errors.push(String(error));
+  const cluster = await start({ stateFile, onError });
+  await cluster.call('POST', DEPLOYMENTS, aDeployment({ replicas: 2 }));
+  const [gone, stays] = await readyPods(cluster, 2);
+  await cluster.call('DELETE', `${PODS}/${gone!.metadata.name}?gracePeriodSeconds=2`);
+  const other = new DatabaseSync(stateFile);
+  other.exec('BEGIN IMMEDIATE'); // as on a full disk, nobody can write
+  process.kill(pidOf(stays!), 'SIGKILL');
+  await eventually(() => (errors.length > 2 ? true : undefined), 'writes that fail');
+  other.close();
+
+  const again = await readyPods(cluster, 2);
+  const names = again.map(({ metadata }) => metadata.name);
+  const restarted = again.find(({ metadata }) => metadata.name === stays!.metadata.name)!;
+  expect(names).not.toContain(gone!.metadata.name);
+  expect(pidOf(restarted)).not.toBe(pidOf(stays!));
+  expect(restarted.status!.containerStatuses![0]!.restartCount).toBe(1);
+});
 
 test('a Deployment becomes processes that answer, and fewer of them when it is scaled down', async () => {
   const cluster = await start();

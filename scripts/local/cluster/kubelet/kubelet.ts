@@ -15,6 +15,8 @@ const LAST_PORT = 31_000;
 
 const NODE_NAME = 'local';
 
+const UNFINISHED_RETRY_MS = 1_000;
+
 export interface KubeletOptions extends RunnerDeps {
   readonly maxPods: number;
 }
@@ -135,9 +137,10 @@ export class Kubelet {
     if (deletionTimestamp !== undefined) {
       if (runner === undefined) this.#api.delete(this.#kind, pod.metadata, { graceSeconds: 0 });
       else {
-        void runner
-          .finish(deletionGracePeriodSeconds ?? 30)
-          .catch((error: unknown) => this.#options.onError(error, `pod ${key}`));
+        void runner.finish(deletionGracePeriodSeconds ?? 30).catch((error: unknown) => {
+          this.#options.onError(error, `pod ${key}`);
+          this.#queue.enqueueAfter(key, UNFINISHED_RETRY_MS);
+        });
       }
     } else if (runner === undefined) {
       await this.#admit(pod);

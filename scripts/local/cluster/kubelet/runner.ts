@@ -29,6 +29,7 @@ const EAGER_MS = 250;
 const BOOT_LIMIT_MS = 1_000;
 const BOOT_CHECK_MS = 50;
 const CONFIG_RETRY_MS = 10_000;
+const UNWRITTEN_RETRY_MS = 1_000;
 
 const SIGNALS: Record<string, number> = {
   SIGKILL: 9,
@@ -46,6 +47,8 @@ export class PodRunner {
   #process: PodProcess | undefined;
   #probers: Prober[] = [];
   #retry: NodeJS.Timeout | undefined;
+  /** While the status of the pod in the API is not what it should be. */
+  #unwritten: NodeJS.Timeout | undefined;
   #startedAtMs = 0;
   #isStopping = false;
   #facts: ContainerFacts;
@@ -80,8 +83,27 @@ export class PodRunner {
     return container;
   }
 
+  /** A write that fails, as on a full disk, is told: what becomes of the process hangs on no write. */
+  #tried(write: () => void): boolean {
+    try {
+      write();
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError) throw error;
+      this.#failed(error);
+      return false;
+    }
+  }
+
   #report(change: Partial<ContainerFacts>): void {
     this.#facts = { ...this.#facts, ...change };
+    clearTimeout(this.#unwritten);
+    const isWritten = this.#tried(() => this.#writeStatus());
+    if (isWritten || this.#isStopping) return;
+    this.#unwritten = setTimeout(() => this.#report({}), UNWRITTEN_RETRY_MS);
+  }
+
+  #writeStatus(): void {
     const pod = this.#pod();
     if (pod === undefined) return;
     const status = podStatus(pod, this.#facts, this.#deps.api.nowIso());
@@ -94,7 +116,12 @@ export class PodRunner {
 
   #record(type: 'Normal' | 'Warning', reason: string, message: string): void {
     const pod = this.#pod();
-    if (pod !== undefined) this.#deps.events.record(pod, { type, reason, message });
+    if (pod === undefined) return;
+    this.#tried(() => this.#deps.events.record(pod, { type, reason, message }));
+  }
+
+  #remember(pid: number | undefined): void {
+    this.#tried(() => this.#deps.remember(this.#uid, pid));
   }
 
   #wait(reason: string, message: string): void {
@@ -139,7 +166,7 @@ export class PodRunner {
   }
 
   async #spawn(pod: Pod): Promise<void> {
-    const { api, launcher, remember, podEnv } = this.#deps;
+    const { api, launcher, podEnv } = this.#deps;
     const container = this.#container(pod);
     const missing = launcher.missing(container.image);
     if (missing !== undefined) {
@@ -156,7 +183,7 @@ export class PodRunner {
     const child = launcher.start({ ...this.#ref, image: container.image, port, env });
     this.#process = child;
     this.#startedAtMs = api.nowMs();
-    remember(this.#uid, child.pid);
+    this.#remember(child.pid);
     child.exited
       .then((exit) => this.#onExit(exit, child))
       .catch((error: unknown) => this.#failed(error));
@@ -221,7 +248,7 @@ export class PodRunner {
     if (this.#process !== child) return;
     this.#process = undefined;
     this.#stopProbes();
-    this.#deps.remember(this.#uid, undefined);
+    this.#remember(undefined);
     if (this.#isStopping) return;
     const terminated: ContainerState = {
       terminated: {
@@ -257,13 +284,14 @@ export class PodRunner {
     const isFirst = !this.#isStopping;
     this.#isStopping = true;
     clearTimeout(this.#retry);
+    clearTimeout(this.#unwritten);
     this.#stopProbes();
     const child = this.#process;
     if (child === undefined) return;
     if (isFirst) this.#record('Normal', 'Killing', `Stopping container as process ${child.pid}`);
     this.#endProcess(graceSeconds);
     await child.exited;
-    this.#deps.remember(this.#uid, undefined);
+    this.#remember(undefined);
   }
 
   /** Stops and takes the pod out of the API: its deletion is complete. */
