@@ -1,7 +1,16 @@
 // The whole loop as a user starts it: real processes under real load, watched from outside.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -172,6 +181,22 @@ test('functions and the broker come back after kill -9, and decisions go on with
   expect(new Set(applied).size).toBe(applied.length);
 }, 400_000);
 
+test('where the state cannot be written the loop says so and goes on', async () => {
+  const pidOf = (name: string) => runState().children.find((each) => each.name === name)!.pid;
+  const draft = join(stateDir, `run.json.${loop.pid}`);
+  mkdirSync(draft); // as a full disk would, it keeps run.json from being written
+  process.kill(pidOf('reward'), 'SIGKILL');
+  const said = () => Promise.resolve(/run\.json could not be written: .*/.exec(output)?.[0]);
+  expect(await until('that it says so', 60_000, said)).toContain('EISDIR');
+
+  rmdirSync(draft);
+  const before = pidOf('executor');
+  process.kill(before, 'SIGKILL');
+  const isBack = () => Promise.resolve(pidOf('executor') === before ? undefined : true);
+  await until('the executor again', 60_000, isBack);
+  expect(loop.exitCode).toBeNull();
+}, 150_000);
+
 test('SIGTERM ends everything with exit code 0 and leaves no process behind', async () => {
   const { children } = runState();
   const ended = new Promise<number | null>((resolve) => loop.once('exit', resolve));
@@ -191,3 +216,20 @@ test('when nobody reads what it says any more, it stops in good order too', asyn
   expect(errors).toBe('code 0\n');
   expect(existsSync(join(stateDir, 'run.json'))).toBe(false);
 }, 150_000);
+
+test.skipIf(!existsSync('/dev/full'))(
+  'what it says may find no room: it goes on',
+  async () => {
+    const full = openSync('/dev/full', 'w');
+    loop = spawn(process.execPath, [main], { env, stdio: ['ignore', full, 'ignore'] });
+    const ended = once(loop, 'exit');
+    const isHealthy = async () =>
+      (await fetch(`${urlOf('operator')}/healthz`)).ok ? true : undefined;
+    await until('the operator', 60_000, isHealthy);
+    loop.kill('SIGTERM');
+
+    expect(await ended).toEqual([0, null]);
+    closeSync(full);
+  },
+  150_000,
+);

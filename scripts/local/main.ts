@@ -84,7 +84,10 @@ async function run(): Promise<void> {
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   process.on('SIGHUP', stop); // the terminal was closed
-  process.stdout.on('error', stop); // nobody reads any more: `| head`, or a `| tee` that Ctrl-C ended first
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'ENOSPC') return; // what it says is lost, and what it does is not
+    stop(); // nobody reads any more: `| head`, or a `| tee` that Ctrl-C ended first
+  });
 
   try {
     await loop.start();

@@ -31,6 +31,7 @@ const GRACE_MS = 5000;
 /** Made by scripts/build/main.ts. */
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
 const BUNDLES = join(DIST, 'functions');
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const scriptOf = ({ bundle }: KnativeService): string => join(BUNDLES, bundle, 'index.mjs');
 
 export interface LoopOptions {
@@ -251,7 +252,11 @@ export class LocalLoop {
   }
 
   #rotateLogs(): void {
-    for (const name of ['broker', ...this.#instances.keys()]) rotate(this.#logFile(name));
+    try {
+      for (const name of ['broker', ...this.#instances.keys()]) rotate(this.#logFile(name));
+    } catch (error) {
+      this.#options.say(`a log could not be cut: ${reason(error)}`);
+    }
   }
 
   /** Keeps run.json true, and says when a process ended that should not have. */
@@ -259,15 +264,24 @@ export class LocalLoop {
     return {
       started: (name, pid) => {
         this.#children.set(pid, { name, identity: identityOf(pid) ?? '' });
-        this.#save();
+        this.#saveOrSay();
       },
       exited: (name, pid, why, expected) => {
         this.#children.delete(pid);
         if (this.#stopping) return;
-        this.#save();
+        this.#saveOrSay();
         if (!expected) this.#options.say(`${name} ended (${why}); it is started again`);
       },
     };
+  }
+
+  /** A full disk is no reason to end what runs: its own guard ends a process that run.json does not know. */
+  #saveOrSay(): void {
+    try {
+      this.#save();
+    } catch (error) {
+      this.#options.say(`run.json could not be written: ${reason(error)}`);
+    }
   }
 
   #save(): void {
