@@ -89,6 +89,14 @@ test.each<
     ],
   ),
   ['an attribute that is an object', structured, JSON.stringify({ ...document, x: {} }), 400, 'x'],
+  ['an id that is a number', structured, JSON.stringify({ ...document, id: 5 }), 400, 'id'],
+  [
+    'a type that is a boolean',
+    structured,
+    JSON.stringify({ ...document, type: true }),
+    400,
+    'type',
+  ],
   ['a fraction', structured, JSON.stringify({ ...document, x: 1.5 }), 400, 'x'],
   [
     'both kinds of data',

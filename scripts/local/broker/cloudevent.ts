@@ -41,6 +41,12 @@ const isValue = (value: unknown): value is AttributeValue =>
   (typeof value === 'string' && value !== '') ||
   (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= 2 ** 31);
 
+/** Attributes that the specification itself has; only those that others add may be numbers or booleans. */
+const TEXTS: ReadonlySet<string> = new Set([
+  ...['specversion', 'id', 'source', 'type', 'subject'],
+  ...['time', 'datacontenttype', 'dataschema'],
+]);
+
 const FORMATS: Readonly<Record<string, { test(value: string): boolean; message: string }>> = {
   specversion: { test: (value) => value === '1.0', message: 'must be 1.0' },
   time: {
@@ -64,6 +70,9 @@ function attributeProblems(attributes: Readonly<Record<string, unknown>>): Field
     if (!isValue(value)) {
       const message = 'must be a string that is not empty, a whole number or a boolean';
       return [{ path: name, message, value: shown(value) }];
+    }
+    if (TEXTS.has(name) && typeof value !== 'string') {
+      return [{ path: name, message: 'must be a string', value: shown(value) }];
     }
     const format = Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined; // not `constructor`
     if (format === undefined || format.test(String(value))) return [];
