@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Delivery, Filter, Trigger } from '../manifests/index.ts';
@@ -160,6 +161,20 @@ const post = (app: Host, event: BrokerEvent, path = '/ns/default') =>
 const until = async (condition: () => boolean): Promise<void> => {
   await expect.poll(condition, { timeout: 20_000, interval: 5 }).toBe(true);
 };
+
+test('an event that cannot be stored is answered 503: whoever sent it tries again', async () => {
+  const { app } = run([], {});
+  const other = new DatabaseSync(join(folder, 'b.sqlite'));
+  other.exec('BEGIN IMMEDIATE'); // as on a full disk, nobody can write
+
+  const headers = encodeHeaders(anEvent('1', 'a'));
+  const answer = await app.request('/ns/default', { method: 'POST', headers });
+  other.close();
+
+  expect(answer.status).toBe(503);
+  expect(await answer.text()).toContain('not stored (database is locked)');
+  expect((await app.request('/ns/default', { method: 'POST', headers })).status).toBe(202);
+});
 
 test('an accepted event goes to every Trigger that wants it, with its place in the log', async () => {
   const { app, sent, ids } = run([aTrigger('a', 't'), aTrigger('b', 't'), aTrigger('c', 'u')], {});

@@ -65,7 +65,14 @@ async function take(name: string, call: Call, broker: Broker): Promise<Reply> {
       'the log is full of events that are not delivered yet: try again',
     );
   }
-  broker.accept(name, event);
+  try {
+    broker.accept(name, event);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new NimbusError('upstream.unavailable', `not stored (${why}): try again`, {
+      cause: error,
+    });
+  }
   return { status: 202 };
 }
 

@@ -133,7 +133,7 @@ export class Database {
       this.#fact.run(VERSION_FACT, String(change.version));
       this.#db.exec('COMMIT');
     } catch (error) {
-      this.#db.exec('ROLLBACK');
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK'); // a full disk has undone it already
       throw error;
     }
   }
