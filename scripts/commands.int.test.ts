@@ -1,10 +1,11 @@
 // The commands as they are typed, with a kubectl that notes what it is asked and knows nothing.
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { ROOT } from './k8s/manifests.ts';
+import { identityOf } from './local/processes.ts';
 
 const bin = mkdtempSync(join(tmpdir(), 'nimbusguard-commands-'));
 const asked = join(bin, 'asked');
@@ -98,6 +99,28 @@ test('without a local loop the status says how to start one, and whom it asks in
 
   expect(code).toBe(1);
   expect(stdout).toContain('`make local` starts one');
+});
+
+test('where pods are not well, the status leads to the pods: there is no log of their name', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'nimbusguard-status-'));
+  mkdirSync(join(directory, 'logs'));
+  writeFileSync(join(directory, 'logs/observer.log'), '');
+  const supervisor = { pid: process.pid, identity: identityOf(process.pid) };
+  const nowhere = 'http://127.0.0.1:1';
+  const next = async (sick: string) => {
+    const urls = { [sick]: nowhere, kubernetes: nowhere };
+    const children = [{ name: sick, pid: process.pid, identity: '' }];
+    const state = { supervisor, startedAtMs: 0, urls, children };
+    writeFileSync(join(directory, 'run.json'), JSON.stringify(state));
+    const { stdout } = await run('scripts/status.ts', [], { NIMBUSGUARD_STATE_DIR: directory });
+    return /^next: (.*)$/m.exec(stdout)?.[1];
+  };
+
+  expect(await next('observer')).toBe('look into .nimbusguard/logs/observer.log');
+  expect(await next('consumer-workload')).toBe(
+    `kubectl --server ${nowhere} -n nimbusguard describe pods`,
+  );
+  rmSync(directory, { recursive: true });
 });
 
 test.each([

@@ -1,6 +1,8 @@
 // Health, versions, replicas and the last decision of the local loop.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
-import { liveSupervisor, readRunState, type RunState } from './run-state.ts';
+import { liveSupervisor, readRunState, STATE_DIR, type RunState } from './run-state.ts';
 
 const TIMEOUT_MS = 2000;
 
@@ -98,6 +100,12 @@ async function situation(urls: RunState['urls']): Promise<{ lines: string[]; hea
   }
 }
 
+/** Processes of the supervisor have a log of their name; those of the cluster are pods. */
+const nextStep = (name: string, urls: RunState['urls']): string =>
+  existsSync(join(STATE_DIR, 'logs', `${name}.log`))
+    ? `look into .nimbusguard/logs/${name}.log`
+    : `kubectl --server ${urls['kubernetes'] ?? ''} -n nimbusguard describe pods`;
+
 /** Prints the local loop's state. Undefined when none runs; otherwise whether all is well. */
 export async function localStatus(): Promise<boolean | undefined> {
   const state = readRunState();
@@ -114,6 +122,6 @@ export async function localStatus(): Promise<boolean | undefined> {
   }
   for (const line of rest.lines) console.log(line);
   const sick = rows.filter(({ healthy }) => !healthy).map(({ name }) => name);
-  if (sick.length > 0) console.log(`next: look into .nimbusguard/logs/${sick[0] ?? ''}.log`);
+  if (sick[0] !== undefined) console.log(`next: ${nextStep(sick[0], state.urls)}`);
   return sick.length === 0 && rest.healthy;
 }
