@@ -17,7 +17,13 @@ export function rememberDecision(
 ): void {
   const blockMs = model.series.blockSeconds * 1000;
   const horizonMs = horizonSeconds * 1000;
-  const spacingMs = Math.max(blockMs, (horizonMs + blockMs) / (WAITING_MAX - 2));
+  // Telemetry that is always late makes each one wait longer: they must not push each other out.
+  const waitMs = horizonMs + blockMs + 1000 * at(model.delay.age, 0);
+  const spacingMs = Math.max(
+    blockMs,
+    (horizonMs + blockMs) / (WAITING_MAX - 2),
+    waitMs / (WAITING_MAX - 1),
+  );
   model.nextOutcomeMs = decision.atMs + spacingMs - 1;
   const fromMs = decision.atMs + horizonMs;
   model.pendingDecisions.push({ ...decision, fromMs, toMs: fromMs + blockMs });
