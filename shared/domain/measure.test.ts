@@ -188,3 +188,24 @@ test('a start-up is reported once', () => {
     measure(first.counters, observed([aPod('a', 1200)], { startups })).sample.startups,
   ).toEqual([]);
 });
+
+test('a pod of a node whose clock is an hour ahead hides no other start-up', () => {
+  const startups = [{ pod: 'c', readyAtMs: T0 + 3_600_000, seconds: 3608 }];
+  const first = measure(before, observed([aPod('a', 1100)], { startups }));
+  expect(first.sample.startups).toEqual([]);
+  startups.push({ pod: 'd', readyAtMs: T0 + 9000, seconds: 8 });
+  const later = observed([aPod('a', 1200)], { startups, observedAtMs: T0 + 10_000 });
+  expect(measure(first.counters, later).sample.startups).toEqual([8]);
+});
+
+test('after a clock is set back start-ups are reported again, each of them once', () => {
+  const noted = { ...before, lastReadyAtMs: T0 + 3_600_000 };
+  const startups = [{ pod: 'c', readyAtMs: T0 + 4000, seconds: 8 }];
+  const back = measure(noted, observed([aPod('a', 1100)], { startups }));
+  expect(back.sample.startups).toEqual([]); // whether this one was reported is not known
+  startups.push({ pod: 'd', readyAtMs: T0 + 19_000, seconds: 9 });
+  const later = observed([aPod('a', 1200)], { startups, observedAtMs: T0 + 20_000 });
+  const next = measure(back.counters, later);
+  expect(next.sample.startups).toEqual([9]);
+  expect(measure(next.counters, later).sample.startups).toEqual([]);
+});

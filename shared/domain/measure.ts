@@ -179,11 +179,19 @@ function intervalOf(previous: Counters | null, state: ObservedState): number {
 const isNewer = (beforeMs: number, measuredAtMs: number): boolean =>
   measuredAtMs > beforeMs || beforeMs - measuredAtMs > CLOCK_TURNED_MS;
 
+/** Start-ups but those that are to come, by the clock of a node that is ahead: these would hide the others. */
+const startupsOf = ({ startups, observedAtMs }: ObservedState): ObservedState['startups'] =>
+  startups.filter(({ readyAtMs }) => readyAtMs <= observedAtMs + CLOCK_TURNED_MS);
+
+/** Start-ups up to this time were reported. A time to come is of a clock that was set back since. */
+const reportedUntil = (previous: Counters | null, { observedAtMs }: ObservedState): number =>
+  Math.min(previous?.lastReadyAtMs ?? 0, observedAtMs + CLOCK_TURNED_MS);
+
 function nextCounters(previous: Counters | null, state: ObservedState): Counters | null {
-  const before = previous ?? { measuredAtMs: -1, pods: [], lastReadyAtMs: 0 };
-  const lastReadyAtMs = state.startups.reduce(
+  const before = previous ?? { measuredAtMs: -1, pods: [] };
+  const lastReadyAtMs = startupsOf(state).reduce(
     (latest, one) => Math.max(latest, one.readyAtMs),
-    before.lastReadyAtMs,
+    reportedUntil(previous, state),
   );
   const { counters: pods = null, measuredAtMs = null } = state.readings ?? {};
   if (pods !== null && measuredAtMs !== null && isNewer(before.measuredAtMs, measuredAtMs)) {
@@ -220,14 +228,16 @@ export function measure(
   state: ObservedState,
   intervalMs?: number,
 ): { sample: Sample; counters: Counters | null } {
-  const seen = previous?.lastReadyAtMs ?? 0;
+  const seen = reportedUntil(previous, state);
   const sample: Sample = {
     atMs: state.observedAtMs,
     measuredAtMs: state.readings?.measuredAtMs ?? null,
     ...ratesOf(previous, state),
     ...levelsOf(state.readings),
     replicas: state.replicas ?? { desired: 0, ready: 0, starting: 0, draining: 0 },
-    startups: state.startups.filter((one) => one.readyAtMs > seen).map((one) => one.seconds),
+    startups: startupsOf(state)
+      .filter((one) => one.readyAtMs > seen)
+      .map((one) => one.seconds),
     intervalMs: intervalMs ?? intervalOf(previous, state),
   };
   return { sample, counters: nextCounters(previous, state) };

@@ -180,6 +180,21 @@ test('Q-learning moves to a higher price where the planner thinks the workload b
   expect(greedyAction(model)).toBeGreaterThan(10);
 });
 
+test('Q-learning goes on after the clock was set back by days', () => {
+  const model = createModel();
+  const day = 86_400_000;
+  const show = (first: number, startMs: number): void => {
+    for (let i = 0; i < 300; i++) {
+      const decidedAtMs = startMs + i * 60_000; // five hours: one block of four
+      learnScores(model, [score(outcome({ sequence: first + i, decidedAtMs }), spec)], spec);
+    }
+  };
+  show(0, 9 * day);
+  expect(model.q.updates).toBe(1);
+  show(1000, 2 * day);
+  expect(model.q.updates).toBe(2);
+});
+
 test('exploration starts at 1, falls by 0.995 a decision and ends at 0.01', () => {
   const model = createModel();
   const epsilons = [0, 1, 100, 10_000].map((decisions) => {

@@ -73,7 +73,8 @@ export function learnScores(model: Model, scores: readonly Score[], spec: Policy
     if (q.learned.length > LEARNED_MAX) q.learned.shift();
     addToBlock(model, score, spec);
     const blockMs = (spec.seasonSeconds * 1000) / Q_BLOCKS_PER_SEASON;
-    if (q.blockMs === 0) q.blockMs = score.decidedAtMs;
+    // A block that began long after this decision is one of a clock that was set back since.
+    if (q.blockMs === 0 || score.decidedAtMs < q.blockMs - blockMs) q.blockMs = score.decidedAtMs;
     if (score.decidedAtMs - q.blockMs >= blockMs && q.count >= SCORES_MIN) {
       closeBlock(model, spec);
       q.blockMs = score.decidedAtMs;
