@@ -50,7 +50,7 @@ function register(model: Model, plans: Plans, shielded: Shielded, { spec, option
 
 function blind(model: Model, seen: Seen, spec: PolicySpec): Verdict {
   const from = currentOf(model, seen.sample, spec);
-  const to = Math.max(from, spec.minReplicas);
+  const to = clamp(from, spec.minReplicas, spec.maxReplicas);
   return {
     kind: to === from ? 'hold' : 'scale',
     reason: to === from ? 'no-data' : 'bounds',

@@ -78,6 +78,9 @@ function changeWords(explained: Explained): string {
   const { verdict, forecast } = explained;
   const change = verdict.to - verdict.from;
   if (change > 0) return addingWords(explained, change);
+  if (verdict.reason === 'bounds') {
+    return `Removing ${-change}: the policy allows at most ${verdict.to}.`;
+  }
   const after =
     forecast === undefined ? '' : `; overload stays ${percent(forecast.overloadAfter)} likely`;
   return `Removing ${-change}: ${aheadWords(explained)}, which ${verdict.to} ${numbered(verdict.to, 'carries', 'carry')}${after}.`;

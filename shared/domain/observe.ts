@@ -40,20 +40,31 @@ export interface Seen {
 
 const count = (value: number): number => Math.floor(sane(value) ?? 0);
 
+/** Requests that no window can have: they would outweigh all that was learned. */
+const REQUESTS_MAX = 1000 * DEMAND_MAX;
+/** A whole large machine for every thousandth of a core that was asked for; more is a broken source. */
+const USE_MAX = 1e6;
+
+/** A number, or null where it is none or beyond what can be. */
+function upTo(most: number, value: number | null): number | null {
+  const known = sane(value);
+  return known !== null && known > most ? null : known;
+}
+
 /** The sample with every number that cannot be true turned into null. */
 function cleaned(sample: Sample): Sample {
   const { desired, ready, starting, draining } = sample.replicas;
-  const rate = sane(sample.requestsPerSecond);
+  const measuredAtMs = sane(sample.measuredAtMs);
   return {
     atMs: sample.atMs,
-    measuredAtMs: sane(sample.measuredAtMs),
+    measuredAtMs: measuredAtMs === 0 ? null : measuredAtMs, // a clock that was never set
     windowMs: sane(sample.windowMs),
-    requestsPerSecond: rate !== null && rate > DEMAND_MAX ? null : rate,
-    requests: sane(sample.requests),
+    requestsPerSecond: upTo(DEMAND_MAX, sample.requestsPerSecond),
+    requests: upTo(REQUESTS_MAX, sample.requests),
     lateRatio: sane(sample.lateRatio),
     failedRatio: sane(sample.failedRatio),
     latencyP95Ms: sane(sample.latencyP95Ms),
-    cpuUtilization: sane(sample.cpuUtilization),
+    cpuUtilization: upTo(USE_MAX, sample.cpuUtilization),
     memoryUtilization: sane(sample.memoryUtilization),
     inFlight: sane(sample.inFlight),
     lagMessages: sane(sample.lagMessages),
