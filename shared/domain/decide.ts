@@ -44,7 +44,7 @@ function register(model: Model, plans: Plans, shielded: Shielded, { spec, option
     plans.outlook.horizonSeconds,
   );
   const risk = riskOf(plans.up, shielded.to);
-  const more = at(planned, Math.min(ACTIONS - 1, NEUTRAL_ACTION + 2));
+  const more = at(planned, Math.min(ACTIONS - 1, plans.greedy + 2)); // at 2.25 times the price
   noteWorth(model, risk, riskOf(plans.up, Math.max(shielded.to, more)));
 }
 
