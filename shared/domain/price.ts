@@ -18,8 +18,9 @@ import type { Model } from './model.ts';
 import type { Sample } from './types.ts';
 
 const MINUTE_MS = 60_000;
-/** Budget is judged over about three seasons. */
+/** Budget is judged over about three seasons, of two hours at least: shorter ones never have minutes enough. */
 const BURN_SEASONS = 3;
+const BURN_SEASON_MIN_SECONDS = 7200;
 /** Less room than this (3 % of the cost) buys nothing that could be seen. */
 const ROOM_MIN = 0.2;
 /** Fewer minutes than this say nothing about a budget of parts per thousand. */
@@ -78,11 +79,15 @@ export function countOutcome(
   minute[2] = at(minute, 2) + requests * Math.min(1, sample.lateRatio);
 }
 
+/** The season by which budgets are judged, seconds. */
+const burnSeason = ({ seasonSeconds }: PolicySpec): number =>
+  Math.max(seasonSeconds, BURN_SEASON_MIN_SECONDS);
+
 function closeMinute(model: Model, spec: PolicySpec): void {
   const { minute, burn } = model.price;
   const [, requests, late] = minute;
   if (requests === undefined || late === undefined || requests <= 0) return;
-  const keep = Math.exp(-60 / (BURN_SEASONS * spec.seasonSeconds));
+  const keep = Math.exp(-60 / (BURN_SEASONS * burnSeason(spec)));
   const violating = late > LATE_MINUTE * requests ? 1 : 0;
   [1, violating, requests, late].forEach((value, i) => {
     burn[i] = at(burn, i) * keep + value;
@@ -115,7 +120,7 @@ function roomToSpend({ price }: Model): number {
 export function adaptPrice(model: Model, spec: PolicySpec, nowMs: number): void {
   const { price } = model;
   if (price.updatedMs === 0) price.updatedMs = nowMs;
-  if (!model.adaptPrice || nowMs - price.updatedMs < spec.seasonSeconds * 250) return;
+  if (!model.adaptPrice || nowMs - price.updatedMs < burnSeason(spec) * 250) return;
   price.updatedMs = nowMs;
   const burn = budgetBurn(model, spec);
   if (burn !== null) follow(model, burn);
