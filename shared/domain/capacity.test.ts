@@ -54,7 +54,11 @@ test.each<[what: string, fields: Partial<Sample>, capacity: number]>([
     18,
   ],
   ['idles, a pod carries that much at least', { requestsPerSecond: 30, cpuUtilization: 0.02 }, 150],
-  ['is full and more is answered than was thought', { requestsPerSecond: 900, cpuUtilization: 1 }, 60],
+  [
+    'is full and more is answered than was thought',
+    { requestsPerSecond: 900, cpuUtilization: 1 },
+    60,
+  ],
   ['idles and less is asked than was thought', { requestsPerSecond: 10, cpuUtilization: 0.04 }, 60],
 ])('where the CPU %s', (_what, fields, capacity) => {
   const model = known();

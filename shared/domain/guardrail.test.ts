@@ -27,11 +27,14 @@ test('what is certain is the rate less three standard errors of counting it', ()
 });
 
 /** Rise per second from one rate to another that is no noise: the variances of both add up. */
-const rise = (from: number, to: number): number =>
-  (to - from - 3 * Math.sqrt((from + to) / 5)) / 5;
+const rise = (from: number, to: number): number => (to - from - 3 * Math.sqrt((from + to) / 5)) / 5;
 
 test.each<[what: string, rates: [number, number, number], slope: number]>([
-  ['a jump in the last sample began within it: twice its slope', [400, 400, 600], 2 * rise(400, 600)],
+  [
+    'a jump in the last sample began within it: twice its slope',
+    [400, 400, 600],
+    2 * rise(400, 600),
+  ],
   ['a ramp goes on as it did', [200, 400, 600], rise(400, 600)],
 ])('where the forecast is surpassed: %s', (_what, rates, slope) => {
   const model = after(rates, 560); // means that tell no slope of their own
