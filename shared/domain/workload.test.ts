@@ -1,9 +1,9 @@
 // What is learned of a pod: the knee from late requests of the queue, not from those there are at any use.
 import { expect, test } from 'vitest';
 import { capacityOf } from './capacity.ts';
-import { createModel, type Model } from './index.ts';
+import { createModel, type Model, type Sample } from './index.ts';
 import { aPolicy, aSample, KNEE, POD, randomOf, T0 } from './testing.ts';
-import { kneeOf, learnWorkload } from './workload.ts';
+import { kneeOf, learnStartups, learnWorkload, startupSeconds } from './workload.ts';
 
 const spec = aPolicy();
 const BLOCK = 15;
@@ -120,4 +120,82 @@ test.each<[what: string, arrived: number]>([
   }
   expect(capacityOf(model) / POD).toBeCloseTo(1, 1);
   expect(kneeOf(model, spec).value).toBe(value);
+});
+
+/** One block of a steady fleet, `blocks` after the last one of `learned(…)` with 400 of them. */
+function next(model: Model, blocks: number, fields: Partial<Sample>): void {
+  const atMs = T0 + (400 + blocks) * BLOCK * 1000;
+  const use = 0.6;
+  const rate = use * READY * POD;
+  const sample = aSample({
+    atMs,
+    measuredAtMs: atMs,
+    windowMs: BLOCK * 1000,
+    requestsPerSecond: rate,
+    requests: rate * BLOCK,
+    cpuUtilization: use,
+    replicas: { desired: READY, ready: READY, starting: 0, draining: 0 },
+    ...fields,
+  });
+  learnWorkload(model, sample, BLOCK);
+}
+
+test.each<[what: string, overload: Partial<Sample>]>([
+  ['a full CPU', { cpuUtilization: 1, requestsPerSecond: 500 }],
+  ['most requests late on a busy CPU', { cpuUtilization: 0.8, lateRatio: 0.9 }],
+])('after %s two blocks of late requests are those of its backlog', (_what, overload) => {
+  const model = learned(between(0.35, 0.8), { queue: queueAt(KNEE) });
+  const { lateSamples } = model.workload;
+  const learnedSince = (): number => model.workload.lateSamples - lateSamples;
+  next(model, 1, overload);
+  const late = { lateRatio: 0.2 };
+  const counts = [2, 3, 4, 5].map((block) => {
+    next(model, block, late);
+    return learnedSince();
+  });
+  expect(counts).toEqual([0, 0, 1, 2]); // the window of the third begins where the backlog ends
+});
+
+test('requests that are late on an idle CPU wait for something else, and are no overload', () => {
+  const model = learned(between(0.35, 0.8), { queue: queueAt(KNEE) });
+  const { samples } = model.workload;
+  next(model, 1, { cpuUtilization: 0.3, requestsPerSecond: 150, requests: 2250, lateRatio: 0.9 });
+  next(model, 2, {});
+  expect(model.workload.samples - samples).toBe(2);
+});
+
+test('a window that reaches back to another fleet teaches nothing', () => {
+  const model = learned(between(0.35, 0.8), { queue: queueAt(KNEE) });
+  const { samples } = model.workload;
+  const grown = { replicas: { desired: 12, ready: 12, starting: 0, draining: 0 } };
+  const counts = [1, 2, 3].map((block) => {
+    next(model, block, grown);
+    return model.workload.samples - samples;
+  });
+  expect(counts).toEqual([0, 1, 2]);
+});
+
+test('of a large fleet one pod more or less is the same fleet', () => {
+  const model = createModel();
+  model.workload.ready = 100;
+  const replicas = { desired: 101, ready: 101, starting: 0, draining: 0 };
+  next(model, 1, { replicas });
+  expect(model.workload.samples).toBe(1);
+  next(model, 2, { replicas: { ...replicas, ready: 103 } });
+  expect(model.workload.samples).toBe(1);
+});
+
+test('start-up times: the first one is taken nearly whole, a slow one later counts as three times as slow', () => {
+  const model = createModel();
+  expect(startupSeconds(model, 0)).toBeCloseTo(30, 9);
+  learnStartups(model, [8]);
+  expect(startupSeconds(model, 0)).toBeCloseTo(30 ** 0.1 * 8 ** 0.9, 9);
+  for (let pod = 0; pod < 60; pod++) learnStartups(model, [8]);
+  expect(startupSeconds(model, 0)).toBeCloseTo(8, 1);
+  expect(startupSeconds(model)).toBeLessThan(9); // p90: they are all alike
+  learnStartups(model, [8000]);
+  expect(startupSeconds(model, 0)).toBeLessThan(8 * 3 ** 0.06);
+  const before = structuredClone(model.workload);
+  learnStartups(model, [Number.NaN, Infinity, 0, -3]);
+  expect(model.workload).toEqual(before);
 });
