@@ -10,6 +10,8 @@ const BLOCK = 15;
 const READY = 10;
 
 interface Service {
+  /** Seconds that each sample is a mean over, where that is more than the time between two. */
+  windowSeconds?: number;
   /** Share of late requests that use makes. */
   queue: (use: number) => number;
   /** Share of requests that are late whatever the use, as of this block. */
@@ -22,7 +24,10 @@ const queueAt =
     Math.min(0.3, 0.01 * Math.exp(25 * (use - knee)));
 
 /** Shows the model blocks of 15 s of a steady fleet at these uses. */
-function learned(uses: readonly number[], { queue, background = () => 0 }: Service): Model {
+function learned(
+  uses: readonly number[],
+  { queue, background = () => 0, windowSeconds = BLOCK }: Service,
+): Model {
   const model = createModel();
   model.series.blockSeconds = BLOCK;
   model.series.windowSeconds = BLOCK;
@@ -33,9 +38,9 @@ function learned(uses: readonly number[], { queue, background = () => 0 }: Servi
     const sample = aSample({
       atMs,
       measuredAtMs: atMs,
-      windowMs: BLOCK * 1000,
+      windowMs: windowSeconds * 1000,
       requestsPerSecond: rate,
-      requests: rate * BLOCK,
+      requests: rate * windowSeconds,
       cpuUtilization: use,
       lateRatio: queue(use) + background(),
       replicas: { desired: READY, ready: READY, starting: 0, draining: 0 },
@@ -198,4 +203,13 @@ test('start-up times: the first one is taken nearly whole, a slow one later coun
   const before = structuredClone(model.workload);
   learnStartups(model, [Number.NaN, Infinity, 0, -3]);
   expect(model.workload).toEqual(before);
+});
+
+test('a source whose windows overlap makes nobody surer of the knee than one whose do not', () => {
+  const uses = between(0.35, 0.8, 40);
+  const once = learned(uses, { queue: queueAt(KNEE) });
+  const often = learned(uses, { queue: queueAt(KNEE), windowSeconds: 4 * BLOCK });
+  const [sure, surer] = [kneeOf(once, spec), kneeOf(often, spec)];
+  expect(surer.deviation).toBeCloseTo(sure.deviation, 9);
+  expect(surer.used).toBeCloseTo(sure.used, 9);
 });

@@ -146,19 +146,30 @@ function moving({ series, demandUnit }: Model): boolean {
   return Math.abs(series.rate - series.rateBefore) > 0.2 * series.rate + 3 * noise;
 }
 
+/** A window longer than the time since the last look by this reaches back to what that look told. */
+const OVERLAP = 1.5;
+
+/** Requests since the last look: each late one of a source whose windows overlap would count several times. */
+function requestsOf({ requests, windowMs }: Sample, seconds: number): number | null {
+  if (requests === null || windowMs === null) return requests;
+  const overlaps = windowMs > OVERLAP * seconds * 1000;
+  return overlaps ? (requests * seconds * 1000) / windowMs : requests;
+}
+
 /**
  * Sums samples of one steady fleet to a block before lateness is learned from them: a rate over
  * two seconds is so noisy that the slope would come out too flat and the knee too high.
  */
 function gather(model: Model, sample: Sample, seconds: number): void {
   const { workload, series } = model;
+  const { ready } = sample.replicas;
   const use = utilisation(model, sample);
   if (use === null || sample.lateRatio === null) return;
   if (moving(model)) {
     workload.block = [0, 0, 0, 0];
     return;
   }
-  const requests = sample.requests ?? use * sample.replicas.ready * capacityOf(model) * seconds;
+  const requests = requestsOf(sample, seconds) ?? use * ready * capacityOf(model) * seconds;
   const sums = [seconds, use * seconds, requests, requests * Math.min(1, sample.lateRatio)];
   const block = workload.block.map((value, i) => value + at(sums, i));
   const full = at(block, 0) >= series.blockSeconds * 0.99;
