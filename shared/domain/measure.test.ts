@@ -143,6 +143,12 @@ test('lateness is unknown while a pod does not tell it, and for the look after',
   expect(again.sample).toMatchObject({ requests: 100, lateRatio: null });
 });
 
+test('lateness is unknown, too, where a pod that was not read before does not tell it', () => {
+  const pods = [aPod('a', 1250), aPod('c', 1000, { late: null })];
+  const { sample } = measure(before, observed(pods));
+  expect(sample).toMatchObject({ requests: 500, lateRatio: null, failedRatio: 0 });
+});
+
 test.each([
   [1, 150],
   [2, 200],

@@ -22,6 +22,13 @@ test.each<[when: string, input: Partial<KedaInput>, then: number]>([
   expect(createKeda(settings).decide(anInput(fields))).toBe(then);
 });
 
+test('between two syncs of its HPA, 15 s apart, KEDA repeats its answer', () => {
+  const keda = createKeda(settings);
+  const at = (seconds: number, value: number): number =>
+    keda.decide(anInput({ atMs: START + seconds * 1000, value }));
+  expect([at(0, 350), at(2, 700), at(14, 700), at(15, 700)]).toEqual([10, 10, 10, 20]);
+});
+
 test('an empty answer counts as 0 by default: a fleet falls to its minimum after five minutes', () => {
   const keda = createKeda(settings);
   const at = (seconds: number, value: number | null): number =>

@@ -116,6 +116,16 @@ test('without a pod in reach there is no limit downwards', () => {
   expect(at(66, false)).toBe(1);
 });
 
+test.each([
+  [1, 1],
+  [2, 2],
+  [3, 3],
+])('a restart with %i pods holds %i of them for 60 s', (ready, held) => {
+  const run = runner(createKpa(settings));
+  expect(run([0, 60], ready, 1)).toBe(held);
+  expect(run([60, 70], ready, 1)).toBe(1);
+});
+
 test('pods that start slowly keep it in panic, for the ratio is over ready pods', () => {
   const run = runner(createKpa(settings));
   run([0, 60], 1, 35);
