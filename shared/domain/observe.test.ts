@@ -1,6 +1,7 @@
 // What of a sample is believed, and that what is not leaves the model and the fleet whole.
 import { expect, test } from 'vitest';
 import { createModel, decide, parseModel, shippedPrior, type Model, type Sample } from './index.ts';
+import { noteDelay, observe } from './observe.ts';
 import { aPolicy, BEAT, options, sampleAt } from './testing.ts';
 
 const spec = aPolicy();
@@ -58,4 +59,50 @@ test('bounds of an edited policy are kept where no demand can be read', () => {
   expect(most.record?.sentence).toMatch(/Removing 3: the policy allows at most 9\.$/);
   expect(under({ minReplicas: 15 })).toMatchObject({ to: 15, reason: 'bounds' });
   expect(under({})).toMatchObject({ kind: 'hold', to: 12, reason: 'no-data' });
+});
+
+test('a delay is told by its mean and its variance, and the last two hundred count', () => {
+  const stats: number[] = [];
+  noteDelay(stats, 1);
+  noteDelay(stats, 3);
+  expect(stats).toEqual([2, 1, 2]);
+  for (let i = 0; i < 3000; i++) noteDelay(stats, 5);
+  expect(stats[0]).toBeCloseTo(5, 3);
+  noteDelay(stats, 205);
+  expect(stats[0]).toBeCloseTo(6, 3);
+});
+
+test('the first sample stands for its own window, later ones for the time since the last', () => {
+  const model = createModel({ prior: shippedPrior });
+  const first = observe(model, sampleAt(100, 300, 8, { windowMs: 20_000 }), spec);
+  expect(first.elapsedSeconds).toBe(20);
+  const { times, counts } = model.series;
+  expect((times[1] ?? 0) - (times[0] ?? 0)).toBe(20_000);
+  expect(counts).toEqual([0, 6000]);
+  const second = observe(model, sampleAt(107, 100, 8, { windowMs: 20_000 }), spec);
+  expect(second.elapsedSeconds).toBe(7);
+  expect(model.series.total).toBeCloseTo(6700, 9);
+  const again = observe(model, sampleAt(107, 100, 8), spec);
+  expect(again).toMatchObject({ fresh: false, elapsedSeconds: 0 });
+  expect(model.series.total).toBeCloseTo(6700, 9);
+});
+
+test.each([
+  [49, true],
+  [51, false],
+])(
+  'after %i s without telemetry, at beats of 5 s, what waits for its outcome waits: %s',
+  (gap, waits) => {
+    const model = calm();
+    const [forecast, decision] = [model.pendingForecasts[0], model.pendingDecisions[0]];
+    observe(model, sampleAt(600 + gap, 400, 12), spec);
+    expect(model.pendingForecasts.includes(forecast!)).toBe(waits);
+    expect(model.pendingDecisions.includes(decision!)).toBe(waits);
+  },
+);
+
+test('a rate over a long gap is stale, a fresh rate after it is not', () => {
+  const after = (windowMs: number): boolean =>
+    observe(calm(), sampleAt(800, 400, 12, { windowMs }), spec).stale;
+  expect([after(200_000), after(5000)]).toEqual([true, false]);
 });
