@@ -1,6 +1,7 @@
 // What is proposed: the control delay, the unit of cost, and the least dear number of pods.
 import { expect, test } from 'vitest';
-import { createModel, decide, shippedPrior, type Model, type PolicySpec } from './index.ts';
+import type { PolicySpec } from '../events/index.ts';
+import { createModel, decide, shippedPrior, type Model } from './index.ts';
 import { noteDelay, observe } from './observe.ts';
 import { bestPods, riskOf, totalOf, type Situation } from './plan.ts';
 import { orderPods, planAll, type Plans } from './propose.ts';
