@@ -110,7 +110,7 @@ test('of a pod that was not read before, as large a part is late and failed as o
 test('the first look has no rates and keeps its counters for the next', () => {
   const first = measure(null, observed([aPod('a', 1250)]));
   expect(first.sample.requestsPerSecond).toBeNull();
-  expect(first.counters?.pods).toHaveLength(1);
+  expect(first.counters.pods).toHaveLength(1);
 });
 
 test('a missing reading is unknown, never zero, and the old counters stay', () => {
@@ -170,7 +170,7 @@ test.each([
   seen.readings!.measuredAtMs = at;
   const { sample, counters } = measure(before, seen);
   expect(sample.requestsPerSecond).toBeNull();
-  expect(counters?.measuredAtMs).toBe(at);
+  expect(counters.measuredAtMs).toBe(at);
 });
 
 test('the same read once more gives no rate and leaves its base', () => {
@@ -193,6 +193,25 @@ test('a start-up is reported once', () => {
   expect(
     measure(first.counters, observed([aPod('a', 1200)], { startups })).sample.startups,
   ).toEqual([]);
+});
+
+test.each([
+  [
+    'rates in the place of counters',
+    { windowMs: 60_000, requestsPerSecond: 20, lateRatio: 0, failedRatio: 0 },
+  ],
+  ['nothing but the use of the CPU', null],
+])('a start-up is reported once by a source that gives %s, too', (_what, rates) => {
+  const startups = [{ pod: 'c', readyAtMs: T0 + 4000, seconds: 8 }];
+  const seen = observed(null, { startups });
+  Object.assign(seen.readings!, { rates, source: 'prometheus' });
+  const first = measure(null, seen);
+  expect(first.sample.startups).toEqual([8]);
+  const next = measure(first.counters, { ...seen, observedAtMs: T0 + 10_000 });
+  expect(next.sample).toEqual({ ...first.sample, atMs: T0 + 10_000, startups: [] });
+  const pods = measure(next.counters, observed([aPod('a', 1250), aPod('b', 2250)]));
+  expect(pods.sample.requestsPerSecond).toBeNull(); // counters that come up later have no base yet
+  expect(pods.counters.pods).toHaveLength(2);
 });
 
 test('a pod of a node whose clock is an hour ahead hides no other start-up', () => {

@@ -187,8 +187,11 @@ const startupsOf = ({ startups, observedAtMs }: ObservedState): ObservedState['s
 const reportedUntil = (previous: Counters | null, { observedAtMs }: ObservedState): number =>
   Math.min(previous?.lastReadyAtMs ?? 0, observedAtMs + CLOCK_TURNED_MS);
 
-function nextCounters(previous: Counters | null, state: ObservedState): Counters | null {
-  const before = previous ?? { measuredAtMs: -1, pods: [] };
+/** Before any counters were read, and where a source has none: start-ups are reported once all the same. */
+const NO_COUNTERS = { measuredAtMs: -1, pods: [] };
+
+function nextCounters(previous: Counters | null, state: ObservedState): Counters {
+  const before = previous ?? NO_COUNTERS;
   const lastReadyAtMs = startupsOf(state).reduce(
     (latest, one) => Math.max(latest, one.readyAtMs),
     reportedUntil(previous, state),
@@ -197,7 +200,7 @@ function nextCounters(previous: Counters | null, state: ObservedState): Counters
   if (pods !== null && measuredAtMs !== null && isNewer(before.measuredAtMs, measuredAtMs)) {
     return { measuredAtMs, pods, lastReadyAtMs };
   }
-  return previous === null ? null : { ...previous, lastReadyAtMs };
+  return { ...before, lastReadyAtMs };
 }
 
 type Levels = Pick<
@@ -227,7 +230,7 @@ export function measure(
   previous: Counters | null,
   state: ObservedState,
   intervalMs?: number,
-): { sample: Sample; counters: Counters | null } {
+): { sample: Sample; counters: Counters } {
   const seen = reportedUntil(previous, state);
   const sample: Sample = {
     atMs: state.observedAtMs,
