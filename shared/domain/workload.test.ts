@@ -127,6 +127,26 @@ test.each<[what: string, arrived: number]>([
   expect(kneeOf(model, spec).value).toBe(value);
 });
 
+test('the knee is known the better the more requests were seen beside it', () => {
+  const after = (blocks: number): number =>
+    kneeOf(learned(between(0.6, 0.8, blocks), { queue: queueAt(KNEE) }), spec).deviation;
+  const [few, some, many] = [after(4), after(40), after(400)];
+  expect(few).toBeGreaterThan(some);
+  expect(some / many).toBeGreaterThan(2); // about the root of ten
+  expect(some / many).toBeLessThan(5);
+});
+
+test('while the demand moves by more than a fifth the mean of a block hides its peak, and teaches nothing', () => {
+  const moved = (rateBefore: number): number => {
+    const model = learned(between(0.35, 0.8), { queue: queueAt(KNEE) });
+    const { lateSamples } = model.workload;
+    Object.assign(model.series, { rate: 300, rateBefore });
+    next(model, 1, {});
+    return model.workload.lateSamples - lateSamples;
+  };
+  expect([moved(300), moved(250), moved(350), moved(200), moved(400)]).toEqual([1, 1, 1, 0, 0]);
+});
+
 /** One block of a steady fleet, `blocks` after the last one of `learned(…)` with 400 of them. */
 function next(model: Model, blocks: number, fields: Partial<Sample>): void {
   const atMs = T0 + (400 + blocks) * BLOCK * 1000;
@@ -210,6 +230,7 @@ test('a source whose windows overlap makes nobody surer of the knee than one who
   const once = learned(uses, { queue: queueAt(KNEE) });
   const often = learned(uses, { queue: queueAt(KNEE), windowSeconds: 4 * BLOCK });
   const [sure, surer] = [kneeOf(once, spec), kneeOf(often, spec)];
+  expect(sure.deviation).toBeLessThan(0.2 * kneeOf(createModel(), spec).deviation);
   expect(surer.deviation).toBeCloseTo(sure.deviation, 9);
   expect(surer.used).toBeCloseTo(sure.used, 9);
 });

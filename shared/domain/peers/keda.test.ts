@@ -38,6 +38,13 @@ test('an empty answer counts as 0 by default: a fleet falls to its minimum after
   expect(at(300, null)).toBe(1);
 });
 
+test('without a fallback errors change nothing, however many there are', () => {
+  const keda = createKeda({ ...settings, ignoreNullValues: false });
+  for (let sync = 0; sync < 50; sync++) {
+    expect(keda.decide(anInput({ atMs: START + sync * 15_000, value: null }))).toBe(10);
+  }
+});
+
 test('with ignoreNullValues off an error changes nothing, until the fallback steps in', () => {
   const keda = createKeda({
     ...settings,
