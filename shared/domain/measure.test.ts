@@ -99,6 +99,20 @@ test.each<[what: string, c: Partial<PodCounters>, perSecond: number]>([
   expect(measure({ ...before, pods }, observed(now)).sample.requestsPerSecond).toBe(perSecond);
 });
 
+test.each([
+  ['first', [1500, 2100]],
+  ['last', [1100, 2500]],
+])(
+  'what a pod that was not read before had is measured by the busiest one, read %s',
+  (_when, counts) => {
+    const [a = 0, b = 0] = counts;
+    const pods = [aPod('a', a), aPod('b', b), aPod('c', 90_000)];
+    const { sample } = measure(before, observed(pods));
+    expect(sample.requests).toBeCloseTo(100 + 500 + 500, 9);
+    expect(sample.requestsPerSecond).toBeCloseTo(1100 / 5, 9);
+  },
+);
+
 test('of a pod that was not read before, as large a part is late and failed as of its requests', () => {
   const pods = [aPod('a', 1250), aPod('c', 1000, { late: 200, failed: 100 })];
   const { sample } = measure(before, observed(pods));

@@ -57,6 +57,11 @@ test('the unit of cost is the usual fleet at the knee, the least that the policy
   expect(planned({ spec: aPolicy({ minReplicas: 15 }) }).plans.up.mean).toBe(15);
   const idle = planned({ change: ({ plan }) => void (plan.need = 0) });
   expect(idle.plans.up.mean).toBe(1); // the policy asks for one
+  const none = planned({
+    spec: aPolicy({ minReplicas: 0 }),
+    change: ({ plan }) => void (plan.need = 0),
+  });
+  expect(none.plans.up.mean).toBe(0.5);
 });
 
 test('a pod that is there must earn a quarter of what a new one must', () => {

@@ -66,9 +66,11 @@ test('a block rests on eight scores at least', () => {
 
 test('without what-ifs only the action that was taken learns, from each score', () => {
   const model = blank(['what-if']);
+  model.q.values = new Array<number>(21).fill(-10);
+  model.q.values[8] = -4;
   learn(model, [aScore(1, 0, { action: 4, reward: -2 })], spec);
-  expect(model.q.values[4]).toBeCloseTo(-0.2, 12);
-  expect(model.q.values.filter((value) => value !== 0)).toHaveLength(1);
+  expect(model.q.values[4]).toBeCloseTo(-10 + 0.1 * (-2 - 0.95 * 4 + 10), 12);
+  expect(model.q.values.filter((value) => value === -10)).toHaveLength(19);
 });
 
 test('what was learned waits no longer to be learned', () => {

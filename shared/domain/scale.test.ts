@@ -55,6 +55,17 @@ test('a jump of the load and a level that was often wrong spread the forecast', 
   expect(sigmaOf(forecaster, 99)).toBe(sigmaOf(forecaster, 1.4)); // beyond is the same table
 });
 
+test('errors at one level of load tell nothing of another', () => {
+  const forecaster = calm();
+  errs(forecaster, CALM, 2);
+  const before = [...forecaster.levels];
+  errs(forecaster, 2 * CALM, 1, 1.4);
+  expect(forecaster.levels.filter((level, i) => level !== before[i])).toHaveLength(1);
+  errs(forecaster, 2 * CALM, 2000, 1.4);
+  expect(Math.max(...forecaster.levels)).toBeCloseTo((2 * CALM) ** 2, 4); // seven levels up of eight
+  expect(forecaster.levels[4]).toBe(before[4]);
+});
+
 test('errors of before weigh less with each new one', () => {
   const shape = zeros(64);
   addToShape(shape, 0, 0.5);
@@ -77,4 +88,5 @@ test('no plan goes below the point that is passed in three cases of ten', () => 
   expect(survivalAt(tail, tail.overloadZ)).toBeCloseTo(0.3, 9);
   expect(quantile(tail, 0.3)).toBe(tail.overloadZ);
   expect(quantile(tail, 1)).toBeCloseTo(Math.sinh(-2.8), 9);
+  expect(quantile(tail, 0)).toBeCloseTo(Math.sinh(-2.8 + 64 * 0.1), 9);
 });

@@ -54,6 +54,17 @@ test('a mean forgets with its own time constant, however long each sample is', (
   }
 });
 
+test('a block that grew counts from the next sample on, though the beat stays', () => {
+  const series = taken([[100, 6], [100, 6]]); // prettier-ignore
+  series.blockSeconds = 2 * BLOCK;
+  addToSeries(series, 200, 18_000, 6);
+  const was = 1 - Math.exp(-2); // what the mean knew by then
+  const kept = was * Math.exp(-1 / 2);
+  const taken200 = 1 - Math.exp(-1 / 2);
+  const mean = (100 * kept + 200 * taken200) / (kept + taken200);
+  expect(meanOf(series, OF_ONE_BLOCK)).toBeCloseTo(mean, 9);
+});
+
 test('the last three rates are kept for the slope; before there were three the first stands for them', () => {
   const rates = ({ rateEarlier, rateBefore, rate }: Series): number[] => [
     rateEarlier,

@@ -129,6 +129,7 @@ test('spare pods go when they have cost what a change costs', () => {
   expect(dropped / beats).toBeGreaterThan(0.8);
   expect(dropped / beats).toBeLessThan(1.3);
   for (const held of all.slice(0, dropped - 1)) expect(names(held)).toEqual(['churn']);
+  expect(names(all[dropped]!)).toEqual(['churn']); // the next change must be paid for anew
 });
 
 const young = {
