@@ -71,6 +71,21 @@ test.each<[what: string, fields: Partial<Sample>, capacity: number]>([
   expect(anew).toBe(capacity !== 60);
 });
 
+test.each([
+  [300, 4500],
+  [3, 45],
+])(
+  'at %i requests/s a block of %i weighs against the last 4000 or the last five minutes',
+  (rate, counted) => {
+    const model = known();
+    shown(model, 400, { requestsPerSecond: rate, cpuUtilization: 0.5 }, 100);
+    const { demand } = model.workload;
+    shown(model, 1, { requestsPerSecond: rate, cpuUtilization: 0.5 }, 500);
+    const keep = Math.exp(-Math.min(15 / 300, counted / 4000));
+    expect(model.workload.demand).toBeCloseTo(demand * keep + counted, 6);
+  },
+);
+
 test('a full fleet that changes proves nothing of a pod', () => {
   const model = known();
   for (let block = 0; block < 12; block++) {

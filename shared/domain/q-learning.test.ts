@@ -64,6 +64,12 @@ test('a block rests on eight scores at least', () => {
   expect(model.q.updates).toBe(1);
 });
 
+test('of the scores that were learned the last 64 are remembered', () => {
+  const model = blank();
+  for (let i = 0; i < 200; i++) learn(model, [aScore(i, i)], spec);
+  expect(model.q.learned).toEqual(Array.from({ length: 64 }, (_, i) => 136 + i));
+});
+
 test('without what-ifs only the action that was taken learns, from each score', () => {
   const model = blank(['what-if']);
   model.q.values = new Array<number>(21).fill(-10);
