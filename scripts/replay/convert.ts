@@ -1,4 +1,4 @@
-// npm run convert: a user's own history into a trace.
+// npm run convert: a user's own history, or one that is made up, into a trace.
 import { writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { NimbusError } from '#shared/errors.ts';
@@ -6,21 +6,25 @@ import { integerOf, neededOf, runCommand, type CommandLine, type Given } from '.
 import { fromCsv } from './csv.ts';
 import { readLines, readText } from './input.ts';
 import { fromAccessLog, fromPrometheus, toTraceText, type Converted } from './sources.ts';
+import { SHAPES, synthesize } from './synthetic.ts';
 import { parseTrace } from './trace.ts';
 
-type Name = 'from' | 'in' | 'out' | 'step' | 'time' | 'value' | 'unit';
+type Name = 'from' | 'in' | 'out' | 'step' | 'time' | 'value' | 'unit' | 'shape' | 'seed' | 'days';
 
 const LINE: CommandLine<Name> = {
   command: 'npm run convert -- --from FORMAT --in FILE --out FILE',
   does: 'Makes a history of yours into a trace: requests per second, t_s,rps.',
   options: {
-    from: { value: 'FORMAT', help: 'prometheus (query_range JSON), nginx-log or csv' },
-    in: { value: 'FILE', help: 'input, gzip or not' },
+    from: { value: 'FORMAT', help: 'prometheus (query_range JSON), nginx-log, csv or synthetic' },
+    in: { value: 'FILE', help: 'input, gzip or not; none for synthetic' },
     out: { value: 'FILE', help: 'the trace; gzip when its name ends in .gz' },
     step: { value: 'SECONDS', help: 'interval of nginx-log, and of counts in csv (60)' },
     time: { value: 'COLUMN', help: 'csv: column of the time (timestamp)' },
     value: { value: 'COLUMN', help: 'csv: column of the value (value)' },
     unit: { value: 'rate|count', help: 'csv: requests/s, or requests per interval (rate)' },
+    shape: { value: 'NAME', help: `synthetic: ${SHAPES.join(', ')}` },
+    seed: { value: 'N', help: 'synthetic: the same seed, the same trace (1)' },
+    days: { value: 'N', help: 'synthetic: its length (14)' },
   },
 };
 
@@ -33,8 +37,33 @@ function unitOf({ values }: Given<Name>): 'rate' | 'count' {
   throw new NimbusError('input.invalid', `--unit must be rate or count (got "${unit}")`);
 }
 
-async function read(given: Given<Name>, path: string): Promise<Converted> {
+/** A trace has rates alone: what else goes wrong in a synthetic one is said to be left out. */
+function madeUp(given: Given<Name>): Converted {
+  const name = neededOf(given, 'shape', 'NAME');
+  const shape = SHAPES.find((each) => each === name);
+  if (shape === undefined) {
+    throw new NimbusError('input.invalid', `--shape must be ${SHAPES.join(', ')} (got "${name}")`);
+  }
+  const seed = integerOf(given, 'seed', 1, [0, 1_000_000]);
+  const days = integerOf(given, 'days', 14, [1, 400]);
+  const { rps, stepSeconds, resets, gaps, outages } = synthesize(shape, seed, days);
+  const more = [
+    [resets.length, 'counter resets'],
+    [gaps.length, 'gaps in the telemetry'],
+    [outages.length, 'failing requests'],
+  ] as const;
+  return {
+    measured: Array.from(rps, (rate, i) => ({ at: i * stepSeconds, rps: rate })),
+    notes: more.flatMap(([count, what]) =>
+      count === 0 ? [] : [`its ${what} are no part of a trace of rates, and left out`],
+    ),
+  };
+}
+
+async function read(given: Given<Name>): Promise<Converted> {
   const from = neededOf(given, 'from', 'FORMAT');
+  if (from === 'synthetic') return madeUp(given);
+  const path = neededOf(given, 'in', 'FILE');
   const step = integerOf(given, 'step', 60, STEPS);
   switch (from) {
     case 'prometheus':
@@ -52,7 +81,7 @@ async function read(given: Given<Name>, path: string): Promise<Converted> {
     default:
       throw new NimbusError(
         'input.invalid',
-        `--from must be prometheus, nginx-log or csv (got "${from}")`,
+        `--from must be prometheus, nginx-log, csv or synthetic (got "${from}")`,
       );
   }
 }
@@ -68,9 +97,9 @@ function refuseOtherStep(given: Given<Name>, path: string, stepSeconds: number):
 }
 
 async function main(given: Given<Name>): Promise<number> {
-  const path = neededOf(given, 'in', 'FILE');
   const out = neededOf(given, 'out', 'FILE');
-  const { measured, notes } = await read(given, path);
+  const { measured, notes } = await read(given);
+  const path = given.values.in ?? given.values.shape ?? '';
   const text = toTraceText(measured);
   const trace = parseTrace(`${path} as a trace`, text); // what is written can be read back
   refuseOtherStep(given, path, trace.stepSeconds);

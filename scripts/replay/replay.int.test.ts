@@ -11,6 +11,7 @@ import type { Contender } from './contender.ts';
 import { createRunner, type Job, type JobResult } from './job.ts';
 import { runJobs } from './pool.ts';
 import { synthesize } from './synthetic.ts';
+import { readTrace } from './trace.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 vi.setConfig({ testTimeout: 90_000 }); // processes and workers start slowly on a busy machine
@@ -217,7 +218,13 @@ test.each<[what: string, script: string, args: string[], message: RegExp]>([
     'no such format',
     convert,
     ['--from', 'xml', '--in', cut, ...out],
-    /--from must be prometheus, nginx-log or csv/,
+    /--from must be prometheus, nginx-log, csv or synthetic/,
+  ],
+  [
+    'no such shape',
+    convert,
+    ['--from', 'synthetic', '--shape', 'dayly', ...out],
+    /--shape must be daily, .* \(got "dayly"\)/,
   ],
 ])('%s: one clear error, no stack, exit code 2', (_what, script, args, message) => {
   const { status, stderr } = command(script, args);
@@ -238,6 +245,18 @@ test.each([['plain'], ['gzip']])('a log comes through a pipe, %s', (how) => {
   expect(stdout).toContain('10 intervals of 60 s');
   expect(readFileSync(join(folder, 'o.csv'), 'utf8')).toMatch(/^t_s,rps\n0,1\n60,1\n/);
   expect(status).toBe(0);
+});
+
+test('a synthetic trace becomes a file, and what no trace of rates can hold is said to be left out', () => {
+  const path = join(folder, 'made-up.csv');
+  const given = ['--from', 'synthetic', '--shape', 'outage', '--seed', '7', '--days', '3'];
+  const { status, stdout, stderr } = command(convert, [...given, '--out', path]);
+  expect(stdout).toContain('4320 intervals of 60 s, 3.00 days');
+  expect(stderr).toContain('its failing requests are no part of a trace of rates');
+  expect(status).toBe(0);
+  const { rps } = readTrace(path);
+  const made = synthesize('outage', 7, 3).rps;
+  expect(rps.every((rate, i) => Math.abs(rate - made[i]!) < 1e-3)).toBe(true);
 });
 
 const job = (contender: Contender): Job => ({
