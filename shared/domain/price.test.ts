@@ -1,7 +1,15 @@
 // The price of a violating minute: what burnt budgets make of it, and what stops it.
 import { expect, test } from 'vitest';
 import { createModel, decide, shippedPrior, type Model } from './index.ts';
-import { adaptPrice, budgetBurn, countOutcome, noteSpend, noteWorth } from './price.ts';
+import {
+  adaptPrice,
+  basePrice,
+  budgetBurn,
+  churnPrice,
+  countOutcome,
+  noteSpend,
+  noteWorth,
+} from './price.ts';
 import { aPolicy, aSample, BEAT, options, randomOf, sampleAt, T0 } from './testing.ts';
 
 const spec = aPolicy({ maxReplicas: 50 });
@@ -137,4 +145,18 @@ test('λ moves once in a quarter of a season', () => {
   expect(model.price.lambda).toBe(lambda);
   adaptPrice(model, aPolicy({ seasonSeconds: 86_400 }), T0 + 12 * hour);
   expect(model.price.lambda).toBeCloseTo(2 * lambda, 9);
+});
+
+test('half the budget is twice the price', () => {
+  const strict = { ...spec, slo: { ...spec.slo, violatingMinutesPercent: 0.15 } };
+  const model = createModel();
+  expect(basePrice(model, strict)).toBeCloseTo(2 * basePrice(model, spec), 9);
+});
+
+test('the price of a change follows the root of the price, and a floor pays a fifth of it', () => {
+  const at13 = createModel({ fixed: { k0: 13 } });
+  const at52 = createModel({ fixed: { k0: 52 } });
+  const act = churnPrice(at13, { ...spec, mode: 'act' });
+  expect(churnPrice(at52, { ...spec, mode: 'act' })).toBeCloseTo(2 * act);
+  expect(churnPrice(at13, { ...spec, mode: 'floor' })).toBeCloseTo(act / 5);
 });

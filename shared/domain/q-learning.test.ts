@@ -3,8 +3,9 @@ import { expect, test } from 'vitest';
 import type { Score } from '../events/index.ts';
 import { createModel, learn, type Model, type Part } from './index.ts';
 import { zeros } from './maths.ts';
-import { chooseAction, greedyAction } from './q-learning.ts';
-import { aPolicy, T0 } from './testing.ts';
+import { MULTIPLIERS, chooseAction, epsilonOf, greedyAction, learnScores } from './q-learning.ts';
+import { score } from './reward.ts';
+import { aMatured, aPolicy, T0 } from './testing.ts';
 
 const spec = aPolicy({ seasonSeconds: 600 }); // blocks of 100 s
 
@@ -110,4 +111,65 @@ test.each([
     return chooseAction(model, spec, 'safe', () => i / 50).action;
   });
   expect([...new Set(actions)].sort((a, b) => a - b)).toEqual(tried);
+});
+
+const daily = aPolicy({ seasonSeconds: 86_400 }); // blocks of four hours
+
+test('Q-learning moves to a higher price where the planner thinks the workload better than it is', () => {
+  const model = createModel();
+  expect(greedyAction(model)).toBe(10);
+  // Demand needs 11 pods; the neutral action asks for 10 and pays for it.
+  const whatIfReplicas = Array.from({ length: 21 }, (_, i) => 5 + Math.floor(i / 2));
+  const tight = { whatIfReplicas, meanReplicas: 10, demandPerSecond: 430 };
+  for (let i = 1; i <= 3000; i++) {
+    const decidedAtMs = i * 60_000;
+    const scored = score(aMatured({ ...tight, sequence: i, decidedAtMs }), daily);
+    learnScores(model, [scored], daily);
+  }
+  expect(model.q.updates).toBeGreaterThan(10);
+  expect(greedyAction(model)).toBeGreaterThan(10);
+});
+
+test('Q-learning goes on after the clock was set back by days', () => {
+  const model = createModel();
+  const day = 86_400_000;
+  const show = (first: number, startMs: number): void => {
+    for (let i = 0; i < 300; i++) {
+      const decidedAtMs = startMs + i * 60_000; // five hours: one block of four
+      learnScores(model, [score(aMatured({ sequence: first + i, decidedAtMs }), daily)], daily);
+    }
+  };
+  show(0, 9 * day);
+  expect(model.q.updates).toBe(1);
+  show(1000, 2 * day);
+  expect(model.q.updates).toBe(2);
+});
+
+test('exploration starts at 1, falls by 0.995 a decision and ends at 0.01', () => {
+  const model = createModel();
+  const epsilons = [0, 1, 100, 10_000].map((decisions) => {
+    model.decisions = decisions;
+    return epsilonOf(model, spec);
+  });
+  expect(epsilons).toEqual([1, 0.995, expect.closeTo(0.995 ** 100, 12), 0.01]);
+});
+
+test('an action is tried as often as exploration says, near the best one where that is asked', () => {
+  const model = createModel();
+  model.decisions = 10_000;
+  /** Random numbers of which the first says whether, the second which. */
+  const draws = (first: number) =>
+    Array.from({ length: 100 }, (_, i) => {
+      const left = [first, i / 100];
+      return () => left.shift() ?? 0;
+    });
+  const tried = (explore: 'none' | 'safe' | 'free', first: number): number[] => {
+    const actions = draws(first).map((random) => chooseAction(model, spec, explore, random));
+    expect(new Set(actions.map(({ greedy }) => greedy))).toEqual(new Set([10]));
+    return [...new Set(actions.map(({ action }) => action))];
+  };
+  expect(tried('safe', 0.01)).toEqual([10]);
+  expect(tried('none', 0)).toEqual([10]);
+  expect(tried('safe', 0.009)).toEqual([8, 9, 10, 11, 12]);
+  expect(tried('free', 0.009)).toEqual(MULTIPLIERS.map((_, action) => action));
 });

@@ -4,6 +4,7 @@ import { MEANS_IN_BLOCKS } from './constants.ts';
 import type { Series } from './model.ts';
 import {
   addToSeries,
+  blockSeconds,
   forgetBefore,
   largestBetween,
   meanBetween,
@@ -101,4 +102,15 @@ test('counts are kept about a sixth of a block apart, and none is forgotten that
   forgetBefore(series, 7_500);
   expect(series.times[0]).toBeGreaterThan(6_000);
   expect(meanBetween(series, 7_500, 13_000)).toBeCloseTo(100, 9);
+});
+
+test.each([
+  [2, 30, 15],
+  [5, 8, 5],
+  [2, 90, 15],
+  [15, 30, 15],
+  [30, 30, 30],
+  [1, 3, 2],
+])('a beat of %i s and a start-up of %i s are judged in blocks of %i s', (beat, startup, block) => {
+  expect(blockSeconds(beat, startup)).toBe(block);
 });

@@ -1,5 +1,5 @@
 // What the tests of the core share: a service of 50 req/s pods with a knee at 0.816, beats of 5 s.
-import { PolicySpec } from '../events/index.ts';
+import { PolicySpec, type Matured } from '../events/index.ts';
 import { createModel, decide, shippedPrior } from './index.ts';
 import type { DecideOptions, Model, Sample } from './index.ts';
 
@@ -123,3 +123,24 @@ export function fuzzTelemetry(
   }
   return found;
 }
+
+/** The outcome of a decision: ten pods of 50 req/s, two of them new, at a use of 0.7: 0.1 below the knee. */
+export const aMatured = (fields: Partial<Matured> = {}): Matured => ({
+  decisionId: 'd1',
+  sequence: 1,
+  decidedAtMs: 1000,
+  maturedAtMs: 40_000,
+  action: 10,
+  from: 8,
+  to: 10,
+  demandPerSecond: 350,
+  lateRatio: 0,
+  capacityPerPod: 50,
+  knee: 0.8,
+  kneeSlope: 25,
+  whatIfReplicas: Array.from({ length: 21 }, (_, i) => i + 1),
+  meanReplicas: 5,
+  k: 13,
+  intervalSeconds: 15,
+  ...fields,
+});

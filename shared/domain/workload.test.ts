@@ -244,3 +244,32 @@ test('a source whose windows overlap makes nobody surer of the knee than one who
   expect(surer.deviation).toBeCloseTo(sure.deviation, 9);
   expect(surer.used).toBeCloseTo(sure.used, 9);
 });
+
+test('before latency has spoken the planner fills pods to the CPU target and doubts its knee', () => {
+  const knee = kneeOf(createModel(), spec);
+  expect(knee.used).toBe(0.7);
+  expect(knee.deviation).toBeGreaterThan(0.04);
+  expect(kneeOf(createModel(), { ...spec, targetCPUUtilizationPercentage: 40 }).used).toBe(0.4);
+});
+
+test.each([
+  [70, 0.77],
+  [50, 0.55],
+  [100, 0.95],
+])(
+  'with CPU alone and a target of %i %% pods are filled to %d, as the HPA tolerates',
+  (target, fill) => {
+    const model = createModel();
+    model.demandUnit = 'pods';
+    const policy = { ...spec, targetCPUUtilizationPercentage: target };
+    expect(kneeOf(model, policy).used).toBeCloseTo(fill, 9);
+  },
+);
+
+test('a model that is told what a pod can do uses that from the first sample on', () => {
+  const told = createModel({ told: { capacity: 80, knee: 0.76, slope: 20 } });
+  expect(capacityOf(told)).toBe(80);
+  expect(kneeOf(told, spec)).toMatchObject({ value: 0.76, deviation: 0, slope: 20 });
+  expect(kneeOf(told, spec).used).toBeGreaterThan(0.76);
+  expect(kneeOf(createModel(), spec).used).toBe(0.7); // nobody told: unknown
+});
