@@ -13,6 +13,7 @@ export const HOLD_MAX_MS = 900_000;
 /** Samples and counters are kept as plain rows: a minute of them must stay small. */
 const Row = z.array(z.number().nullable());
 const CounterRows = z.object({
+  observedAtMs: z.number().optional(),
   measuredAtMs: z.number(),
   lastReadyAtMs: z.number(),
   pods: z.array(z.tuple([z.string(), Row])),
@@ -139,6 +140,7 @@ const COUNTS = ['startedAtMs', 'requests', 'late', 'failed', 'inFlight'] as cons
 
 export const packCounters = (counters: Counters | null): Ledger['counters'] =>
   counters && {
+    observedAtMs: counters.observedAtMs,
     measuredAtMs: counters.measuredAtMs,
     lastReadyAtMs: counters.lastReadyAtMs,
     pods: counters.pods.map((pod) => [pod.pod, COUNTS.map((key) => pod[key])]),
@@ -148,6 +150,7 @@ export function unpackCounters(rows: Ledger['counters']): Counters | null {
   if (rows === null) return null;
   const at = (row: readonly (number | null)[], index: number): number => row[index] ?? 0;
   return {
+    observedAtMs: rows.observedAtMs,
     measuredAtMs: rows.measuredAtMs,
     lastReadyAtMs: rows.lastReadyAtMs,
     pods: rows.pods.map(([pod, row]) => ({

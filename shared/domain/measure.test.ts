@@ -134,7 +134,7 @@ test('a missing reading is unknown, never zero, and the old counters stay', () =
     cpuUtilization: null,
     measuredAtMs: null,
   });
-  expect(dark.counters).toEqual(before);
+  expect(dark.counters).toEqual({ ...before, observedAtMs: T0 + 5000 });
 });
 
 test('late and failed are shares of the requests of the window', () => {
@@ -192,7 +192,7 @@ test('the same read once more gives no rate and leaves its base', () => {
   seen.readings!.measuredAtMs = before.measuredAtMs;
   const { sample, counters } = measure(before, seen);
   expect(sample.requestsPerSecond).toBeNull();
-  expect(counters).toEqual(before);
+  expect(counters).toMatchObject(before);
 });
 
 test('the first look takes the start-ups that it finds', () => {
@@ -248,3 +248,23 @@ test('after a clock is set back start-ups are reported again, each of them once'
   expect(next.sample.startups).toEqual([9]);
   expect(measure(next.counters, later).sample.startups).toEqual([]);
 });
+
+const rates = { windowMs: 60_000, requestsPerSecond: 100, lateRatio: 0, failedRatio: 0 };
+const byPrometheus = { ...observed(null).readings!, source: 'prometheus', rates } as const;
+
+test.each<[source: string, state: (atMs: number) => ObservedState]>([
+  ['counters', (observedAtMs) => observed([aPod('a', 1)], { observedAtMs })],
+  ['rates', (observedAtMs) => observed(null, { observedAtMs, readings: byPrometheus })],
+  ['nothing', (observedAtMs) => observed(null, { observedAtMs, readings: null })],
+])(
+  'the time between two looks that see %s is the beat, the first and a pause apart',
+  (_what, look) => {
+    let counters: Counters | null = null;
+    const intervals = [0, 15, 30, 31, 300, 315].map((second) => {
+      const seen = measure(counters, look(T0 + second * 1000));
+      counters = seen.counters;
+      return seen.sample.intervalMs;
+    });
+    expect(intervals).toEqual([5000, 15_000, 15_000, 1000, 5000, 15_000]);
+  },
+);

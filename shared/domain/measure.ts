@@ -168,10 +168,8 @@ function ratesOf(previous: Counters | null, state: ObservedState): Rates {
 }
 
 /** Nominal time between looks: the time since the last one, where that was a beat. */
-function intervalOf(previous: Counters | null, state: ObservedState): number {
-  const measured = state.readings?.measuredAtMs ?? null;
-  if (previous === null || measured === null) return FIRST_INTERVAL_MS;
-  const passed = measured - previous.measuredAtMs;
+function intervalOf(previous: Counters | null, { observedAtMs }: ObservedState): number {
+  const passed = observedAtMs - (previous?.observedAtMs ?? -Infinity);
   return passed >= 1000 && passed <= BEAT_MAX_MS ? passed : FIRST_INTERVAL_MS;
 }
 
@@ -196,11 +194,12 @@ function nextCounters(previous: Counters | null, state: ObservedState): Counters
     (latest, one) => Math.max(latest, one.readyAtMs),
     reportedUntil(previous, state),
   );
+  const { observedAtMs } = state;
   const { counters: pods = null, measuredAtMs = null } = state.readings ?? {};
   if (pods !== null && measuredAtMs !== null && isNewer(before.measuredAtMs, measuredAtMs)) {
-    return { measuredAtMs, pods, lastReadyAtMs };
+    return { observedAtMs, measuredAtMs, pods, lastReadyAtMs };
   }
-  return { ...before, lastReadyAtMs };
+  return { ...before, observedAtMs, lastReadyAtMs };
 }
 
 type Levels = Pick<

@@ -74,6 +74,8 @@ export interface Verdict {
 
 /** The raw counters of the sample before, as the ledger keeps them. */
 export interface Counters {
+  /** When the last look was, whatever it saw; absent in what earlier versions kept. */
+  observedAtMs?: number | undefined;
   measuredAtMs: number;
   pods: PodCounters[];
   /** Ready times of pods whose start-up was already reported. */
