@@ -74,6 +74,11 @@ test('null for a field that is not nullable means its default', () => {
 
 test.each<[name: string, spec: Dict, problem: RegExp]>([
   [
+    'a target by a name that no object can have',
+    { targetRef: { ...targetRef, name: '../web' } },
+    /^spec.targetRef.name: .*must match pattern/,
+  ],
+  [
     'a negative minimum',
     { minReplicas: -1 },
     /^spec.minReplicas: .*should be greater than or equal to 0/,
