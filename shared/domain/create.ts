@@ -56,7 +56,7 @@ const schemaFour = (document: Record<string, unknown>): Record<string, unknown> 
   plan: { ...(document['plan'] as Partial<Model['plan']>), addedMs: [], added: [] },
 });
 
-const SCHEMA = 6;
+const SCHEMA = 5;
 /** How a document of an older schema becomes one of the next. */
 const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) => object>> = {
   // 2 counts what was spent beside an HPA.
@@ -90,12 +90,6 @@ const MIGRATIONS: Readonly<Record<number, (document: Record<string, unknown>) =>
     const plan = { ...(complete['plan'] as Partial<Model['plan']>), fleet: newPlan().fleet };
     return { ...complete, schema: 5, plan };
   },
-  // 6 notices a knee that has moved.
-  5: (document) => ({
-    ...document,
-    schema: 6,
-    workload: { ...(document['workload'] as Partial<Workload>), surprised: 0 },
-  }),
 };
 /** Variance of the log demand over the control delay before anything was seen: 12 %. */
 const FIRST_VARIANCE = 0.12 ** 2;

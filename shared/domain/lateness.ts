@@ -1,6 +1,6 @@
 // How late requests depend on use, and from it the knee: a Poisson regression on what is remembered
 // of each level of use, beside a background of requests that are late whatever the use.
-import { LATE_BLOCK, LATE_MINUTE, LATE_SLOPE_PRIOR, WORKLOAD_MEMORY_SECONDS } from './constants.ts';
+import { LATE_MINUTE, LATE_SLOPE_PRIOR, WORKLOAD_MEMORY_SECONDS } from './constants.ts';
 import { at, clamp, zeros } from './maths.ts';
 import type { Workload } from './model.ts';
 
@@ -38,20 +38,13 @@ const QUEUE_SHARE = 0.3;
 /** How far one step of the fit may move log lateness at any use that was seen. */
 const SCORING_REACH = 2;
 
-/** So many blocks in a row that surprise are no bad luck: what was known of lateness is worth nothing. */
-const SURPRISED_MAX = 20;
-
-type Lateness = Pick<
-  Workload,
-  'late' | 'information' | 'background' | 'lateSamples' | 'surprised' | 'byUse'
->;
+type Lateness = Pick<Workload, 'late' | 'information' | 'background' | 'lateSamples' | 'byUse'>;
 
 export const newLateness = (): Lateness => ({
   late: [...PRIOR],
   information: [PRIOR_PRECISION[0], 0, PRIOR_PRECISION[1]],
   background: 0,
   lateSamples: 0,
-  surprised: 0,
   byUse: zeros(3 * USE_BINS),
 });
 
@@ -117,37 +110,19 @@ export function estimateKnee(lateness: Lateness): KneeEstimate {
 const queueLateness = ({ late }: Lateness, use: number): number =>
   Math.exp(at(late, 0) + at(late, 1) * (use - USE_CENTRE));
 
-/** Whether blocks have been later than explained for so long that it is no backlog: the knee has moved. */
-export const kneeMoved = ({ surprised }: Pick<Workload, 'surprised'>): boolean =>
-  surprised >= SURPRISED_MAX;
-
-/** Notes blocks that were far later than explained; after many in a row what was known is forgotten. */
-export function noteSurprise(lateness: Lateness, blocks: number): void {
-  const surprised = lateness.surprised + blocks;
-  const moves = !kneeMoved(lateness) && kneeMoved({ surprised });
-  Object.assign(lateness, moves ? newLateness() : {}, { surprised });
-}
-
 /** Counts a block under its use, and fits lateness over use to all that is remembered. */
 export function learnLateness(
   lateness: Lateness,
-  block: { seconds: number; use: number; requests: number; late: number; failing?: boolean },
+  block: { seconds: number; use: number; requests: number; late: number },
 ): void {
   const { seconds, use, requests, late } = block;
-  if (requests < 1 || use > USE_FULL) return;
-  const expected = requests * Math.min(1, lateness.background + queueLateness(lateness, use));
-  const explained = expected + SURPRISE * Math.sqrt(expected + 1);
-  // Requests that fail are an outage's: no other knee would help them.
-  const surprising = !block.failing && late > Math.max(explained, LATE_BLOCK * requests);
-  if (surprising) noteSurprise(lateness, 1);
-  else lateness.surprised = 0;
-  const moved = kneeMoved(lateness);
-  if (!moved && isBacklog(use, late / requests)) return;
+  if (requests < 1 || isBacklog(use, late / requests)) return;
   const { byUse } = lateness;
   const keep = Math.exp(-seconds / WORKLOAD_MEMORY_SECONDS);
   for (let i = 0; i < byUse.length; i++) byUse[i] = at(byUse, i) * keep;
   // A surprise counts in part at first, and whole once it has come often: one bad block is no knee.
-  const believed = Math.min(late, moved ? BACKLOG_LATE * requests : explained);
+  const expected = requests * Math.min(1, lateness.background + queueLateness(lateness, use));
+  const believed = Math.min(late, expected + SURPRISE * Math.sqrt(expected + 1));
   const place = 3 * Math.floor(use * USE_BINS);
   [requests, use * requests, believed].forEach((value, i) => {
     byUse[place + i] = at(byUse, place + i) + value;

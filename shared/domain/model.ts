@@ -98,8 +98,6 @@ export interface Workload {
   /** Share of requests that are late at whatever use. */
   background: number;
   lateSamples: number;
-  /** Blocks in a row that were far later than their use explains: another knee, when they are many. */
-  surprised: number;
   /** Requests, requests × use and late requests in each bin of use, in turn. */
   byUse: number[];
   /** The block being summed: seconds, use × seconds, requests, late requests. */
@@ -139,7 +137,7 @@ export interface FixedPrices {
 }
 
 export interface Model {
-  schema: 6;
+  schema: 5;
   /** Absent: learned. */
   told?: Told;
   version: string;

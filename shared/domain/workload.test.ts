@@ -127,16 +127,6 @@ test.each<[what: string, arrived: number]>([
   expect(kneeOf(model, spec).value).toBe(value);
 });
 
-test('one bad block is no knee, many are', () => {
-  const usedAfter = (blocks: number): number => {
-    const model = learned(between(0.35, 0.8), { queue: queueAt(KNEE) });
-    for (let block = 1; block <= blocks; block++) next(model, block, { lateRatio: 0.2 });
-    return kneeOf(model, spec).used;
-  };
-  expect(usedAfter(0) - usedAfter(1)).toBeLessThan(0.02);
-  expect(usedAfter(0) - usedAfter(100)).toBeGreaterThan(0.1);
-});
-
 test('the knee is known the better the more requests were seen beside it', () => {
   const after = (blocks: number): number =>
     kneeOf(learned(between(0.6, 0.8, blocks), { queue: queueAt(KNEE) }), spec).deviation;

@@ -19,10 +19,8 @@ import {
   estimateKnee,
   isBacklog,
   KNEE_HIGH,
-  kneeMoved,
   learnLateness,
   newLateness,
-  noteSurprise,
   type KneeEstimate,
 } from './lateness.ts';
 import { at, clamp } from './maths.ts';
@@ -34,8 +32,6 @@ import type { Sample } from './types.ts';
 const FLEET_CHANGE = 0.02;
 /** CPU below which late requests are not those of a full pod. */
 const BUSY = 0.7;
-/** More failed requests than this are an outage, and late for that reason. */
-const FAILING = 0.02;
 /** An overload is forgotten after so many blocks. */
 const RECOVERY_BLOCKS = 2;
 /** Pods are filled to this share of the user's CPU target at least: latency alone never makes more of them. */
@@ -123,7 +119,6 @@ export function learnWorkload(model: Model, sample: Sample, seconds: number): vo
   const windowMs = sample.windowMs ?? seconds * 1000;
   // The backlog of an overload makes requests late long after use is back to normal.
   if (overloaded(model, sample)) {
-    countSurprise(model, sample, seconds);
     workload.steadySinceMs = measuredMs + RECOVERY_BLOCKS * model.series.blockSeconds * 1000;
   }
   if (ready === 0 || measuredMs - windowMs < workload.steadySinceMs) {
@@ -140,18 +135,9 @@ export function learnWorkload(model: Model, sample: Sample, seconds: number): vo
  * something else.
  */
 function overloaded(model: Model, sample: Sample): boolean {
-  const { cpuUtilization: cpu } = sample;
-  const late = kneeMoved(model.workload) ? 0 : (sample.lateRatio ?? 0);
-  if (!cpu) return isBacklog(utilisation(model, sample), late);
-  return isBacklog(cpu, cpu > BUSY ? late : 0);
-}
-
-const isFailing = ({ failedRatio }: Sample): boolean => (failedRatio ?? 0) > FAILING;
-
-/** A backlog drains within blocks. Where CPU is not full and most requests stay late, the knee has moved. */
-function countSurprise({ workload, series }: Model, sample: Sample, seconds: number): void {
-  if (isBacklog(sample.cpuUtilization, 0) || isFailing(sample)) workload.surprised = 0;
-  else if (sample.cpuUtilization !== null) noteSurprise(workload, seconds / series.blockSeconds);
+  const { cpuUtilization: cpu, lateRatio } = sample;
+  if (!cpu) return isBacklog(utilisation(model, sample), lateRatio ?? 0);
+  return isBacklog(cpu, cpu > BUSY ? (lateRatio ?? 0) : 0);
 }
 
 /** True where demand moved by more than noise and a fifth: its mean then hides its peak. */
@@ -185,13 +171,12 @@ function gather(model: Model, sample: Sample, seconds: number): void {
   }
   const requests = requestsOf(sample, seconds) ?? use * ready * capacityOf(model) * seconds;
   const sums = [seconds, use * seconds, requests, requests * Math.min(1, sample.lateRatio)];
-  const summed = workload.block.map((value, i) => value + at(sums, i));
-  const full = at(summed, 0) >= series.blockSeconds * 0.99;
-  workload.block = full ? [0, 0, 0, 0] : summed;
+  const block = workload.block.map((value, i) => value + at(sums, i));
+  const full = at(block, 0) >= series.blockSeconds * 0.99;
+  workload.block = full ? [0, 0, 0, 0] : block;
   if (!full) return;
-  const [total, uses, all, late] = [at(summed, 0), at(summed, 1), at(summed, 2), at(summed, 3)];
-  const block = { seconds: total, use: uses / total, requests: all, late };
-  learnLateness(workload, { ...block, failing: isFailing(sample) });
+  const [total, uses, all, late] = [at(block, 0), at(block, 1), at(block, 2), at(block, 3)];
+  learnLateness(workload, { seconds: total, use: uses / total, requests: all, late });
 }
 
 /** Demand over what the ready pods can do; null where either is unknown. */
