@@ -1,8 +1,8 @@
 // What is learned of a pod: the knee from late requests of the queue, not from those there are at any use.
 import { expect, test } from 'vitest';
 import { capacityOf } from './capacity.ts';
-import { createModel, type Model, type Sample } from './index.ts';
-import { aPolicy, aSample, KNEE, POD, randomOf, T0 } from './testing.ts';
+import { createModel, decide, shippedPrior, type Model, type Sample } from './index.ts';
+import { aPolicy, aSample, BEAT, KNEE, options, POD, randomOf, sampleAt, T0 } from './testing.ts';
 import { kneeOf, learnStartups, learnWorkload, startupSeconds } from './workload.ts';
 
 const spec = aPolicy();
@@ -263,3 +263,22 @@ test('a model that is told what a pod can do uses that from the first sample on'
   expect(kneeOf(told, spec).used).toBeGreaterThan(0.76);
   expect(kneeOf(createModel(), spec).used).toBe(0.7); // nobody told: unknown
 });
+
+test.each([1, 0.3])(
+  'a dependency that makes %d of the requests late for two hours, and is well again, adds no pods',
+  (share) => {
+    const model = createModel({ prior: shippedPrior });
+    const policy = aPolicy({ seasonSeconds: 86_400, maxReplicas: 50 });
+    const random = randomOf(3);
+    let pods = 12;
+    let most = 0;
+    for (let beat = 1; beat * BEAT <= 6 * 3600; beat++) {
+      const hour = (beat * BEAT) / 3600;
+      const sample = sampleAt(beat * BEAT, 400 * (0.9 + 0.2 * random()), pods);
+      const late = sample.lateRatio! + (hour >= 2 && hour < 4 ? share : 0);
+      pods = decide(model, { ...sample, lateRatio: Math.min(1, late) }, policy, options()).to;
+      if (hour > 1) most = Math.max(most, pods);
+    }
+    expect(most).toBeLessThanOrEqual(14);
+  },
+);
