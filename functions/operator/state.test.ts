@@ -20,6 +20,8 @@ interface Given {
   readonly reason?: 'warm-up' | 'demand';
   readonly changedMs?: number;
   readonly hpa?: number | null;
+  /** As the sources told them. */
+  readonly measured?: { requestsPerSecond?: null; cpuUtilization?: null };
 }
 
 const replicasWith = (starting: number) => ({ desired: 8, ready: 8, starting, draining: 0 });
@@ -48,6 +50,7 @@ function situation(given: Given = {}): Situation {
       intervalMs: 5000,
     },
     ...{ lateRatio: late, latencyP95Ms: 84, replicas: replicasWith(starting), startups: [] },
+    ...given.measured,
   };
   return {
     nowMs: NOW,
@@ -110,6 +113,12 @@ test.each<[when: string, given: Given, state: State]>([
   ['pods are starting', { changedMs: 60_000, starting: 2 }, 'acting'],
   ['more than 1 % of the requests are late', { late: 0.02, changedMs: 3000 }, 'violating'],
   ['the core is warming up', { reason: 'warm-up' }, 'learning'],
+  [
+    'nothing was measured yet',
+    { measured: { requestsPerSecond: null, cpuUtilization: null } },
+    'learning',
+  ],
+  ['CPU alone is known', { measured: { requestsPerSecond: null } }, 'healthy'],
   ['nothing was observed for four beats', { silentMs: 20_000, late: 0.5 }, 'stale'],
   [
     'the target is missing',

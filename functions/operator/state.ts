@@ -66,9 +66,14 @@ const isActing = (situation: Situation): boolean => {
   return changed || (point?.starting ?? 0) > 0;
 };
 
-const isLearning = (decision: Situation['decision']): boolean =>
-  decision?.reason === 'warm-up' ||
-  (decision?.constraints.some((constraint) => constraint.name === 'warm-up') ?? false);
+/** Rates need two looks: of the first one nobody knows whether all is well. */
+const isUnmeasured = ({ point }: Situation): boolean =>
+  (point?.requestsPerSecond ?? point?.cpuUtilization ?? null) === null;
+
+const isLearning = (situation: Situation): boolean =>
+  isUnmeasured(situation) ||
+  situation.decision?.reason === 'warm-up' ||
+  (situation.decision?.constraints.some(({ name }) => name === 'warm-up') ?? false);
 
 export function stateOf(situation: Situation): State {
   const { observed, point } = situation;
@@ -83,7 +88,7 @@ export function stateOf(situation: Situation): State {
 /** What it does where nothing is wrong. */
 function workOf(situation: Situation): State {
   if (isActing(situation)) return 'acting';
-  return isLearning(situation.decision) ? 'learning' : 'healthy';
+  return isLearning(situation) ? 'learning' : 'healthy';
 }
 
 const pods = (n: number): string => (n === 1 ? '1 pod' : `${String(n)} pods`);

@@ -27,7 +27,7 @@ export const State = z.enum([
   'acting', // a change is on its way
   'violating', // more than 1 % of the requests are late
   'blocked', // another writer, or a right or an autoscaler that is missing: nothing is written
-  'learning', // warming up: never below what is there
+  'learning', // nothing measured yet, or warming up: never below what is there
   'stale', // no fresh data
   'stopped', // kill switch or mode off
 ]);
