@@ -32,7 +32,7 @@ build: $(RUNTIME) ## Bundle every function and report the sizes
 
 local: $(RUNTIME) ## Run the whole loop on this machine; Ctrl-C stops it, no process is left
 	@node scripts/local/prepare.ts
-	@MALLOC_ARENA_MAX=1 exec node --max-semi-space-size=2 dist/local-loop/index.mjs
+	@MALLOC_ARENA_MAX=1 exec node --optimize-for-size dist/local-loop/index.mjs
 
 status: $(RUNTIME) ## Health, versions, replicas and the last decision; fails when something is not well
 	@node scripts/status.ts
