@@ -38,7 +38,7 @@ function shuffled<T>(list: readonly T[]): T[] {
 }
 
 const loop = new OwnLoop();
-/** Ids of events that the broker answered 202. */
+/** Ids of events that the broker answered 202; what is made of one begins with its id and `~`. */
 const accepted: string[] = [];
 
 async function send(id: string): Promise<boolean> {
@@ -87,7 +87,7 @@ async function strike(victim: string, index: number): Promise<number> {
   const probe = accepted.at(-1) ?? '';
   await loop.until(`a decision after ${victim}`, 60_000, async () =>
     (await loop.newest('io.nimbusguard.decision.made.v1')).some(({ id }) =>
-      id.startsWith(`${probe}.`),
+      id.startsWith(`${probe}~`),
     ),
   );
   const tookMs = performance.now() - startedMs;
@@ -98,7 +98,7 @@ async function strike(victim: string, index: number): Promise<number> {
 /** Events of the log that answer `question`, by what they were made of. */
 function missing(events: readonly LoggedEvent[]): string[] {
   const observed = events.filter(({ type }) => type === 'io.nimbusguard.state.observed.v1');
-  return accepted.filter((id) => !observed.some((event) => event.id.startsWith(`${id}.`)));
+  return accepted.filter((id) => !observed.some((event) => event.id.startsWith(`${id}~`)));
 }
 
 /** Sequences whose action the log has as applied more than once. */
