@@ -44,5 +44,9 @@ export class NimbusError extends Error {
   }
 }
 
+/** What was thrown, in its own words. */
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
 export const hasCode = (error: unknown, code: ErrorCode): boolean =>
   error instanceof NimbusError && error.code === code;

@@ -1,9 +1,9 @@
 // One loop per state directory: held by the file lock of an open SQLite transaction, which the system
 // gives back however the process ends.
-import { mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { freeState, STATE_DIR, type RunState } from './run-state.ts';
+import { freeState, setAside, STATE_DIR, type RunState } from './run-state.ts';
 
 /** A database that nobody refers to is closed by the garbage collection, and its lock with it. */
 const held = new Set<DatabaseSync>();
@@ -35,9 +35,7 @@ export function lockState(directory: string): { release(): void } | undefined {
     return tryLock(directory);
   } catch (error) {
     if (!(error instanceof Error) || !/not a database/.test(error.message)) throw error;
-    const file = join(directory, LOCK);
-    renameSync(file, `${file}.unreadable`);
-    console.error(`The lock could not be read; it was set aside as ${file}.unreadable.`);
+    setAside(join(directory, LOCK), 'lock');
     return tryLock(directory);
   }
 }

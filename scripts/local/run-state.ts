@@ -22,6 +22,13 @@ export type RunState = z.infer<typeof RunState>;
 
 const file = join(STATE_DIR, 'run.json');
 
+/** Keeps what could not be read under another name, and says so. */
+export function setAside(path: string, what: string): void {
+  const aside = `${path}.unreadable`;
+  renameSync(path, aside);
+  console.error(`The ${what} could not be read; it was set aside as ${aside}.`);
+}
+
 /** The last run's state; undefined where there is none, or where it cannot be read (then it is set aside). */
 export function readRunState(): RunState | undefined {
   let text: string;
@@ -33,9 +40,7 @@ export function readRunState(): RunState | undefined {
   try {
     return RunState.parse(JSON.parse(text));
   } catch {
-    const aside = `${file}.unreadable`;
-    renameSync(file, aside);
-    console.error(`The run state could not be read; it was set aside as ${aside}.`);
+    setAside(file, 'run state');
     return undefined;
   }
 }

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { messageOf } from '#shared/errors.ts';
 import { liveSupervisor, readRunState, STATE_DIR, type RunState } from './run-state.ts';
 
 const TIMEOUT_MS = 2000;
@@ -18,8 +19,6 @@ interface Row {
   readonly note: string;
 }
 
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 /** A function at zero is well: asking it for its health would only wake it. */
 async function checkFunction(name: string, url: string, state: RunState): Promise<Row> {
   const isRunning = state.children.some((child) => child.name === name);
@@ -33,7 +32,7 @@ async function checkFunction(name: string, url: string, state: RunState): Promis
     const ms = (performance.now() - started).toFixed(0);
     return { name, healthy: response.ok, note: `HTTP ${response.status} in ${ms} ms  ${url}` };
   } catch (error) {
-    return { name, healthy: false, note: `${reason(error)}  ${url}` };
+    return { name, healthy: false, note: `${messageOf(error)}  ${url}` };
   }
 }
 
@@ -96,7 +95,7 @@ async function situation(urls: RunState['urls']): Promise<{ lines: string[]; hea
       ],
     };
   } catch (error) {
-    return { healthy: false, lines: [`state unknown   ${reason(error)}`] };
+    return { healthy: false, lines: [`state unknown   ${messageOf(error)}`] };
   }
 }
 

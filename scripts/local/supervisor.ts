@@ -11,6 +11,7 @@ import {
   writeKubeconfig,
   type Addresses,
 } from './addresses.ts';
+import { messageOf } from '#shared/errors.ts';
 import { setAsideFiles } from './broker/log-file.ts';
 import { Ingress } from './ingress.ts';
 import { Instances, type InstanceEvents } from './instances.ts';
@@ -31,7 +32,6 @@ const GRACE_MS = 5000;
 /** Made by scripts/build/main.ts. */
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
 const BUNDLES = join(DIST, 'functions');
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const scriptOf = ({ bundle }: KnativeService): string => join(BUNDLES, bundle, 'index.mjs');
 
 export interface LoopOptions {
@@ -255,7 +255,7 @@ export class LocalLoop {
     try {
       for (const name of ['broker', ...this.#instances.keys()]) rotate(this.#logFile(name));
     } catch (error) {
-      this.#options.say(`a log could not be cut: ${reason(error)}`);
+      this.#options.say(`a log could not be cut: ${messageOf(error)}`);
     }
   }
 
@@ -280,7 +280,7 @@ export class LocalLoop {
     try {
       this.#save();
     } catch (error) {
-      this.#options.say(`run.json could not be written: ${reason(error)}`);
+      this.#options.say(`run.json could not be written: ${messageOf(error)}`);
     }
   }
 

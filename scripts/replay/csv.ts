@@ -1,3 +1,4 @@
+import { withoutMark } from './input.ts';
 import type { Converted, Measured } from './sources.ts';
 import { epochSeconds, refuse } from './sources.ts';
 import { isNumber } from './trace.ts';
@@ -57,8 +58,7 @@ const cellsOf = (line: string): string[] =>
 
 /** Header and rows of a CSV with their line numbers; empty lines and comments are left out. */
 function rowsOf(what: string, text: string) {
-  const [header, ...rows] = text
-    .replace(/^\uFEFF/, '')
+  const [header, ...rows] = withoutMark(text)
     .split(/\r?\n/)
     .map((content, i) => ({ line: i + 1, content: content.trim() }))
     .filter(({ content }) => content !== '' && !content.startsWith('#'))

@@ -43,6 +43,9 @@ export function readText(path: string): string {
   }
 }
 
+/** Some editors and spreadsheets begin a file with a byte order mark. */
+export const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '');
+
 const CHUNK_BYTES = 1 << 20;
 
 /** Lines of a text, some at a time. */

@@ -1,5 +1,5 @@
 import { NimbusError } from '#shared/errors.ts';
-import type { Lines } from './input.ts';
+import { withoutMark, type Lines } from './input.ts';
 import { isNumber } from './trace.ts';
 
 /** Times in seconds of the Unix epoch with what was measured there. */
@@ -51,7 +51,7 @@ function refuseCounter(what: string, where: string, series: PrometheusSeries): v
 function seriesOf(what: string, text: string): PrometheusSeries[] {
   let answer: unknown;
   try {
-    answer = JSON.parse(text.replace(/^\uFEFF/, ''));
+    answer = JSON.parse(withoutMark(text));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return refuse(what, 'document', `not JSON (${why})`);

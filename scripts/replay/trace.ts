@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { NimbusError } from '#shared/errors.ts';
-import { readText } from './input.ts';
+import { readText, withoutMark } from './input.ts';
 import { at } from './numbers.ts';
 
 /** Mean request rates on an even grid, from the start of the trace. */
@@ -86,7 +86,7 @@ function hasHeader(name: string, { line, text }: Line, notes: string[]): boolean
 
 /** Lines that say something, with their numbers; comments (`#`) are left out. */
 function linesOf(name: string, text: string, notes: string[]): [Line, ...Line[]] {
-  const all = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  const all = withoutMark(text).split(/\r?\n/);
   if (all.length > MAX_ROWS) refuse(name, MAX_ROWS, `more than ${MAX_ROWS} lines`);
   const lines = all.flatMap((content, i) =>
     content.trim() === '' ? [] : [{ line: i + 1, text: content.trim() }],

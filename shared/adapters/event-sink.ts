@@ -1,11 +1,9 @@
 import { context, propagation } from '@opentelemetry/api';
-import http from 'node:http';
-import https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NimbusError } from '../errors.ts';
 import type { UnknownEvent } from '../events/index.ts';
 import type { EventSink } from '../ports.ts';
-import { exchange, isOk, type Answer } from './http.ts';
+import { exchange, isOk, transportOf, type Answer } from './http.ts';
 
 type Encode = (event: UnknownEvent) => { headers: Record<string, string>; body: string };
 
@@ -22,8 +20,8 @@ export function brokerSink(options: {
   timeoutMs: number;
   encode: Encode;
 }): EventSink & { close(): void } {
-  const transport = options.url.startsWith('https:') ? https : http;
-  const agent = new transport.Agent({ keepAlive: true, maxSockets: 16 });
+  const { Agent } = transportOf(options.url);
+  const agent = new Agent({ keepAlive: true, maxSockets: 16 });
 
   const post = (event: UnknownEvent, signal?: AbortSignal): Promise<Answer> => {
     const { headers, body } = options.encode(event);

@@ -15,6 +15,10 @@ export interface Answer {
   readonly text: string;
 }
 
+/** By the URL's scheme: its requests, and the agents that fit them. */
+export const transportOf = (url: string | URL): typeof http | typeof https =>
+  new URL(url).protocol === 'https:' ? https : http;
+
 /** A server that closed an idle connection while we took it up has seen nothing of the request. */
 const isClosedBefore = ({ reusedSocket, method }: http.ClientRequest, error: Error): boolean =>
   method === 'GET' &&
@@ -29,12 +33,10 @@ const isClosedBefore = ({ reusedSocket, method }: http.ClientRequest, error: Err
  */
 export function exchange(url: string | URL, asked: Asked = {}): Promise<Answer> {
   const { body, maxBytes = Infinity, ...options } = asked;
-  const { protocol } = new URL(url);
-  const { request: send } = protocol === 'https:' ? https : http;
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void =>
       reject(options.signal?.aborted === true ? (options.signal.reason as Error) : error);
-    const request = send(url, { agent: false, ...options }, (response) => {
+    const request = transportOf(url).request(url, { agent: false, ...options }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {

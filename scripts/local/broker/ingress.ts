@@ -1,6 +1,6 @@
 // The broker's HTTP: the ingress as Knative's, and a read API for console, `make status` and tests.
 import { z } from 'zod';
-import { NimbusError } from '#shared/errors.ts';
+import { messageOf, NimbusError } from '#shared/errors.ts';
 import { parseOrThrow } from '#shared/events/define.ts';
 import type { Broker } from './broker.ts';
 import { decode, toStructured } from './cloudevent.ts';
@@ -68,10 +68,8 @@ async function take(name: string, call: Call, broker: Broker): Promise<Reply> {
   try {
     broker.accept(name, event);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new NimbusError('upstream.unavailable', `not stored (${why}): try again`, {
-      cause: error,
-    });
+    const why = `not stored (${messageOf(error)}): try again`;
+    throw new NimbusError('upstream.unavailable', why, { cause: error });
   }
   return { status: 202 };
 }

@@ -113,27 +113,28 @@ const READINESS_TIMES = [
   'failureThreshold',
 ];
 
+const templateOf = ({ object }: KnativeService): KubeObject | undefined =>
+  object.spec?.['template'] as KubeObject | undefined;
+
 /** The pods of a service that a policy scales as a Deployment are as many as the policy says. */
-function listedBounds({ name, object }: KnativeService): string[] {
-  const template = object.spec?.['template'] as KubeObject | undefined;
-  const annotations = template?.metadata.annotations ?? {};
+function listedBounds(service: KnativeService): string[] {
+  const annotations = templateOf(service)?.metadata.annotations ?? {};
   const set = BOUNDS.filter((bound) => annotations[AUTOSCALING + bound] !== undefined);
   if (set.length === 0) return [];
   return [
-    `Service ${name}: not applied locally: ${set.join(', ')}, as its ScalingPolicy has the bounds`,
+    `Service ${service.name}: not applied locally: ${set.join(', ')}, as its ScalingPolicy has the bounds`,
   ];
 }
 
 /** A function is asked from its start until it is ready, as often as that takes. */
-function listedReadiness({ name, object }: KnativeService): string[] {
-  const template = object.spec?.['template'] as KubeObject | undefined;
-  const [container] = (template?.spec?.['containers'] ?? []) as {
+function listedReadiness(service: KnativeService): string[] {
+  const [container] = (templateOf(service)?.spec?.['containers'] ?? []) as {
     readinessProbe?: Readonly<Record<string, unknown>>;
   }[];
   const set = READINESS_TIMES.filter((time) => container?.readinessProbe?.[time] !== undefined);
   if (set.length === 0) return [];
   return [
-    `Service ${name}: not applied locally: ${set.map((time) => `readinessProbe.${time}`).join(', ')}`,
+    `Service ${service.name}: not applied locally: ${set.map((time) => `readinessProbe.${time}`).join(', ')}`,
   ];
 }
 
