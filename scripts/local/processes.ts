@@ -48,6 +48,7 @@ export function launch({ script, args = [], env, logFile }: Launch): ChildProces
     return spawn(process.execPath, [...NODE_FLAGS, script, ...args], {
       env: { ...SMALL_HEAP, ...inherited, ...env },
       stdio: ['ignore', log, log],
+      detached: true, // Ctrl-C goes to a terminal's whole process group: the order of a stop is ours
     });
   } finally {
     closeSync(log);
