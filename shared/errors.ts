@@ -4,6 +4,7 @@ const STATUS = {
   'event.malformed': 400,
   'input.invalid': 400,
   'route.unknown': 404,
+  'method.unsupported': 405,
   'state.conflict': 409,
   'target.conflict': 409,
   'body.oversized': 413,

@@ -1,4 +1,5 @@
-import { Hono } from 'hono';
+import { Hono, type Context } from 'hono';
+import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { NimbusError } from '../errors.ts';
@@ -32,6 +33,15 @@ const healthRoutes = (app: Hono, spec: FunctionSpec, stopping: AbortSignal): voi
   });
 };
 
+/** RFC 9110: an answer 405 names the methods that the path has. */
+function onMethodNotAllowed(c: Context, methods: readonly string[]): Response {
+  const allow = methods.join(', ');
+  const what = `${c.req.method} ${c.req.path.slice(0, 200)}: must be ${allow}`;
+  const response = problemResponse(new NimbusError('method.unsupported', what));
+  response.headers.set('allow', allow);
+  return response;
+}
+
 /**
  * The HTTP application of a function, for a server or for `app.request` in a test:
  * `POST /` takes events, beside `/healthz`, `/readyz`, `/metrics` and the function's own routes.
@@ -58,6 +68,7 @@ export function createApp(spec: FunctionSpec, deps: AppDeps = {}): Hono {
     await next();
     if (stopping.aborted) c.header('connection', 'close');
   });
+  app.use(methodNotAllowed({ app, onMethodNotAllowed }));
   app.use(limitBody());
   healthRoutes(app, spec, stopping);
   app.get('/metrics', async (c) =>

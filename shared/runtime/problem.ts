@@ -14,6 +14,7 @@ const TITLE: Record<ErrorCode | 'internal', string> = {
   'event.malformed': 'Malformed CloudEvent',
   'input.invalid': 'Invalid input',
   'route.unknown': 'No such route',
+  'method.unsupported': 'Method not allowed',
   'state.conflict': 'Not possible at the moment',
   'target.conflict': 'The object was changed by somebody else',
   'body.oversized': 'Body too large',

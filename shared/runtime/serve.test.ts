@@ -239,3 +239,14 @@ test('health, readiness with its reason, unknown routes', async () => {
   expect(await ready.text()).toContain('no cluster');
   expect((await app.request('/nowhere')).status).toBe(404);
 });
+
+test('a route that is there with another method says which', async () => {
+  const answer = await createApp(spec(double)).request('/readyz', { method: 'DELETE' });
+  expect(answer.status).toBe(405);
+  expect(answer.headers.get('allow')).toBe('GET, HEAD');
+  expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  expect(await answer.json()).toMatchObject({
+    status: 405,
+    detail: 'DELETE /readyz: must be GET, HEAD',
+  });
+});
