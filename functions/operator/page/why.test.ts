@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DecisionRecord } from '../view.ts';
-import { comparison } from './why.ts';
+import { comparison, unitOf } from './why.ts';
 
 const option = (replicas: number, cost: number, risk: number, overloadProbability: number) => ({
   replicas,
@@ -38,4 +38,20 @@ test.each<[when: string, record: DecisionRecord, says: RegExp, never: RegExp]>([
 ])('why this number, when %s', (_when, record, says, never) => {
   expect(comparison(record)).toMatch(says);
   expect(comparison(record)).not.toMatch(never);
+});
+
+test('the chance of overload stands beside the risk, and each number has its unit', () => {
+  const said = comparison(decided(1, 3));
+  expect(said).toContain('overload would be 40 % likely, not 22 %');
+  expect(said).toContain('4 pods would cost 1.31 more and take away 0.44 of risk: 11 % likely');
+  const unit = unitOf(decided(1, 3));
+  expect(unit).toContain('1 is what the usual fleet costs (1.54 pods)');
+  expect(unit).toMatch(/Overload, .*, is priced at 3.90\./);
+});
+
+test('a number between two that were weighed was set by no limit', () => {
+  const few = OPTIONS.filter(({ replicas }) => replicas % 2 === 1);
+  const record = { ...decided(4, 2), options: few };
+  expect(comparison(record)).toBe('2 pods lie between two of the numbers that were weighed.');
+  expect(comparison({ ...record, to: 9 })).toMatch(/set by a limit/);
 });

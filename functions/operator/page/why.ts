@@ -1,5 +1,5 @@
 // "Why 8 and not 7 or 9": for each number of pods what it costs and what it risks.
-import { OVERLOAD_MAX } from '#shared/domain/constants.ts';
+import { OVERLOAD_MAX, START_PRICE } from '#shared/domain/constants.ts';
 import type { DecisionRecord } from '../view.ts';
 import { h, styled } from './dom.ts';
 import { number, percent, pods } from './format.ts';
@@ -62,26 +62,46 @@ const rowOf = (option: Option, record: DecisionRecord, scale: number): HTMLEleme
   );
 };
 
-/** One sentence: what one pod fewer and one more would have changed. */
+/** What one pod fewer and one more would have changed, and what the numbers are counted in. */
 export function comparison(record: DecisionRecord): string {
   const at = (n: number): Option | undefined =>
     record.options.find(({ replicas }) => replicas === n);
   const chosen = at(record.to);
-  if (chosen === undefined)
-    return 'The chosen number was set by a limit, not by the price: see the rules below.';
+  if (chosen === undefined) return unweighed(record);
   const fewer = at(record.to - 1);
   const more = at(record.to + 1);
+  const likely = percent(chosen.overloadProbability);
   const parts = [
     fewer === undefined
       ? ''
-      : `${pods(record.to - 1)} would save ${number(chosen.cost - fewer.cost)} of cost and add ${number(fewer.risk - chosen.risk)} of risk.`,
+      : `${pods(record.to - 1)} would save ${number(chosen.cost - fewer.cost)} of cost and add ${number(fewer.risk - chosen.risk)} of risk: overload would be ${percent(fewer.overloadProbability)} likely, not ${likely}.`,
     more === undefined
       ? ''
-      : `${pods(record.to + 1)} would cost ${number(more.cost - chosen.cost)} more and take away ${number(chosen.risk - more.risk)} of risk.`,
+      : `${pods(record.to + 1)} would cost ${number(more.cost - chosen.cost)} more and take away ${number(chosen.risk - more.risk)} of risk: ${percent(more.overloadProbability)} likely, not ${likely}.`,
   ];
   return [...parts, exclusion(record, fewer), deviation(record)]
     .filter((text) => text !== '')
     .join(' ');
+}
+
+/** Of a wide range not every number is weighed; beyond the range no price was asked. */
+function unweighed({ options, to }: DecisionRecord): string {
+  const beyond = options.filter(({ replicas }) => replicas > to).length;
+  return beyond > 0 && beyond < options.length
+    ? `${pods(to)} lie between two of the numbers that were weighed.`
+    : 'The chosen number was set by a limit, not by the price: see the rules below.';
+}
+
+/** What 1 of cost or of risk is; a new pod counts as START_PRICE pods. */
+export function unitOf({ options }: DecisionRecord): string {
+  const priced = options.find(({ cost }) => cost > 0);
+  const risky = options.find(({ overloadProbability }) => overloadProbability > 0);
+  if (priced === undefined) return '';
+  const usual = (START_PRICE * priced.replicas) / priced.cost;
+  const unit = `1 is what the usual fleet costs (${number(usual)} ${usual === 1 ? 'pod' : 'pods'}); a new pod counts ${String(START_PRICE)} times, as it is paid for while it starts and stops.`;
+  if (risky === undefined) return unit;
+  const price = risky.risk / risky.overloadProbability;
+  return `${unit} Overload, more demand than the pods carry within the SLO, is priced at ${number(price)}.`;
 }
 
 /** Why one fewer was not chosen though its sum is less: it would be a plan for overload. */
@@ -140,12 +160,7 @@ export function why(record: DecisionRecord): HTMLElement[] {
   const key = h(
     'ul',
     { class: 'keys' },
-    h(
-      'li',
-      {},
-      h('i', { class: 'swatch cost', 'aria-hidden': 'true' }),
-      'cost: pods over the usual fleet',
-    ),
+    h('li', {}, h('i', { class: 'swatch cost', 'aria-hidden': 'true' }), 'cost of the pods'),
     h(
       'li',
       {},
@@ -153,5 +168,11 @@ export function why(record: DecisionRecord): HTMLElement[] {
       'risk: chance of overload × its price',
     ),
   );
-  return [h('h4', {}, titleOf(record)), h('p', {}, comparison(record)), key, table];
+  return [
+    h('h4', {}, titleOf(record)),
+    h('p', {}, comparison(record)),
+    key,
+    table,
+    h('p', { class: 'muted' }, unitOf(record)),
+  ];
 }
