@@ -1,4 +1,5 @@
 // The console in a real browser where targets come and go, links are old, and the operator is away.
+import { connect, createServer, type AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { DecisionMade, StateObserved, type UnknownEvent } from '#shared/events/index.ts';
@@ -243,4 +244,38 @@ test('however often the page starts over, it follows one stream', async () => {
   );
   expect(open.length).toBe(1);
   expect(open[0]).toContain('web');
+});
+
+/** A tunnel to the operator that dies without a word: nothing is closed, and nothing comes any more. */
+async function aTunnel() {
+  let dead = false;
+  const server = createServer((near) => {
+    if (dead) return;
+    const far = connect(running.port, '127.0.0.1');
+    near.on('data', (data) => void (dead || far.write(data)));
+    far.on('data', (data) => void (dead || near.write(data)));
+    near.on('close', () => far.destroy()).on('error', () => far.destroy());
+    far.on('error', () => near.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { server, url: `http://127.0.0.1:${String(port)}`, die: (is: boolean) => (dead = is) };
+}
+
+test('a line that dies without a word is told, and what was missed comes by a new one', async () => {
+  const { server, url, die } = await aTunnel();
+  await page.clock.install();
+  await page.goto(url);
+  await page.locator('.decision-list li').first().waitFor();
+  await expect.poll(() => page.locator('#connection').textContent()).toBe('live');
+  die(true);
+  await decide(1);
+  await page.clock.fastForward(25_000);
+  await expect.poll(() => page.locator('#banner').textContent()).toContain('Connection lost');
+  expect(await shownIds()).not.toContain('later-1');
+  die(false);
+  await page.clock.fastForward(25_000);
+  await expect.poll(shownIds).toContain('later-1');
+  expect(await page.locator('#banner').textContent()).toBe('');
+  server.close();
 });

@@ -63,7 +63,7 @@ const streamEndpoint = (memory: Memory, surroundings: Surroundings): Endpoint =>
     method: 'get',
     path: '/api/stream',
     summary:
-      'Server-sent events: `batch` with what changed (at most two a second), `reset` when a reader must load anew. Resumes after Last-Event-ID',
+      'Server-sent events: `batch` with what changed (at most two a second), `reset` when a reader must load anew, `alive` after 15 s without either. Resumes after Last-Event-ID',
     parameters: z.object({
       target: z.string().min(1).max(320).optional().describe('Only this target'),
       from: z.string().max(80).optional().describe('As Last-Event-ID, for the first request'),

@@ -162,3 +162,27 @@ test('a second policy of a target, which is not followed, says nothing in its na
   const batches = batchesOf(await reading);
   expect(batches.flatMap(({ targets = [], points = [] }) => [...targets, ...points])).toEqual([]);
 });
+
+test('whoever loads while the log is being read loads anew once it is', async () => {
+  const read = Promise.withResolvers<undefined>();
+  const eventLog = {
+    async replay(take: (event: UnknownEvent, atMs: number) => void): Promise<void> {
+      await read.promise;
+      for (const event of events) take(event, Date.now());
+    },
+  };
+  const port = { port: 0, host: '127.0.0.1', logLevel: 'silent' } as const;
+  const early = await listenTo(anOperator({ nowMs: Date.now, eventLog }), port);
+  const url = `http://127.0.0.1:${String(early.port)}`;
+  const { position } = (await (await fetch(`${url}/api/about`)).json()) as { position: string };
+  const leave = new AbortController();
+  const answer = await fetch(`${url}/api/stream?from=${position}`, { signal: leave.signal });
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  read.resolve(undefined);
+  expect((await reader.read()).value).toContain('event: reset');
+  expect(await (await fetch(`${url}/api/targets`)).json()).toHaveLength(1);
+  const loaded = (await (await fetch(`${url}/api/about`)).json()) as { position: string };
+  expect(loaded.position).not.toBe(position);
+  leave.abort();
+  await early.stop();
+});

@@ -65,6 +65,7 @@ export class Stream {
   #readers = 0;
   #wake = Promise.withResolvers<undefined>();
   #timer: NodeJS.Timeout | undefined;
+  readonly #started = Promise.withResolvers<undefined>();
   #chainAtMs = 0;
   #chainDirty = false;
   readonly #targets = new Set<TargetLog>();
@@ -110,6 +111,7 @@ export class Stream {
 
   start(): void {
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref();
+    this.#started.resolve(undefined);
   }
 
   stop(): void {
@@ -118,9 +120,12 @@ export class Stream {
     this.#wake.resolve(undefined);
   }
 
-  /** The id a page should ask the stream to go on from, taken before it loads the rest. */
+  /**
+   * The id a page should ask the stream to go on from, taken before it loads the rest. Until the log is read
+   * there is none: whoever loaded some of it must load anew.
+   */
   get position(): string {
-    return this.#id(this.#next - 1);
+    return this.#timer === undefined ? `${this.#epoch}-none` : this.#id(this.#next - 1);
   }
 
   /** Answers one reader until it leaves or the process stops. */
@@ -149,6 +154,7 @@ export class Stream {
     sse.onAbort(() => gone.abort());
     const signal = AbortSignal.any([gone.signal, stopping]);
     try {
+      await this.#ready(signal);
       let at = this.#resume(from);
       // A resuming reader keeps its own id until it has caught up.
       const greeting =
@@ -162,7 +168,8 @@ export class Stream {
           at = this.#next;
         }
         at = await this.#catchUp(at, target, (message) => sse.writeSSE(message));
-        if (!(await this.#wait(signal))) await sse.write(': alive\n\n');
+        // An event, as a page hears no comments: it must tell quiet from a line that is dead.
+        if (!(await this.#wait(signal))) await sse.writeSSE({ event: 'alive', data: '{}' });
       }
     } finally {
       this.#readers -= 1;
@@ -186,6 +193,14 @@ export class Stream {
       }
     }
     return at;
+  }
+
+  /** Until the log is read, or the reader has left. */
+  async #ready(signal: AbortSignal): Promise<void> {
+    const left = new Promise((resolve) =>
+      signal.addEventListener('abort', resolve, { once: true }),
+    );
+    await Promise.race([this.#started.promise, left]);
   }
 
   /** True when something new is there, false after the heartbeat's time. */

@@ -78,6 +78,11 @@ const wanted = (): string => {
   return store.ids.find((id) => id === target || id.endsWith(`/${target}`)) ?? target;
 };
 
+function connected(is: boolean): void {
+  store.connected = is;
+  store.tell('connection');
+}
+
 /** Everything anew, then the stream from where it stood before: nothing falls between. */
 async function loadAll(isCurrent: () => boolean): Promise<void> {
   const [about, targets, chainView, deadLetters] = await Promise.all([
@@ -102,10 +107,7 @@ async function loadAll(isCurrent: () => boolean): Promise<void> {
       if (missing && store.ids.includes(wanted())) reload();
     },
     reset: reload,
-    connected(is) {
-      store.connected = is;
-      store.tell('connection');
-    },
+    connected,
   });
 }
 
@@ -129,6 +131,7 @@ function reload(): void {
   loadAll(isCurrent).catch((error: unknown) => {
     if (!isCurrent()) return;
     failed(error);
+    if (store.about !== undefined) connected(false); // nothing is followed meanwhile
     retry = setTimeout(reload, RETRY_MS);
   });
 }
@@ -144,7 +147,7 @@ const lost = (): HTMLElement =>
 function connection(): void {
   const dot = h('span', { class: 'link', role: 'status' });
   fill(part('connection'), dot);
-  store.on(['connection', 'target'], () => {
+  store.on(['connection'], () => {
     dot.className = store.connected ? 'link live' : 'link lost';
     const text = store.connected ? 'live' : 'connection lost';
     if (dot.textContent !== text) dot.textContent = text;
