@@ -1,11 +1,15 @@
 // The console in a real browser where targets come and go, links are old, and the operator is away.
-import { connect, createServer, type AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { DecisionMade, StateObserved, type UnknownEvent } from '#shared/events/index.ts';
+import {
+  DecisionMade,
+  StateObserved,
+  type ObservedState,
+  type UnknownEvent,
+} from '#shared/events/index.ts';
 import { listenTo, type Running } from '#shared/runtime/serve.ts';
 import { boxesOf, builtPage, launched, seriousFindings } from './testing/browser.ts';
-import { anOperator, delivery } from './testing/harness.ts';
+import { anOperator, aTunnel, delivery } from './testing/harness.ts';
 import { session } from './testing/session.ts';
 import type { DecisionRecord } from './view.ts';
 
@@ -56,13 +60,18 @@ const send = async (event: UnknownEvent, path = ''): Promise<void> => {
 const records = async (query: string): Promise<DecisionRecord[]> =>
   (await (await fetch(`${base}/api/decisions?${query}`)).json()) as DecisionRecord[];
 
-/** The newest observation as that of a target of another name. */
-function observed(name: string): UnknownEvent {
+/** The newest observation as that of a target of another name, or what its target's problem is. */
+function observed(name: string, problem: ObservedState['problem'] = null): UnknownEvent {
   const last = events.findLast(({ type }) => type === StateObserved.type)!;
   const { data } = StateObserved.parse(last);
   const policy = { ...data.policy, name, uid: `policy-${name}` };
   const target = { ...data.target!, name, uid: name };
-  return { ...last, id: name, data: { ...data, policy, target } };
+  const observedAtMs = data.observedAtMs + (problem === null ? 0 : 1000);
+  return {
+    ...last,
+    id: `${name}-${String(observedAtMs)}`,
+    data: { ...data, policy, target, problem, observedAtMs },
+  };
 }
 
 /** As many decisions of the first target as `count`, five seconds apart, newest last. */
@@ -90,6 +99,22 @@ test('a target that comes while the page is open can be chosen', async () => {
   await page.locator('#target option[value="nimbusguard/web"]').waitFor({ state: 'attached' });
   await page.locator('#target').selectOption('nimbusguard/web');
   await expect.poll(headline).toMatch(/^web: /);
+});
+
+test('a target in trouble is told while another one is shown, and a click leads to it', async () => {
+  await send(observed('web'));
+  await page.goto(`${base}/?target=${ID}`);
+  await page.locator('#target option').nth(1).waitFor({ state: 'attached' });
+  const others = page.locator('.others');
+  expect(await others.isVisible()).toBe(false);
+  const message = 'there is no Deployment web in namespace nimbusguard';
+  await send(observed('web', { reason: 'TargetMissing', message }));
+  await expect.poll(() => others.textContent()).toBe('Another target: Data stale');
+  expect(await page.locator('#target option').nth(1).textContent()).toContain('Data stale');
+  expect(await seriousFindings(page)).toEqual([]);
+  await others.click();
+  await expect.poll(headline).toBe(`web: ${message}`);
+  await expect.poll(() => others.isVisible()).toBe(false);
 });
 
 test('a link to a target that is not there yet waits for it, and shows no other', async () => {
@@ -246,24 +271,8 @@ test('however often the page starts over, it follows one stream', async () => {
   expect(open[0]).toContain('web');
 });
 
-/** A tunnel to the operator that dies without a word: nothing is closed, and nothing comes any more. */
-async function aTunnel() {
-  let dead = false;
-  const server = createServer((near) => {
-    if (dead) return;
-    const far = connect(running.port, '127.0.0.1');
-    near.on('data', (data) => void (dead || far.write(data)));
-    far.on('data', (data) => void (dead || near.write(data)));
-    near.on('close', () => far.destroy()).on('error', () => far.destroy());
-    far.on('error', () => near.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return { server, url: `http://127.0.0.1:${String(port)}`, die: (is: boolean) => (dead = is) };
-}
-
 test('a line that dies without a word is told, and what was missed comes by a new one', async () => {
-  const { server, url, die } = await aTunnel();
+  const { server, url, die } = await aTunnel(running.port);
   await page.clock.install();
   await page.goto(url);
   await page.locator('.decision-list li').first().waitFor();

@@ -143,13 +143,15 @@ const batchesOf = (messages: readonly Message[]): Batch[] =>
     .filter(({ event }) => event === 'batch')
     .map(({ data }) => Batch.parse(JSON.parse(data)));
 
-test('the reader of one target hears of another that is new, by name alone', async () => {
+test('the reader of one target hears of another that is new, by name and state alone', async () => {
   const heard = (seen: Message[]): boolean => batchesOf(seen).some(({ ids }) => ids !== undefined);
   const reading = read({}, heard, '?target=nimbusguard%2Fconsumer-workload');
   const { target } = StateObserved.parse(events[0]!).data;
   await send(another('of-web', { target: { ...target, name: 'web', uid: 'web' } }));
   const batches = batchesOf(await reading);
   expect(batches.at(-1)?.ids).toEqual(['nimbusguard/consumer-workload', 'nimbusguard/web']);
+  const states = batches.flatMap((batch) => batch.states ?? []);
+  expect(states).toContainEqual({ id: 'nimbusguard/web', state: 'stale' });
   expect(batches.flatMap(({ targets = [], points = [] }) => [...targets, ...points])).toEqual([]);
 });
 

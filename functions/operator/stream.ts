@@ -249,7 +249,7 @@ export class Stream {
   #collect(): Batch | undefined {
     const nowMs = this.#sources.nowMs();
     const { logs } = this.#sources.history();
-    this.#ageing(logs, nowMs);
+    const states = this.#newStates(logs, nowMs);
     const ids = this.#newIds(logs);
     const targets = [...this.#targets].map((log) => log.view(nowMs));
     const points = [...this.#points.values()].map((series) => ({ target: series.target, series }));
@@ -260,17 +260,22 @@ export class Stream {
     this.#points.clear();
     this.#decisions.clear();
     this.#deadLetters = [];
-    return compact({ nowMs, ids, targets, points, decisions, chain, deadLetters });
+    return compact({ nowMs, ids, states, targets, points, decisions, chain, deadLetters });
   }
 
   /** A state may change by time alone: data grow stale, a change is over. */
-  #ageing(logs: readonly TargetLog[], nowMs: number): void {
+  #newStates(logs: readonly TargetLog[], nowMs: number): NonNullable<Batch['states']> {
+    const changed = [];
     for (const log of logs) {
+      const { id } = log;
       const state = log.state(nowMs);
-      if (this.#states.get(log.uid) === state) continue;
-      this.#states.set(log.uid, state);
+      const said = `${state} ${id}`; // a target that is back is named anew
+      if (this.#states.get(log.uid) === said) continue;
+      this.#states.set(log.uid, said);
       this.#targets.add(log);
+      if (!log.observed || !isDuplicate(log.observed)) changed.push({ id, state });
     }
+    return changed;
   }
 
   /** The targets that are there, where others were before: a page offers them without being loaded anew. */

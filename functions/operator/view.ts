@@ -216,6 +216,8 @@ export const Batch = z.object({
   nowMs: epochMs,
   /** Of all targets that are there, also for a reader of one; where it changed. */
   ids: z.array(z.string()).optional(),
+  /** The states that changed, of all targets likewise: one in trouble is told to whom looks at another. */
+  states: z.array(z.object({ id: z.string(), state: State })).optional(),
   targets: z.array(TargetView).optional(),
   points: z.array(z.object({ target: z.string(), series: Series })).optional(),
   decisions: z.array(DecisionRecord).optional(),

@@ -4,7 +4,7 @@ import { fill, h, part } from './dom.ts';
 import { age, count, ms, percent, podHours, rate, utc } from './format.ts';
 import type { Store } from './store.ts';
 
-const STATE_NAME: Readonly<Record<State, string>> = {
+export const STATE_NAME: Readonly<Record<State, string>> = {
   waiting: 'Waiting',
   healthy: 'Healthy',
   acting: 'Acting',
@@ -166,26 +166,4 @@ export function headline(store: Store): void {
       observed.textContent = `observed ${age(silentMs)} ago`;
   }, 1000);
   update();
-}
-
-/** Which target the page is about. */
-export function picker(store: Store, reload: () => void): void {
-  const select = h('select', { id: 'target', 'aria-label': 'Target' });
-  const root = part('picker');
-  root.hidden = true; // until there is something to choose
-  fill(root, select);
-  select.addEventListener('change', () => {
-    store.go({ target: select.value, decision: '' });
-    reload();
-  });
-  store.on(['target'], () => {
-    const { target } = store.url; // which may be gone, or not there yet
-    const ids = [...new Set([...store.ids, ...(target === '' ? [] : [target])])].sort();
-    const shown = [...select.options].map((option) => option.value);
-    root.hidden = ids.length === 0;
-    if (ids.join('\n') !== shown.join('\n')) {
-      fill(select, ...ids.map((id) => h('option', { value: id }, id)));
-    }
-    select.value = target;
-  });
 }

@@ -5,10 +5,11 @@ import { chain } from './chain.ts';
 import { charts } from './charts.ts';
 import { decisions } from './decisions.ts';
 import { fill, h, part } from './dom.ts';
-import { headline, picker } from './headline.ts';
+import { headline } from './headline.ts';
 import { killSwitch } from './kill-switch.ts';
 import { learning } from './learning.ts';
 import { load } from './load.ts';
+import { picker } from './picker.ts';
 import { Store } from './store.ts';
 
 const RETRY_MS = 2000;

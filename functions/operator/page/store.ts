@@ -6,6 +6,7 @@ import type {
   DeadLetter,
   DecisionRecord,
   Series,
+  State,
   TargetView,
 } from '../view.ts';
 import { changeOf } from '../changes.ts';
@@ -25,6 +26,8 @@ interface Knowledge {
   about: About | undefined;
   /** Of all targets that are there; `targets` follows the one that is shown. */
   ids: string[];
+  /** Of each of them. */
+  states: Map<string, State>;
   targets: TargetView[];
   series: Series | undefined;
   decisions: DecisionRecord[];
@@ -47,6 +50,7 @@ const fromUrl = (): { target: string; range: string; decision: string } => {
 export class Store implements Knowledge {
   about: About | undefined;
   ids: string[] = [];
+  states = new Map<string, State>();
   targets: TargetView[] = [];
   series: Series | undefined;
   decisions: DecisionRecord[] = [];
@@ -104,7 +108,7 @@ export class Store implements Knowledge {
   apply(batch: Batch): void {
     this.clockOffsetMs = batch.nowMs - Date.now();
     const { targets = [], points = [], decisions = [], chain, deadLetters = [] } = batch;
-    if (batch.ids !== undefined) this.#there(batch.ids);
+    this.#there(batch);
     for (const view of targets) this.#target(view);
     for (const { target, series } of points) this.#points(target, series);
     if (decisions.length > 0) this.#news(decisions);
@@ -112,6 +116,7 @@ export class Store implements Knowledge {
     this.#letters(deadLetters.toReversed());
     const changed: Readonly<Record<string, readonly Topic[]>> = {
       ids: ['target'],
+      states: ['target'],
       targets: ['target'],
       points: ['series'],
       decisions: ['decisions', 'series'],
@@ -137,11 +142,15 @@ export class Store implements Knowledge {
       return named.find((view) => !isDuplicate(view)) ?? named.slice(0, 1);
     });
     this.ids = ids;
+    this.states = new Map(this.targets.map(({ id, state }) => [id, state]));
   }
 
-  #there(ids: string[]): void {
+  #there({ ids, states = [] }: Batch): void {
+    for (const { id, state } of states) this.states.set(id, state);
+    if (ids === undefined) return;
     this.ids = ids;
     this.targets = this.targets.filter(({ id }) => ids.includes(id));
+    for (const id of this.states.keys()) if (!ids.includes(id)) this.states.delete(id);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { measure } from '#shared/domain/index.ts';
 import type { UnknownEvent } from '#shared/events/index.ts';
 import { createApp } from '#shared/runtime/serve.ts';
@@ -64,4 +65,20 @@ export async function anOperatorAfter(beats: number, options: Options = {}) {
     if (answer.status !== 204) throw new Error(`${event.type}: ${await answer.text()}`);
   }
   return app;
+}
+
+/** A tunnel to a port of this machine that dies without a word: nothing is closed, and nothing comes any more. */
+export async function aTunnel(to: number) {
+  let dead = false;
+  const server = createServer((near) => {
+    if (dead) return;
+    const far = connect(to, '127.0.0.1');
+    near.on('data', (data) => dead || far.write(data));
+    far.on('data', (data) => dead || near.write(data));
+    near.on('close', () => far.destroy()).on('error', () => far.destroy());
+    far.on('error', () => near.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { server, url: `http://127.0.0.1:${String(port)}`, die: (is: boolean) => (dead = is) };
 }
