@@ -189,14 +189,35 @@ test('everything can be done by keyboard', async () => {
   await expect.poll(() => linked(page)).toBe(chosen);
 
   await page.locator('#charts > .plot').focus();
-  const demand = page.locator('#charts > .keys li b').first();
-  const before = await demand.textContent();
+  const [at, demand] = [0, 1].map((n) => page.locator('#charts > .keys li b').nth(n));
+  const newest = await at?.textContent();
+  const before = await demand?.textContent();
   for (let n = 0; n < 30; n++) await page.keyboard.press('ArrowLeft');
-  await expect.poll(() => demand.textContent()).not.toBe(before);
+  await expect.poll(() => demand?.textContent()).not.toBe(before);
+  expect(newest).toMatch(/\d\d:\d\d:\d\d UTC/);
+  expect(await at?.textContent()).not.toBe(newest); // whose value it is
 
   await page.locator('#charts summary').focus();
   await page.keyboard.press('Enter');
   await page.locator('#charts tbody tr').nth(40).waitFor();
+  await leave(page);
+});
+
+test('where the system forces its colours, cost and risk stay two bars and the choice is marked', async () => {
+  const page = await open({ ...DESKTOP, forcedColors: 'active' });
+  const look = (selector: string): Promise<Record<string, string>> =>
+    page
+      .locator(selector)
+      .first()
+      .evaluate((each) => {
+        const { backgroundColor, backgroundImage, outlineStyle } = getComputedStyle(each);
+        return { backgroundColor, backgroundImage, outlineStyle };
+      });
+  const background = (await look('body'))['backgroundColor'];
+  expect((await look('.stack .cost'))['backgroundColor']).not.toBe(background);
+  expect((await look('.swatch.cost'))['backgroundColor']).not.toBe(background);
+  expect((await look('.stack .risk'))['backgroundImage']).toContain('gradient');
+  expect((await look('.decision-list [aria-current=true]'))['outlineStyle']).toBe('solid');
   await leave(page);
 });
 

@@ -26,7 +26,7 @@ import {
 import { dataTable } from './chart-table.ts';
 import { smallCharts } from './charts-small.ts';
 import { fill, h, part } from './dom.ts';
-import { age, count, rate, seconds, tick } from './format.ts';
+import { age, count, moment, rate, seconds, tick } from './format.ts';
 import { RANGES, type Store } from './store.ts';
 
 const LENGTH_MS: Readonly<Record<string, number>> = {
@@ -97,6 +97,7 @@ const linesOf = (theme: Theme): Line[] => [
 /** The keys above the main chart; the result writes the values under the cursor into them. */
 function keysOf(store: Store, theme: Theme, box: HTMLElement): (u: uPlot) => void {
   const keys = {
+    at: keyOf('At', { color: 'transparent', kind: 'none' }),
     demand: keyOf('Demand', { color: theme.ink, kind: 'line' }),
     ready: keyOf('Capacity ready', { color: theme.ours, kind: 'area' }),
     starting: keyOf('starting', { color: theme.ours, kind: 'hatched' }),
@@ -109,6 +110,7 @@ function keysOf(store: Store, theme: Theme, box: HTMLElement): (u: uPlot) => voi
     const { series } = store;
     if (series === undefined) return;
     const row = rowOf(u);
+    keys.at.set(moment(series.atMs[row]));
     keys.demand.set(rate(series.requestsPerSecond[row]));
     keys.ready.set(rate(series.capacityReady[row]));
     keys.starting.set(rate(series.capacityStarting[row]));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { clock, count, podHours, rate, tick } from './format.ts';
+import { clock, count, moment, podHours, rate, since, tick } from './format.ts';
 
 const noon = new Date(2026, 4, 17, 12, 0, 5).getTime();
 
@@ -25,4 +25,11 @@ test('what is little is not nothing, and many digits are grouped', () => {
 test('a number at an axis is never rounded to one that is not there', () => {
   expect([0, 2.5, 5, 7.5, 0.1 + 0.2].map(tick)).toEqual(['0', '2.5', '5', '7.5', '0.3']);
   expect([10_000, 12_500, 120_000].map(tick)).toEqual(['10k', '12.5k', '120k']);
+});
+
+test('a time under the cursor is that of the wall, and that of the logs', () => {
+  expect(moment(Date.UTC(2026, 10, 27, 22, 4, 9))).toMatch(/04.09.*\(22:04:09 UTC\)$/);
+  expect(moment(undefined)).toBe('–');
+  expect(since(noon, noon + 60_000)).toMatch(/12.00/);
+  expect(since(noon, noon + DAY)).toMatch(/17/);
 });

@@ -78,7 +78,17 @@ export const clock = (atMs: number, nowMs = Date.now()): string => {
   return isSameDay(atMs, nowMs) ? time : `${dateFormat.format(atMs)}, ${time}`;
 };
 
+const shortFormat = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+
+/** Since when, to the minute; of another day the date is enough. */
+export const since = (atMs: number, nowMs = Date.now()): string =>
+  (isSameDay(atMs, nowMs) ? shortFormat : dateFormat).format(atMs);
+
 const isSameDay = (one: number, other: number): boolean =>
   new Date(one).toDateString() === new Date(other).toDateString();
 export const day = (atMs: number): string => dayFormat.format(atMs);
 export const utc = (atMs: number): string => new Date(atMs).toISOString();
+
+/** Local time, and the UTC that logs have. */
+export const moment = (atMs: Known): string =>
+  given(atMs, (at) => `${clock(at)} (${utc(at).slice(11, 19)} UTC)`);

@@ -1,7 +1,7 @@
 import { LEAST_STALE_MS, staleAfterMs } from '../stale.ts';
 import type { State, TargetView } from '../view.ts';
 import { fill, h, part } from './dom.ts';
-import { age, count, ms, percent, podHours, rate, utc } from './format.ts';
+import { age, count, ms, percent, podHours, rate, since, utc } from './format.ts';
 import type { Store } from './store.ts';
 
 export const STATE_NAME: Readonly<Record<State, string>> = {
@@ -47,7 +47,8 @@ const costFigure = ({ versusHpa }: TargetView): HTMLElement => {
     difference === 0
       ? 'the same'
       : `${percent(Math.abs(difference) / versusHpa.hpa)} ${difference < 0 ? 'less' : 'more'}`;
-  return figure('Pod time against HPA', podHours(difference), share);
+  const more = `${share} since ${since(versusHpa.sinceMs)}`;
+  return figure('Pod time against HPA', podHours(difference), more);
 };
 
 const figures = (target: TargetView): HTMLElement[] => {
