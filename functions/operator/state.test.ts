@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import type { ObservedState } from '#shared/events/index.ts';
+import { StateObserved, type ObservedState } from '#shared/events/index.ts';
+import { createApp } from '#shared/runtime/serve.ts';
 import { nextPoint } from './points.ts';
 import { hpaSentenceOf, remedyOf, sentenceOf, stateOf, whyOf, type Situation } from './state.ts';
-import { firstBeats } from './testing/harness.ts';
-import type { State } from './view.ts';
+import { after, anOperator, delivery, firstBeats } from './testing/harness.ts';
+import type { State, TargetView } from './view.ts';
 
 const NOW = 1_000_000_000;
 
@@ -20,6 +21,9 @@ interface Given {
   readonly reason?: 'warm-up' | 'demand';
   readonly changedMs?: number;
   readonly hpa?: number | null;
+  /** How long it has been observed without a gap, and the executor has answered nothing. */
+  readonly observedForMs?: number;
+  readonly unansweredForMs?: number;
   /** As the sources told them. */
   readonly measured?: { requestsPerSecond?: null; cpuUtilization?: null };
 }
@@ -63,6 +67,8 @@ function situation(given: Given = {}): Situation {
     },
     point: nextPoint(NOW - silentMs, sample, { podCapacity: 40, hpaReplicas: hpa }, undefined),
     previous: undefined,
+    observedSinceMs: NOW - (given.observedForMs ?? 0),
+    unansweredSinceMs: NOW - (given.unansweredForMs ?? 0),
     decision: {
       ...{
         id: 'd1',
@@ -127,6 +133,18 @@ test.each<[when: string, given: Given, state: State]>([
   ],
   ['the kill switch is on, whatever else', { suspend: 'freeze', silentMs: 60_000 }, 'stopped'],
   ['the mode is off', { mode: 'off' }, 'stopped'],
+  ['nothing was decided for four minutes', { changedMs: 240_000, observedForMs: 1e6 }, 'blocked'],
+  ['it is observed again after a night', { changedMs: 3e7, observedForMs: 5000 }, 'healthy'],
+  [
+    'the executor has been silent for minutes',
+    { changedMs: 3000, observedForMs: 1e6, unansweredForMs: 90_000 },
+    'blocked',
+  ],
+  [
+    'the executor is on its way up',
+    { changedMs: 3000, observedForMs: 1e6, unansweredForMs: 20_000 },
+    'acting',
+  ],
 ])('state: when %s', (_when, given, state) => {
   expect(stateOf(situation(given))).toBe(state);
 });
@@ -139,6 +157,8 @@ test('before anything was observed the state is waiting, and nothing is made up'
     beatMs: null,
     decision: undefined,
     previous: undefined,
+    observedSinceMs: null,
+    unansweredSinceMs: null,
   };
   expect(stateOf(nothing)).toBe('waiting');
   expect(whyOf(nothing)).toBeNull();
@@ -213,6 +233,32 @@ test('whatever is wrong comes with what to do', () => {
   ];
   for (const given of wrong) expect(remedyOf(situation(given))).toMatch(/\w{3,}/);
   expect(remedyOf(situation())).toBeNull();
+});
+
+test('a function of the chain that is silent is named, and an old reason says how old it is', () => {
+  const undecided = situation({ changedMs: 240_000, observedForMs: 1e6 });
+  const says = /^Nothing is written: no decision for 4 min; see .* decider runs\.$/;
+  expect(remedyOf(undecided)).toMatch(says);
+  expect(remedyOf({ ...undecided, decision: undefined })).toMatch(/no decision for 17 min/);
+  const held = { ...undecided.decision!, kind: 'hold' as const, to: 8 };
+  expect(whyOf({ ...undecided, decision: held })).toMatch(/^4 min ago: /);
+  const late = situation({ late: 0.5, observedForMs: 1e6, unansweredForMs: 90_000 });
+  expect(stateOf(late)).toBe('violating');
+  expect(remedyOf(late)).toMatch(/no answer of the executor for 90 s/);
+});
+
+test('a target that is observed while nothing decides is not said to be healthy', async () => {
+  const beats = 60;
+  const app = createApp(anOperator({ nowMs: () => after(beats) }));
+  const answered = async (): Promise<TargetView[]> =>
+    (await (await app.request('/api/targets')).json()) as TargetView[];
+  for (const event of firstBeats(beats)) {
+    const isFirst = Date.parse(event.time ?? '') < after(10);
+    if (isFirst || event.type === StateObserved.type) await app.request(delivery(event));
+  }
+  const [target] = await answered();
+  expect(target?.state).toBe('blocked');
+  expect(target?.remedy).toMatch(/no decision for \d+ (s|min)/);
 });
 
 test('where more pods are wanted than may be had, the remedy names who can give them', () => {

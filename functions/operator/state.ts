@@ -20,7 +20,17 @@ export interface Situation {
   readonly decision: Decided | undefined;
   /** The decision before it. */
   readonly previous: Decided | undefined;
+  /** Since when it has been observed without a gap. */
+  readonly observedSinceMs: number | null;
+  /** Since when the executor has answered no decision; null where it answered the newest. */
+  readonly unansweredSinceMs: number | null;
 }
+
+/** What changes nothing is told once a minute: of three in a row that were not somebody must know. */
+const ROUTINE_MS = 60_000;
+const MISSED_ROUTINES = 3;
+/** Longer than an executor's cold start and its retries. */
+const ANSWER_MS = 60_000;
 
 /** A change is news for this long, even when its pods are ready at once. */
 const ACTING_MS = 15_000;
@@ -49,10 +59,24 @@ function answerTo({ decision, previous }: Situation): Decided['action'] {
   return stillStands(previous, decision) ? previous.action : null;
 }
 
-/** What stands in the way of every change, in the executor's words; null where nothing does. */
+/** The function of the chain that has been silent for too long while the target is observed. */
+function silenceOf(situation: Situation): string | null {
+  const { nowMs, decision, beatMs, observedSinceMs, unansweredSinceMs } = situation;
+  if (observedSinceMs === null) return null;
+  const undecidedMs = nowMs - Math.max(observedSinceMs, decision?.atMs ?? 0);
+  if (undecidedMs > MISSED_ROUTINES * Math.max(ROUTINE_MS, beatMs ?? 0))
+    return `no decision for ${ago(undecidedMs)}; see in the chain whether the decider runs`;
+  const unansweredMs = nowMs - Math.max(observedSinceMs, unansweredSinceMs ?? nowMs);
+  return unansweredMs > ANSWER_MS
+    ? `no answer of the executor for ${ago(unansweredMs)}; see in the chain whether it runs`
+    : null;
+}
+
+/** What stands in the way of every change: the executor's words, or a silence; null where nothing. */
 const blockOf = (situation: Situation): string | null => {
   const action = answerTo(situation);
-  return action !== null && HELD_BACK.has(action.reason) ? action.message : null;
+  const isHeld = action !== null && HELD_BACK.has(action.reason);
+  return isHeld ? action.message : silenceOf(situation);
 };
 
 const isActing = (situation: Situation): boolean => {
@@ -167,7 +191,8 @@ export function whyOf(situation: Situation): string | null {
   const ageMs = nowMs - decision.atMs;
   if (decision.kind === 'scale' && answerTo(situation)?.outcome === 'held')
     return `Wanted, not done: ${words.replace(NOW, '')}`;
-  if (decision.kind === 'hold' || ageMs < ACTING_MS) return words;
+  const isNews = ageMs < (decision.kind === 'hold' ? MISSED_ROUTINES * ROUTINE_MS : ACTING_MS);
+  if (isNews) return words;
   return `${ago(ageMs)} ago: ${words.replace(NOW, '')}`;
 }
 

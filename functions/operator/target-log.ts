@@ -4,6 +4,7 @@ import { changeOf } from './changes.ts';
 import { PointLog, type PointShares } from './point-log.ts';
 import { nextPoint, stepFor, toSeries, type Standing } from './points.ts';
 import { quantile, Ring } from './rings.ts';
+import { staleAfterMs } from './stale.ts';
 import { hpaSentenceOf, remedyOf, sentenceOf, stateOf, whyOf, type Situation } from './state.ts';
 import type { DecisionRecord, Series, State, TargetView } from './view.ts';
 
@@ -41,6 +42,7 @@ export class TargetLog {
   #sample: Sample | null = null;
   #learning: { atMs: number; state: Learning } | undefined;
   #hpaSinceMs: number | null = null;
+  #observedSinceMs: number | null = null;
 
   constructor(uid: string, shares: Shares, measure: Measure) {
     this.uid = uid;
@@ -78,9 +80,15 @@ export class TargetLog {
     }
     // A target that was deleted and made again shares nothing with the old one but its name.
     if (previous?.target?.uid !== state.target?.uid) this.#counters = null;
+    this.#gap(state.observedAtMs);
     this.observed = state;
     this.#point(state);
     return true;
+  }
+
+  #gap(atMs: number): void {
+    const silentMs = atMs - (this.observed?.observedAtMs ?? -Infinity);
+    if (silentMs > staleAfterMs(this.beatMs())) this.#observedSinceMs = atMs;
   }
 
   /** Adds a decision, or replaces the record with the same id. */
@@ -207,11 +215,18 @@ export class TargetLog {
   #situation(nowMs: number): Situation {
     const [decision, previous] = this.#decisions.newestFirst(2);
     return {
-      ...{ nowMs, decision, previous },
+      ...{ nowMs, decision, previous, observedSinceMs: this.#observedSinceMs },
+      unansweredSinceMs: this.#unansweredSinceMs(),
       observed: this.observed,
       point: this.#points.last,
       beatMs: this.beatMs(),
     };
+  }
+
+  #unansweredSinceMs(): number | null {
+    const { items } = this.#decisions;
+    const answered = items.findLastIndex(({ action }) => action !== null);
+    return items[answered + 1]?.atMs ?? null;
   }
 
   #policy(): TargetView['policy'] {

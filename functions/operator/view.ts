@@ -26,7 +26,7 @@ export const State = z.enum([
   'healthy',
   'acting', // a change is on its way
   'violating', // more than 1 % of the requests are late
-  'blocked', // another writer, or a right or an autoscaler that is missing: nothing is written
+  'blocked', // another writer, a missing right or autoscaler, a silent function: nothing is written
   'learning', // nothing measured yet, or warming up: never below what is there
   'stale', // no fresh data
   'stopped', // kill switch or mode off
