@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { Ingress, type Backend, type Upstreams } from './ingress.ts';
+import { PodUpstreams } from './pod-upstreams.ts';
 import { freePort } from './processes.ts';
 
 const opened: { close(): unknown }[] = [];
@@ -65,6 +66,68 @@ test('a request whose backend is gone goes to another one', async () => {
   expect(answer.status).toBe(200);
   expect(await answer.text()).toBe('served');
   expect([gone.inFlight, alive.inFlight]).toEqual([0, 0]);
+});
+
+/** Takes a request in and ends the connection in place of an answer, as a process that dies at it. */
+const dying = async () => {
+  const bodies: string[] = [];
+  const died = await backend((request) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      bodies.push(body);
+      request.socket.destroy();
+    });
+  });
+  return { died, bodies };
+};
+
+test('a POST that a backend took before it died is not sent to another: it may have been done', async () => {
+  const { died, bodies } = await dying();
+  const alive = await backend((_request, response) => response.end('done twice'));
+  const order: Backend[] = [died, alive];
+  const url = await ingressFor({ pick: () => picked(order.shift() ?? alive) });
+
+  const answer = await fetch(url, { method: 'POST', body: 'pay' });
+
+  expect(answer.status).toBe(502);
+  expect(answer.headers.get('retry-after')).toBeNull();
+  expect(await answer.json()).toMatchObject({
+    title: 'Bad Gateway',
+    detail: 'shop ended the connection before it answered',
+  });
+  expect(bodies).toEqual(['pay']);
+});
+
+test('a GET that a backend took before it died goes to another one', async () => {
+  const { died, bodies } = await dying();
+  const alive = await backend((_request, response) => response.end('served'));
+  const order: Backend[] = [died, alive];
+  const url = await ingressFor({ pick: () => picked(order.shift() ?? alive) });
+
+  const answer = await fetch(url);
+
+  expect(await answer.text()).toBe('served');
+  expect(bodies).toEqual(['']);
+});
+
+test('a pod that refuses, and so has no request under way, keeps none from the pods that are busy', async () => {
+  const busy = await backend((_request, response) => response.end('served'));
+  const pod = (uid: string, port: number) => ({ name: uid, uid, host: '127.0.0.1', port });
+  const pods = new PodUpstreams({ name: 'shop', containerConcurrency: 0 }, (callback) => {
+    callback([pod('dead', 1), pod('busy', Number(new URL(busy.origin).port))]);
+    return () => undefined;
+  });
+  const oneEach = [await pods.pick(), await pods.pick()];
+  for (const one of oneEach) if (one.backend.origin.endsWith(':1')) pods.released(one.backend);
+  const url = await ingressFor({
+    pick: (tried) => pods.pick(tried),
+    released: (one) => pods.released(one),
+  });
+
+  const answers = await Promise.all(Array.from({ length: 5 }, () => fetch(url)));
+
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
 });
 
 test('a backend that does not answer in time becomes 504 with the limit named', async () => {

@@ -1,5 +1,11 @@
 // The ingress: one listener per Knative Service. It wakes the service, spreads requests, passes them on.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { pipeline } from 'node:stream';
 import { Pool } from 'undici';
 import { COLD_START_HEADER } from './broker/delivery.ts';
@@ -19,9 +25,10 @@ export interface Picked {
 export interface Upstreams {
   /**
    * A ready backend, started if need be, with the request counted as under way: whoever waits beside
-   * it must see that at once. Rejects when none gets ready in time.
+   * it must see that at once. One that this request has not tried is preferred: one that is gone has
+   * the fewest requests under way. Rejects when none gets ready in time.
    */
-  pick(): Promise<Picked>;
+  pick(tried: ReadonlySet<Backend>): Promise<Picked>;
   /** Told after every request that was given a backend. */
   released(backend: Backend): void;
 }
@@ -36,6 +43,7 @@ export interface IngressOptions {
 
 /** Bodies up to this size are held, so that a request whose backend vanished can go to another. */
 const HELD_BODY_BYTES = 1024 * 1024;
+const MAX_ATTEMPTS = 4;
 
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'expect']);
 
@@ -52,7 +60,7 @@ const problem = (response: ServerResponse, status: number, detail: string): void
     response.destroy();
     return;
   }
-  const title = status === 504 ? 'Gateway Timeout' : 'Service Unavailable';
+  const title = STATUS_CODES[status];
   response.writeHead(status, {
     'content-type': 'application/problem+json',
     ...(status === 503 ? { 'retry-after': '1' } : {}),
@@ -73,16 +81,16 @@ const holdBody = async (request: IncomingMessage): Promise<Buffer | IncomingMess
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : '';
 
-/** The connection was refused or cut before an answer: the backend is gone, another may serve. */
-const isGone = (error: unknown): boolean =>
-  [
-    'ECONNREFUSED',
-    'ECONNRESET',
-    'EPIPE',
-    'UND_ERR_SOCKET',
-    'UND_ERR_CLOSED',
-    'UND_ERR_DESTROYED',
-  ].includes(codeOf(error));
+/** The backend is gone and never saw the request. */
+const UNSENT = new Set(['ECONNREFUSED', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED']);
+/** The connection was cut before an answer: what was asked for may have been done. */
+const CUT = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+/** Asked for twice is as good as once: only these may a proxy send again (RFC 9110, 9.2.2). */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** Another backend may serve what this one failed with. */
+const mayGoOn = (error: unknown, { method = '' }: IncomingMessage): boolean =>
+  UNSENT.has(codeOf(error)) || (CUT.has(codeOf(error)) && IDEMPOTENT.has(method));
 
 /** One pool of connections per backend, dropped when the backend has been gone for a minute. */
 class Pools {
@@ -150,14 +158,19 @@ export class Ingress {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await holdBody(request);
     const held = body === null || Buffer.isBuffer(body);
+    const tried = new Set<Backend>();
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
     for (let attempt = 1; ; attempt += 1) {
-      const backend = await this.#pick(response);
+      const backend = await this.#pick(response, tried);
       if (backend === undefined) return;
+      tried.add(backend);
       try {
-        await this.#pass({ request, response, body, backend });
+        await this.#pass({ request, response, body, backend, signal: gone.signal });
         return;
       } catch (error) {
-        if (held && attempt < 4 && isGone(error) && !response.headersSent) continue;
+        const again = held && attempt < MAX_ATTEMPTS && mayGoOn(error, request);
+        if (again && !response.headersSent) continue;
         this.#refuse(response, error);
         return;
       } finally {
@@ -167,8 +180,8 @@ export class Ingress {
   }
 
   /** Undefined where the client gave up while it waited: then the next one may go on. */
-  async #pick(response: ServerResponse): Promise<Backend | undefined> {
-    const { backend, isColdStart } = await this.#options.upstreams.pick();
+  async #pick(response: ServerResponse, tried: ReadonlySet<Backend>): Promise<Backend | undefined> {
+    const { backend, isColdStart } = await this.#options.upstreams.pick(tried);
     if (response.closed) {
       this.#options.upstreams.released(backend);
       return undefined;
@@ -183,6 +196,10 @@ export class Ingress {
       problem(response, 504, `${name} did not answer within ${timeoutMs / 1000} s`);
       return;
     }
+    if (CUT.has(codeOf(error))) {
+      problem(response, 502, `${name} ended the connection before it answered`);
+      return;
+    }
     problem(response, 503, `${name}: ${error instanceof Error ? error.message : String(error)}`);
   }
 
@@ -191,16 +208,15 @@ export class Ingress {
     response: ServerResponse;
     body: Buffer | IncomingMessage | null;
     backend: Backend;
+    signal: AbortSignal;
   }): Promise<void> {
-    const { request, response, body, backend } = hop;
-    const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    const { request, response, body, backend, signal } = hop;
     const answer = await this.#pools.for(backend.origin, this.#options.timeoutMs).request({
       path: request.url ?? '/',
       method: request.method ?? 'GET',
       headers: passable(request.headers),
       body,
-      signal: gone.signal,
+      signal,
     });
     response.writeHead(answer.statusCode, passable(answer.headers));
     response.flushHeaders(); // an event stream must not wait for its first event

@@ -27,11 +27,14 @@ export class PodUpstreams implements Upstreams {
     this.#end = watch((pods) => this.#update(pods));
   }
 
-  /** The pod with the fewest requests under way; among equals they take turns. */
-  async pick(): Promise<Picked> {
+  /**
+   * The pod with the fewest requests under way, of those not `tried` if there are any; among equals they
+   * take turns.
+   */
+  async pick(tried: ReadonlySet<Backend> = new Set()): Promise<Picked> {
     const giveUpAt = performance.now() + WAIT_MS;
     for (;;) {
-      const backend = this.#leastBusy();
+      const backend = this.#leastBusy(tried);
       if (backend !== undefined) {
         backend.inFlight += 1;
         return { backend, isColdStart: false };
@@ -60,8 +63,10 @@ export class PodUpstreams implements Upstreams {
     return this.#backends.size === 0 ? 'ready' : 'free';
   }
 
-  #leastBusy(): Backend | undefined {
-    const backends = [...this.#backends.values()];
+  #leastBusy(tried: ReadonlySet<Backend>): Backend | undefined {
+    const all = [...this.#backends.values()];
+    const untried = all.filter((backend) => !tried.has(backend));
+    const backends = untried.length > 0 ? untried : all;
     this.#next = (this.#next + 1) % Math.max(1, backends.length);
     let best = backends[this.#next];
     if (best === undefined) return undefined;
