@@ -29,6 +29,11 @@ test.each<[name: string, patch: unknown[], result: unknown]>([
   ['removes', [{ op: 'remove', path: '/a/1' }], { a: [1], b: { 'x/y': 1 } }],
   ['reads ~1 as /', [{ op: 'replace', path: '/b/x~1y', value: 2 }], { a: [1, 2], b: { 'x/y': 2 } }],
   ['moves', [{ op: 'move', from: '/b', path: '/c' }], { a: [1, 2], c: { 'x/y': 1 } }],
+  [
+    'finds null where nothing is',
+    [{ op: 'test', path: '/z', value: null }],
+    { a: [1, 2], b: { 'x/y': 1 } },
+  ],
   ['copies', [{ op: 'copy', from: '/a/0', path: '/a/-' }], { a: [1, 2, 1], b: { 'x/y': 1 } }],
 ])('JSON patch %s', (_name, patch, result) => {
   expect(jsonPatch({ a: [1, 2], b: { 'x/y': 1 } }, patch)).toEqual(result);
@@ -36,6 +41,8 @@ test.each<[name: string, patch: unknown[], result: unknown]>([
 
 test.each<[name: string, patch: unknown, code: number]>([
   ['a test that fails', [{ op: 'test', path: '/a', value: 2 }], 422],
+  ['a test of what is there for nothing', [{ op: 'test', path: '/a', value: null }], 422],
+  ['a test inside of what is not there', [{ op: 'test', path: '/z/y', value: null }], 422],
   ['a path that is not there', [{ op: 'remove', path: '/nope' }], 422],
   ['a position outside the list', [{ op: 'add', path: '/l/9', value: 1 }], 422],
   ['an unknown operation', [{ op: 'eat', path: '/a' }], 400],

@@ -95,9 +95,11 @@ const OPERATIONS: Record<string, (root: unknown, operation: Operation) => unknow
     return add(remove(root, from), path, value);
   },
   copy: (root, { path, from = '' }) => add(root, path, structuredClone(valueAt(root, from))),
-  test: (root, { path, value }) => {
-    if (!isDeepStrictEqual(valueAt(root, path), value))
-      throw refuse(`testing value ${path} failed`);
+  // As the API server takes it: what is not there is null, which guards against making it twice.
+  test: (root, { path, value = null }) => {
+    const { parent, key } = path === '' ? { parent: { root }, key: 'root' } : parentOf(root, path);
+    const found = Array.isArray(parent) ? valueAt(parent, `/${key}`) : own(parent, key);
+    if (!isDeepStrictEqual(found ?? null, value)) throw refuse(`testing value ${path} failed`);
     return root;
   },
 };

@@ -387,6 +387,35 @@ test('a watch goes on from the version of a list and misses nothing', async () =
   expect(seen(later)).toEqual(expected);
 });
 
+test('what changes while a list is read by pages is told by a watch from the version of its last page', async () => {
+  for (const name of ['v1', 'v2', 'v3']) {
+    await cluster.call('POST', MAPS, { ...aMap(name), metadata: { name, labels: { v: '1' } } });
+  }
+  const query = 'labelSelector=v%3D1&limit=2';
+  const first = await cluster.call('GET', `${MAPS}?${query}`);
+  await cluster.call('DELETE', `${MAPS}/v1`);
+  const token = textAt(first.body, 'metadata', 'continue');
+  const last = await cluster.call('GET', `${MAPS}?${query}&continue=${token}`);
+  expect(versionOf(last.body)).toBe(versionOf(first.body));
+  const from = `resourceVersion=${versionOf(last.body)}`;
+  const told = await watch(`${MAPS}?watch=1&timeoutSeconds=1&labelSelector=v%3D1&${from}`);
+  expect(seen(told)).toEqual(['DELETED v1']);
+});
+
+test('a watch begins with all that is there, however much', async () => {
+  const names = Array.from({ length: 18 }, (_, index) => `big-${10 + index}`);
+  const data = { a: 'x'.repeat(1_000_000) };
+  for (const name of names) {
+    await cluster.call('POST', MAPS, {
+      ...aMap(name, data),
+      metadata: { name, labels: { big: '1' } },
+    });
+  }
+  const told = await watch(`${MAPS}?watch=1&timeoutSeconds=1&labelSelector=big%3D1`);
+  expect(seen(told)).toEqual(names.map((name) => `ADDED ${name}`));
+  await cluster.call('DELETE', `${MAPS}?labelSelector=big%3D1`);
+});
+
 test('a watch from a version that is no longer known says 410 and ends', async () => {
   const events = await watch(`${MAPS}?watch=1&resourceVersion=1`);
   expect(events).toMatchObject([{ type: 'ERROR', object: { code: 410, reason: 'Expired' } }]);

@@ -81,44 +81,58 @@ export function scalePaths(resource: Resource): ScalePaths {
   throw new ApiError(404, 'the server could not find the requested resource');
 }
 
-/** Where a page that was cut short goes on. */
-const continueAfter = (object: KubeObject): string =>
-  Buffer.from(`${object.metadata.namespace ?? ''}/${object.metadata.name}`).toString('base64url');
-
-/** What `continueAfter` wrote; anything else would be an empty page that looks like the end. */
-function placeOf(token: string): string {
-  const place = Buffer.from(token, 'base64url').toString();
-  const isOurs = place.includes('/') && Buffer.from(place).toString('base64url') === token;
-  if (token !== '' && !isOurs) throw badRequest('continue key is not valid: start the list again');
-  return place;
+/** Where a page that was cut short goes on, and the version of the list that it is a part of. */
+interface Place {
+  readonly version: number;
+  readonly after: string;
 }
 
+const keyOf = ({ metadata }: KubeObject): string => `${metadata.namespace ?? ''}/${metadata.name}`;
+
+const tokenOf = ({ version, after }: Place): string =>
+  Buffer.from(`${version}:${after}`).toString('base64url');
+
+/** What `tokenOf` wrote; anything else would be an empty page that looks like the end. */
+function placeOf(token: string): Place | undefined {
+  if (token === '') return undefined;
+  const text = Buffer.from(token, 'base64url').toString();
+  const [, version, after = ''] = /^(\d+):(.*\/.*)$/s.exec(text) ?? [];
+  const place = { version: Number(version), after };
+  if (tokenOf(place) === token) return place;
+  throw badRequest('continue key is not valid: start the list again');
+}
+
+function limitOf(query: URLSearchParams): number {
+  const limit = Number(query.get('limit') ?? 0);
+  if (Number.isInteger(limit)) return limit;
+  throw badRequest(`limit: Invalid value: "${query.get('limit') ?? ''}": must be a whole number`);
+}
+
+/**
+ * Every page has the version of the first: what changes while they are read, such as an object of an
+ * earlier page that goes, is told by a watch that begins there.
+ */
 function page(
   objects: readonly KubeObject[],
   query: URLSearchParams,
+  newest: number,
 ): { items: readonly KubeObject[]; metadata: Dict } {
-  const after = placeOf(query.get('continue') ?? '');
-  const rest =
-    after === ''
-      ? objects
-      : objects.filter(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}` > after);
-  const limit = Number(query.get('limit') ?? 0);
-  if (!Number.isInteger(limit)) {
-    throw badRequest(`limit: Invalid value: "${query.get('limit') ?? ''}": must be a whole number`);
-  }
+  const place = placeOf(query.get('continue') ?? '');
+  const rest = place === undefined ? objects : objects.filter((one) => keyOf(one) > place.after);
+  const limit = limitOf(query);
+  const version = place?.version ?? newest;
   const items = limit > 0 ? rest.slice(0, limit) : rest;
   const last = items.at(-1);
-  if (last === undefined || items.length === rest.length) return { items, metadata: {} };
-  return {
-    items,
-    metadata: { continue: continueAfter(last), remainingItemCount: rest.length - items.length },
-  };
+  const metadata = { resourceVersion: String(version) };
+  if (last === undefined || items.length === rest.length) return { items, metadata };
+  const next = tokenOf({ version, after: keyOf(last) });
+  const remainingItemCount = rest.length - items.length;
+  return { items, metadata: { ...metadata, continue: next, remainingItemCount } };
 }
 
 export function listAnswer(call: Call, found: readonly KubeObject[]): Answer {
   const { api, resource, query } = call;
-  const cut = page(found, query);
-  const metadata = { ...cut.metadata, resourceVersion: String(api.store.version) };
+  const { items: chosen, metadata } = page(found, query, api.store.version);
   if (call.shape === 'table') {
     const options = {
       nowMs: api.nowMs(),
@@ -126,13 +140,13 @@ export function listAnswer(call: Call, found: readonly KubeObject[]): Answer {
       withHeader: true,
       metadata,
     };
-    return { code: 200, json: JSON.stringify(tableOf(resource, cut.items, options)) };
+    return { code: 200, json: JSON.stringify(tableOf(resource, chosen, options)) };
   }
   const isBare = call.shape === 'metadata';
   const head = isBare
     ? { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1' }
     : { kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource) };
-  const items = cut.items.map((object) =>
+  const items = chosen.map((object) =>
     isBare ? JSON.stringify(bareMetadata(object)) : jsonOf(object),
   );
   const start = JSON.stringify({ ...head, metadata }).slice(0, -1);

@@ -9,7 +9,7 @@ import type { KubeObject } from '../types.ts';
 import { render, type Shape } from './table.ts';
 
 const BOOKMARK_EVERY_MS = 60_000;
-/** A reader that is further behind is cut off; it lists again. */
+/** A reader that is further behind the changes is cut off; it lists again. */
 const BACKLOG_LIMIT_BYTES = 16 * 1024 * 1024;
 const DEFAULT_SECONDS = 3600;
 /** A timer of Node can wait no longer. */
@@ -40,6 +40,8 @@ export class Watch {
   readonly #response: ServerResponse;
   readonly #matches: Matches;
   #hasHeader = false;
+  /** What a watch begins with is written at once and may be more: cut off, it would never get through. */
+  #limitBytes = Infinity;
 
   constructor(api: Api, request: WatchRequest, response: ServerResponse) {
     this.#api = api;
@@ -69,6 +71,7 @@ export class Watch {
       this.#response.end();
       return;
     }
+    this.#limitBytes = BACKLOG_LIMIT_BYTES + this.#response.writableLength;
     const id = resourceId(resource);
     const unsubscribe = this.#api.store.subscribe((change) => {
       if (resourceId(change.resource) === id) this.#show(change);
@@ -117,7 +120,7 @@ export class Watch {
 
   #line(type: string, object: string): void {
     this.#response.write(`{"type":"${type}","object":${object}}\n`);
-    if (this.#response.writableLength > BACKLOG_LIMIT_BYTES) this.#response.destroy();
+    if (this.#response.writableLength > this.#limitBytes) this.#response.destroy();
   }
 
   /** Tells the reader how far it is, so that it can resume there. */
