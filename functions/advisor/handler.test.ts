@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -62,6 +62,19 @@ async function modelServer(content: string | object | null, status = 200, name =
   const { port } = server.address() as AddressInfo;
   const model = openAiModel({ apiKey: KEY, baseUrl: `http://127.0.0.1:${port}/v1`, name });
   return { asked, model };
+}
+
+/** One that answers in its own way, as JSON unless it says otherwise. */
+async function rawServer(answer: (response: ServerResponse) => void) {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => answer(response));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  servers.push(server);
+  const { port } = server.address() as AddressInfo;
+  return {
+    model: openAiModel({ apiKey: KEY, baseUrl: `http://127.0.0.1:${port}/v1`, name: 'raw' }),
+  };
 }
 
 const adviceOf = async (
@@ -166,6 +179,36 @@ describe('with a model', () => {
 
     expect(advice.fallback).toMatch(/^the model failed: 401 Incorrect API key: \[the key\]/);
     expect(advice.fallback).not.toMatch(/[\u0000-\u001f]/);
+  });
+
+  test.each(['<html>Log in</html>', 'null', '{}', '{"choices":[]}'])(
+    'a server that speaks of something else (%s) is told as such',
+    async (page) => {
+      const { model } = await rawServer((response) => response.end(page));
+
+      const { advice } = await adviceOf(model);
+
+      expect(advice.fallback).toBe(
+        'the model failed: its answer is no chat completion: is the base URL right?',
+      );
+    },
+  );
+
+  test('an answer that does not end is given up after a mebibyte', async () => {
+    let bytes = 0;
+    const { model } = await rawServer((response) => {
+      const more = (): void => {
+        while (!response.destroyed && response.write(' '.repeat(65_536))) bytes += 65_536;
+      };
+      response.setHeader('content-type', 'application/json');
+      response.on('drain', more);
+      more();
+    });
+
+    const { advice } = await adviceOf(model);
+
+    expect(advice.fallback).toBe('the model failed: the answer is over 1048576 bytes');
+    expect(bytes).toBeLessThan(64 * 1_048_576); // what was on its way when it was given up
   });
 
   test('a model that does not answer in time costs its time-out and nothing else', async () => {

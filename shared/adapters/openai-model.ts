@@ -11,9 +11,33 @@ export interface OpenAiOptions {
 /** Thinking counts: a model that reasons spends above a thousand on it before its first word. */
 const MAX_TOKENS = 4000;
 
-/** A server's refusal may quote the key, and why a model failed is told in events and logs. */
-function withoutKey(error: unknown, apiKey: string): Error {
+/** Above any answer of so many tokens, with room for what servers say beside it. */
+const MAX_ANSWER_BYTES = 1_048_576;
+
+/** The client holds an answer as a whole, however long: a server that does not end would fill the memory. */
+const boundedFetch: typeof globalThis.fetch = async (...asked) => {
+  const response = await globalThis.fetch(...asked); // as the client does: it has no other transport
+  if (response.body === null) return response;
+  let bytes = 0;
+  const bounded = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, controller) {
+      bytes += chunk.byteLength;
+      if (bytes <= MAX_ANSWER_BYTES) controller.enqueue(chunk);
+      else controller.error(new Error(`the answer is over ${MAX_ANSWER_BYTES} bytes`));
+    },
+  });
+  return new Response(response.body.pipeThrough(bounded), response);
+};
+
+/** What the client stumbles over where an answer has another form, such as the page of a web server. */
+const NO_COMPLETION = /^Cannot read properties of (undefined|null)/;
+
+/** Why a model failed is told in events and logs: in words, and without the key that a refusal may quote. */
+function readable(error: unknown, apiKey: string): Error {
   const message = error instanceof Error ? error.message : String(error);
+  if (NO_COMPLETION.test(message)) {
+    return new Error('its answer is no chat completion: is the base URL right?', { cause: error });
+  }
   return new Error(message.replaceAll(apiKey, '[the key]'));
 }
 
@@ -31,7 +55,10 @@ export function openAiModel({ apiKey, baseUrl, name }: OpenAiOptions): LanguageM
       model: name,
       maxTokens: MAX_TOKENS,
       maxRetries: 0,
-      ...(baseUrl === undefined ? {} : { configuration: { baseURL: baseUrl } }),
+      configuration: {
+        fetch: boundedFetch,
+        ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
+      },
     });
   };
   return {
@@ -49,7 +76,7 @@ export function openAiModel({ apiKey, baseUrl, name }: OpenAiOptions): LanguageM
       ];
       const asked: Promise<unknown> = structured.invoke(messages, { signal });
       const answer = await asked.catch((error: unknown) => {
-        throw withoutKey(error, apiKey);
+        throw readable(error, apiKey);
       });
       return schema.parse(answer); // a server that ignores the schema is not believed
     },
