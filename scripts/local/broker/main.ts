@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger } from '#shared/runtime/logger.ts';
 import { readManifests } from '../manifests/index.ts';
 import { Broker } from './broker.ts';
+import { fineClock } from './clock.ts';
 import { loadConfig } from './config.ts';
 import { brokerApp, finish, listen } from './host.ts';
 import { brokerRoutes } from './ingress.ts';
@@ -37,7 +38,7 @@ const broker = new Broker(
   log,
   { limits: config.limits, triggers },
   {
-    nowMs: () => performance.timeOrigin + performance.now(),
+    nowMs: fineClock(),
     sleep: (ms) => sleep(ms, undefined, { signal: ended.signal }),
     post: (url, event, timeoutMs, namespace) => sender.send(url, event, timeoutMs, namespace),
     warn: (facts, message) => logger.warn(facts, message),
