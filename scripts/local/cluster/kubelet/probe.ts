@@ -32,9 +32,12 @@ function byHttp(spec: ProbeSpec, port: number, timeoutMs: number): Promise<strin
         );
       },
     );
-    request.setTimeout(timeoutMs, () =>
-      request.destroy(new Error(`no answer within ${timeoutMs} ms`)),
+    // Over all of it: an answer that trickles in would never be silent for so long.
+    const deadline = setTimeout(
+      () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)),
+      timeoutMs,
     );
+    request.on('close', () => clearTimeout(deadline));
     request.on('error', (error) =>
       resolve(`Get "http://${HOST}:${port}${path}": ${error.message}`),
     );
