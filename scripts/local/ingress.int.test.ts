@@ -1,4 +1,11 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  request,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { Ingress, type Backend, type Upstreams } from './ingress.ts';
@@ -53,6 +60,25 @@ test('a request reaches the backend with method, path, headers and body, and its
   expect(answer.headers.get('x-tea')).toBe('green');
   expect(answer.headers.get('x-cold-start')).toBe('1'); // the broker counts these
   expect(await answer.text()).toBe('POST /pot?size=2 1 leaves');
+});
+
+test('headers that are meant for one connection alone go no further, on the way there and back', async () => {
+  let got: IncomingHttpHeaders = {};
+  const echo = await backend((asked, response) => {
+    got = asked.headers;
+    response.writeHead(200, { connection: 'close, X-Back', 'x-back': '1', 'x-kept': '1' });
+    response.end();
+  });
+  const url = await ingressFor({ pick: () => picked(echo) });
+
+  const headers = { connection: 'X-There, keep-alive', 'x-there': '1', 'x-kept': '1' };
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    request(url, { agent: false, headers }, resolve).on('error', reject).end();
+  });
+  answer.resume();
+
+  expect([got['x-there'], got['x-kept']]).toEqual([undefined, '1']);
+  expect([answer.headers['x-back'], answer.headers['x-kept']]).toEqual([undefined, '1']);
 });
 
 test('a request whose backend is gone goes to another one', async () => {

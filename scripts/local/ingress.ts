@@ -47,13 +47,17 @@ const MAX_ATTEMPTS = 4;
 
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'expect']);
 
-const passable = (headers: NodeJS.Dict<string | string[]>): Record<string, string | string[]> =>
-  Object.fromEntries(
+/** Without what is meant for this connection alone: of that the sender names more (RFC 9110, 7.6.1). */
+function passable(headers: NodeJS.Dict<string | string[]>): Record<string, string | string[]> {
+  const { connection = '' } = headers;
+  const named = [connection].flat().flatMap((names) => names.toLowerCase().split(/\s*,\s*/));
+  return Object.fromEntries(
     Object.entries(headers).filter(
       (entry): entry is [string, string | string[]] =>
-        entry[1] !== undefined && !HOP_BY_HOP.has(entry[0]),
+        entry[1] !== undefined && !HOP_BY_HOP.has(entry[0]) && !named.includes(entry[0]),
     ),
   );
+}
 
 const problem = (response: ServerResponse, status: number, detail: string): void => {
   if (response.headersSent) {
