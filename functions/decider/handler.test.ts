@@ -1,3 +1,4 @@
+import pino from 'pino';
 import { expect, test } from 'vitest';
 import { seededRandom } from '#shared/adapters/system.ts';
 import { NimbusError } from '#shared/errors.ts';
@@ -235,6 +236,22 @@ test('where the clock of the observer stays ahead, late is still late', async ()
   await send(first);
   await send(third);
   expect(await send(second)).toBeUndefined();
+});
+
+test('an observer whose clock was set back is told of: nothing is decided until it has caught up', async () => {
+  const lines: string[] = [];
+  const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
+  const clock = { nowMs: () => NOW_MS };
+  const spec = decider({ store: memoryStore(), clock, random: seededRandom, prior: {} });
+  const app = createApp(spec, { log });
+  const [first] = beats(1) as [UnknownEvent];
+  const [behind] = beats(1, 20, { observedAtMs: NOW_MS - 3_600_000 }) as [UnknownEvent];
+  for (const event of [first, { ...behind, id: 'behind.target-1.observer' }]) {
+    await app.request('/', { method: 'POST', ...encodeEvent(event) });
+  }
+
+  expect(lines).toHaveLength(1);
+  expect(JSON.parse(lines[0]!)).toMatchObject({ behindSeconds: 3600, tick: 't0' });
 });
 
 test('a target that was created anew inherits nothing but the sequence', async () => {

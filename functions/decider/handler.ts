@@ -31,6 +31,21 @@ const ownerOf = ({ policy, target }: ObservedState): Owner => ({
   spec: policy.spec,
 });
 
+/** Later than the Broker's tries take: a replay of old events, or an observer whose clock is behind. */
+const BEHIND_MS = 60_000;
+
+/** Where an observer's clock is set back, nothing is decided until it has caught up: that must be seen. */
+function sayLate(
+  log: Context['log'],
+  { tick, observedAtMs }: ObservedState,
+  newestMs: number,
+): void {
+  const behindMs = newestMs - observedAtMs;
+  const facts = { tick, behindSeconds: Math.round(behindMs / 1000) };
+  const message = 'older than what was decided on: nothing to do, unless the clock is behind';
+  log[behindMs < BEHIND_MS ? 'debug' : 'info'](facts, message);
+}
+
 function decisions(sessions: Sessions, deps: DeciderDeps) {
   const graph = decisionGraph(sessions, deps);
   return async (
@@ -47,7 +62,7 @@ function decisions(sessions: Sessions, deps: DeciderDeps) {
       log,
     });
     if (standing === 'late') {
-      log.debug({ tick: state.tick }, 'older than what was decided on: nothing to do');
+      sayLate(log, state, session.ledger.observedAtMs);
       return undefined;
     }
     if (standing === 'new') {
