@@ -1,7 +1,7 @@
 // The command line of a script: `--help` says what it does and does nothing, and what is not known is
 // refused before anything is done.
 import { parseArgs } from 'node:util';
-import { NimbusError } from '#shared/errors.ts';
+import { NimbusError, messageOf } from '#shared/errors.ts';
 
 type Rows = Readonly<Record<string, string>>;
 
@@ -53,8 +53,7 @@ function usage<Name extends string>(line: CommandLine<Name>): string {
 }
 
 /** parseArgs goes on to explain how a file whose name begins with a dash is given. */
-const brief = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split(/\.\s/)[0] ?? '';
+const brief = (error: unknown): string => messageOf(error).split(/\.\s/)[0] ?? '';
 
 function parse<Name extends string>({ argument, options }: CommandLine<Name>) {
   const known = Object.entries<Option>(options ?? {}) as [Name, Option][];

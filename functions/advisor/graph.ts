@@ -1,5 +1,6 @@
 // The advisor's graph: brief → ask (only with a model) → check. Wiring only.
 import { Annotation, END, START, StateGraph } from '@langchain/langgraph';
+import { messageOf } from '#shared/errors.ts';
 import type { Decision } from '#shared/events/index.ts';
 import type { LanguageModel } from '#shared/ports.ts';
 import { check, tidy, type Opinion } from './opinion.ts';
@@ -23,7 +24,7 @@ const MAX_REASON_CHARS = 300;
 const reasonOf = (error: unknown): string =>
   error instanceof NotAsked
     ? `the model was not asked: ${error.message}`
-    : `the model failed: ${error instanceof Error ? error.message : String(error)}`;
+    : `the model failed: ${messageOf(error)}`;
 
 export function adviceGraph(model: LanguageModel | undefined) {
   const brief = ({ decision }: Values): Partial<Values> => ({

@@ -1,5 +1,6 @@
 // Ledger and model in the store: reading them back, and setting aside what cannot be read.
 import { createModel, parseModel, type Model, type ModelOptions } from '#shared/domain/index.ts';
+import { messageOf } from '#shared/errors.ts';
 import type { PolicySpec, Target } from '#shared/events/index.ts';
 import type { ModelStore } from '#shared/ports.ts';
 import type { Logger } from 'pino';
@@ -40,7 +41,7 @@ async function setAside(
   text: string,
   { log, why }: { log: Logger; why: unknown },
 ): Promise<void> {
-  const reason = why instanceof Error ? why.message : String(why);
+  const reason = messageOf(why);
   log.warn({ key, reason }, 'a stored document cannot be read: set aside, started fresh');
   await store.save(`${key}-unreadable`, text, null).catch(() => undefined);
 }

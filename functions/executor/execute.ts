@@ -2,7 +2,7 @@
 // any two steps is mended by the redelivery: the status says which decision was under way.
 import { heldFields, ownField } from '#shared/adapters/held-fields.ts';
 import { orUnavailable } from '#shared/adapters/kubernetes-api.ts';
-import { hasCode, NimbusError } from '#shared/errors.ts';
+import { NimbusError, hasCode, messageOf } from '#shared/errors.ts';
 import type { Action, Decision, PolicySpec } from '#shared/events/index.ts';
 import type {
   Clock,
@@ -103,7 +103,7 @@ async function apply(
   } catch (error) {
     if (hasCode(error, 'target.conflict')) await takeBack(control, policy, current.policy.status);
     if (error instanceof NimbusError) throw error; // comes again: the status says it is under way
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     const refused = held(current, 'forbidden', why, from);
     await control.patchStatus(
       policy,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { NimbusError } from '#shared/errors.ts';
+import { NimbusError, messageOf } from '#shared/errors.ts';
 import {
   AlertRaised,
   Ping,
@@ -94,7 +94,7 @@ async function sendAll(
   const [first] = failed;
   if (first === undefined) return;
   const { namespace, name } = first.policy;
-  const why = first.why instanceof Error ? first.why.message : String(first.why);
+  const why = messageOf(first.why);
   throw new NimbusError(
     failed.every((one) => isRefusal(one.why)) ? 'action.refused' : 'upstream.unavailable',
     `${failed.length} of ${states.length} observations were not sent; ${namespace}/${name}: ${why}`,

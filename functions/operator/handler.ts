@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { compress } from 'hono/compress';
 import { z } from 'zod';
+import { messageOf } from '#shared/errors.ts';
 import type { UnknownEvent } from '#shared/events/index.ts';
 import type { FunctionSpec } from '#shared/runtime/function.ts';
 import { headersOf } from '#shared/runtime/request.ts';
@@ -52,7 +53,7 @@ async function rebuild(memory: Memory, log: EventLog | undefined): Promise<Histo
     await log.replay(take, memory.refuse);
     return { state: 'rebuilt', message: `Rebuilt from ${events} events of the event log.`, events };
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     const message = `The event log could not be read (${why}): history starts with this process.`;
     return { state: 'unavailable', message, events };
   }

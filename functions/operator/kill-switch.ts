@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { hasCode, NimbusError } from '#shared/errors.ts';
+import { NimbusError, hasCode, messageOf } from '#shared/errors.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Memory } from './memory.ts';
 import { controlEndpoint } from './control-endpoint.ts';
@@ -31,7 +31,7 @@ const idOf = ({ namespace, name }: PolicyName): string => `${namespace}/${name}`
 function incomplete(suspend: Suspend, set: number, failures: readonly Failure[]): NimbusError {
   const final = failures.every(({ error }) => hasCode(error, 'action.refused'));
   const reasons = failures.map(({ policy, error }) => {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return `${policy}: ${reason.slice(0, MAX_REASON_CHARS)}`;
   });
   return new NimbusError(

@@ -1,6 +1,6 @@
 import type { KubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { list, policyObject, record, text } from '#shared/adapters/objects.ts';
-import { NimbusError } from '#shared/errors.ts';
+import { NimbusError, messageOf } from '#shared/errors.ts';
 
 export type Suspend = 'none' | 'freeze' | 'release';
 
@@ -31,7 +31,7 @@ const policyPath = ({ namespace, name }: PolicyName): string =>
 /** Statuses that no error of ours stands for, such as 403, end here. */
 const refused = (cause: unknown): never => {
   if (cause instanceof NimbusError) throw cause;
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   throw new NimbusError('action.refused', message, { cause });
 };
 

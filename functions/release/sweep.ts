@@ -1,5 +1,6 @@
 import { heldFields, heldRefs, ownField } from '#shared/adapters/held-fields.ts';
 import { isOurFinalizer } from '#shared/adapters/objects.ts';
+import { messageOf } from '#shared/errors.ts';
 import type { Clock, Cluster, Control, ControlledField, PolicyObject } from '#shared/ports.ts';
 
 export interface Swept {
@@ -94,7 +95,7 @@ export async function sweep(ports: Ports, options: { everything: boolean }): Pro
       const message = await sweepOne(ports, policy, options.everything);
       if (message !== '') swept.push({ policy: name, failed: false, message });
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       swept.push({ policy: name, failed: true, message });
     }
   }

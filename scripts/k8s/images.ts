@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '#shared/errors.ts';
 import { complaint, Failure, run } from './command.ts';
 import { ROOT } from './manifests.ts';
 
@@ -48,7 +49,7 @@ function bundleFiles(name: string): string[] {
     return filesUnder(join(ROOT, 'dist/functions', name));
   } catch (error) {
     throw new Failure(`no bundle of function ${name}`, {
-      why: error instanceof Error ? error.message : String(error),
+      why: messageOf(error),
       remedy: 'Type make build and read what it says.',
     });
   }

@@ -1,5 +1,6 @@
 // Where the decider keeps what it learns: ConfigMaps, or Redis/Valkey by an address from the environment.
 import { readFileSync } from 'node:fs';
+import { messageOf } from '#shared/errors.ts';
 import { Failure } from './command.ts';
 import { apply, get, kubectl } from './kubectl.ts';
 import { NAMESPACE, PART_OF, shortHash } from './manifests.ts';
@@ -34,7 +35,7 @@ function readCertificate(file: string): string {
     return readFileSync(file, 'utf8');
   } catch (error) {
     throw new Failure(`cannot read MODEL_STORE_CA_FILE=${file}`, {
-      why: error instanceof Error ? error.message : String(error),
+      why: messageOf(error),
       remedy:
         'It must be a file with the PEM of the authority that signed the server’s certificate.',
     });

@@ -6,6 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { messageOf } from '#shared/errors.ts';
 import { isLoopback } from '#shared/runtime/loopback.ts';
 import type { Address, Tunnel } from './tunnel.ts';
 
@@ -110,7 +111,7 @@ export function serveProxy(
 ): Promise<Server> {
   const server = createServer((incoming, outgoing) => {
     pass(incoming, outgoing, tunnel, host).catch((error: unknown) => {
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = messageOf(error);
       if (outgoing.headersSent) outgoing.destroy();
       else problem(outgoing, 503, 'Service Unavailable', detail);
     });

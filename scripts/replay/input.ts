@@ -10,7 +10,7 @@ import {
 import { dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream';
 import { createGunzip, gunzipSync } from 'node:zlib';
-import { NimbusError } from '#shared/errors.ts';
+import { NimbusError, messageOf } from '#shared/errors.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -24,7 +24,7 @@ const REASONS: Readonly<Record<string, string>> = {
 /** What a reader's error means to who named the file. */
 function refusal(path: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const why = error instanceof Error ? error.message : String(error);
+  const why = messageOf(error);
   const damaged = code.startsWith('Z_') ? `damaged gzip data (${why})` : undefined;
   const reason = damaged ?? REASONS[code];
   if (reason === undefined) return error;
@@ -95,7 +95,7 @@ export function makeFolder(path: string): void {
     if (!statSync(path).isDirectory()) throw new Error('it is a file');
     accessSync(path, constants.W_OK);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new NimbusError('input.invalid', `${path}: cannot write there (${why})`, {
       cause: error,
     });

@@ -1,6 +1,6 @@
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { NimbusError } from '#shared/errors.ts';
+import { NimbusError, messageOf } from '#shared/errors.ts';
 import { parseOrThrow, PolicySpec } from '#shared/events/index.ts';
 import { readText } from './input.ts';
 import { kneeOf } from './simulate.ts';
@@ -65,7 +65,7 @@ function documentsOf(path: string, text: string): unknown[] {
       JSON.stringify(content); // an alias within its own anchor has no end
       return content;
     } catch (cause) {
-      return refuse(path, cause instanceof Error ? cause.message : String(cause)); // too many aliases
+      return refuse(path, messageOf(cause)); // too many aliases
     }
   });
 }

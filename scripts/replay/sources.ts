@@ -1,4 +1,4 @@
-import { NimbusError } from '#shared/errors.ts';
+import { NimbusError, messageOf } from '#shared/errors.ts';
 import { withoutMark, type Lines } from './input.ts';
 import { isNumber } from './trace.ts';
 
@@ -53,7 +53,7 @@ function seriesOf(what: string, text: string): PrometheusSeries[] {
   try {
     answer = JSON.parse(withoutMark(text));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return refuse(what, 'document', `not JSON (${why})`);
   }
   const { error, data } = (answer ?? {}) as PrometheusAnswer;

@@ -1,6 +1,6 @@
 import { context, propagation } from '@opentelemetry/api';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NimbusError } from '../errors.ts';
+import { NimbusError, messageOf } from '../errors.ts';
 import type { UnknownEvent } from '../events/index.ts';
 import type { EventSink } from '../ports.ts';
 import { exchange, isOk, transportOf, type Answer } from './http.ts';
@@ -38,7 +38,7 @@ export function brokerSink(options: {
         const answer = await post(event, signal).catch((error: unknown) => ({
           status: 503,
           headers: {},
-          text: error instanceof Error ? error.message : String(error),
+          text: messageOf(error),
         }));
         if (isOk(answer)) return;
         last = `${answer.status} ${answer.text.slice(0, 300)}`;

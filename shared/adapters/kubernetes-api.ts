@@ -2,7 +2,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NimbusError } from '../errors.ts';
+import { NimbusError, messageOf } from '../errors.ts';
 import { exchange, type Answer } from './http.ts';
 
 export type Json = Record<string, unknown>;
@@ -179,7 +179,7 @@ export function kubernetesApi(options: { timeoutMs: number; config?: KubeConfig 
     try {
       return await exchange(urlOf(server, request), settings);
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       throw new NimbusError('upstream.unavailable', `${request.method} ${request.path}: ${why}`, {
         cause,
       });

@@ -1,4 +1,5 @@
 import type { ChatOpenAI } from '@langchain/openai';
+import { messageOf } from '../errors.ts';
 import type { LanguageModel } from '../ports.ts';
 
 export interface OpenAiOptions {
@@ -34,7 +35,7 @@ const NO_COMPLETION = /^Cannot read properties of (undefined|null)/;
 
 /** Why a model failed is told in events and logs: in words, and without the key that a refusal may quote. */
 function readable(error: unknown, apiKey: string): Error {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (NO_COMPLETION.test(message)) {
     return new Error('its answer is no chat completion: is the base URL right?', { cause: error });
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { NimbusError } from '../errors.ts';
+import { NimbusError, messageOf } from '../errors.ts';
 import type { ModelStore } from '../ports.ts';
 
 export interface RedisOptions {
@@ -87,7 +87,7 @@ function createConnection(options: RedisOptions) {
       try {
         return await Promise.race([ready().then(work), silence]);
       } catch (cause) {
-        const why = cause instanceof Error ? cause.message : String(cause);
+        const why = messageOf(cause);
         throw new NimbusError('upstream.unavailable', `model store: ${why}`, { cause });
       } finally {
         clearTimeout(timer);

@@ -2,7 +2,7 @@ import { Hono, type Context } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
-import { NimbusError } from '../errors.ts';
+import { NimbusError, messageOf } from '../errors.ts';
 import { deliverTo } from './deliver.ts';
 import type { FunctionSpec } from './function.ts';
 import { silentLogger } from './logger.ts';
@@ -26,7 +26,7 @@ const healthRoutes = (app: Hono, spec: FunctionSpec, stopping: AbortSignal): voi
     try {
       await spec.ready?.();
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       throw new NimbusError('upstream.unavailable', `not ready: ${reason}`, { cause });
     }
     return c.json({ status: 'ready', function: spec.name });

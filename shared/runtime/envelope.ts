@@ -1,6 +1,6 @@
 import { CloudEvent, HTTP } from 'cloudevents';
 import { z } from 'zod';
-import { NimbusError } from '../errors.ts';
+import { NimbusError, messageOf } from '../errors.ts';
 import { parseOrThrow, type UnknownEvent } from '../events/index.ts';
 import { parseJson } from './json.ts';
 
@@ -56,7 +56,7 @@ const parseBody = (body: string): unknown => {
   try {
     return parseJson(body);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.slice(0, 200) : 'unreadable';
+    const reason = messageOf(cause).slice(0, 200);
     throw new NimbusError('event.malformed', `body: malformed JSON (${reason})`, { cause });
   }
 };
@@ -86,7 +86,7 @@ const toEvent = (headers: Record<string, string>, body: string): UnknownEvent =>
   try {
     event = HTTP.toEvent({ headers, body });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.slice(0, 200) : 'unreadable';
+    const reason = messageOf(cause).slice(0, 200);
     throw new NimbusError('event.malformed', `CloudEvent: ${reason}`, { cause });
   }
   return { ...(event as CloudEvent<unknown>).toJSON() } as unknown as UnknownEvent;

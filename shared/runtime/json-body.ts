@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { z } from 'zod';
-import { NimbusError } from '../errors.ts';
+import { NimbusError, messageOf } from '../errors.ts';
 import { parseOrThrow } from '../events/index.ts';
 import { parseJson } from './json.ts';
 
@@ -32,7 +32,7 @@ function readable(text: string, what: string): unknown {
   try {
     return parseJson(text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.slice(0, 200) : 'unreadable';
+    const reason = messageOf(cause).slice(0, 200);
     throw new NimbusError('input.invalid', `${what}: malformed JSON (${reason})`, { cause });
   }
 }

@@ -6,6 +6,7 @@ import { DEPLOYMENT, HPA, collectionPath, objectPath } from '#shared/adapters/ki
 import { podMetrics } from '#shared/adapters/pod-metrics.ts';
 import { systemClock } from '#shared/adapters/system.ts';
 import { createHpa, newHpaState, type HpaInput } from '#shared/domain/peers/index.ts';
+import { messageOf } from '#shared/errors.ts';
 import type { ObservedState } from '#shared/events/index.ts';
 import type { ReadingsRequest, TargetState } from '#shared/ports.ts';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -145,7 +146,7 @@ export async function startHpaController(options: HpaOptions): Promise<() => voi
   };
   const safely = (): void => {
     sync().catch((error: unknown) => {
-      say(`HPA: a sync failed: ${error instanceof Error ? error.message : String(error)}`);
+      say(`HPA: a sync failed: ${messageOf(error)}`);
     });
   };
 
