@@ -1,7 +1,7 @@
 // What the advisor says without a language model: by rule, from the record alone.
 import type { Decision } from '#shared/events/index.ts';
 
-/** One candidate of the decision's record in words. */
+/** Why not one pod fewer: what the record says of that candidate, in words. */
 const weighed = ({ options, to }: Decision): string | undefined => {
   const chosen = options.find(({ replicas }) => replicas === to);
   const fewer = options.find(({ replicas }) => replicas === to - 1);

@@ -95,7 +95,7 @@ async function strike(victim: string, index: number): Promise<number> {
   return tookMs;
 }
 
-/** Events of the log that answer `question`, by what they were made of. */
+/** Ids of accepted alerts of which the log has no observation. */
 function missing(events: readonly LoggedEvent[]): string[] {
   const observed = events.filter(({ type }) => type === 'io.nimbusguard.state.observed.v1');
   return accepted.filter((id) => !observed.some((event) => event.id.startsWith(`${id}~`)));

@@ -19,14 +19,14 @@ export interface Terminal {
   readonly nowMs: () => number;
 }
 
-const standardError: Terminal = {
+const standardOutput: Terminal = {
   write: (text) => void process.stdout.write(text),
   isTTY: process.stdout.isTTY,
   nowMs: () => performance.now(),
 };
 
 /** Shows progress: on a terminal the running step with its note, elsewhere a line now and then. */
-export function createProgress(terminal: Terminal = standardError): Progress {
+export function createProgress(terminal: Terminal = standardOutput): Progress {
   const line = (mark: keyof typeof MARKS, text: string) =>
     terminal.write(
       `${terminal.isTTY ? '\r\u001b[K' : ''}${MARKS[mark] === ' ' ? '' : `${MARKS[mark]} `}${text}\n`,

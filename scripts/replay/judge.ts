@@ -5,7 +5,10 @@ import type { Speed } from './speed.ts';
 
 /** A bar beside the table of equal costs, and what was measured. */
 export interface Judgement {
-  /** Number of the bar in the project's list. */
+  /**
+   * 1: peers at equal cost · 2: the default policy beside HPA-70, trace by trace · 3: mode `floor` ·
+   * 4: what learning, a cold start and the budget's control cost · 5: calibration · 6: faults · 7: speed.
+   */
   readonly bar: number;
   readonly name: string;
   readonly wanted: string;

@@ -3,7 +3,11 @@ import { at, quantile } from './numbers.ts';
 import { createRandom, type Random } from './random.ts';
 import type { Trace } from './trace.ts';
 
-/** How rates inside a trace's intervals are made up; see `decision-core.md`. */
+/**
+ * How rates inside a trace's intervals are made up. `rough`: log-linear between the middles of the
+ * intervals, with a Brownian bridge as rough as the trace. `steps`: constant where an interval is at most
+ * a minute long, else linear between the middles.
+ */
 export type RatePath = 'rough' | 'steps';
 
 /** What arrives, second by second. Shared, read only, by every controller of one comparison. */

@@ -263,8 +263,9 @@ class Run implements View {
 }
 
 /**
- * Replays a load against a controller in virtual time, ticks of 1 s. Same arguments, same result.
- * Fleet of at least one pod's start: `scoreFrom` seconds of warm-up, then scored by the minute.
+ * Replays a load against a controller in virtual time, ticks of 1 s. Same arguments, same result. It
+ * starts with the fleet that the first second asks for at 70 %, one pod at least; what comes before
+ * `scoreFrom` is warm-up, then every minute is scored.
  */
 export const simulate = (load: Load, settings: RunSettings, controller: Controller): Outcome =>
   new Run(load, settings, controller).finish();

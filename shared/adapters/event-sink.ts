@@ -11,8 +11,8 @@ const ATTEMPTS = 4;
 const BACKOFF_MS = 50;
 
 /**
- * Posts events to a broker's ingress (`K_SINK`). 2xx is stored; 429, 5xx and lost connections are
- * tried again up to four times in all; other answers end at once.
+ * Posts events to a broker's ingress (`K_SINK`). 2xx is stored; 404 (a Broker that is not there yet),
+ * 429, 5xx and lost connections are tried up to four times in all; other answers end at once.
  * Throws `upstream.unavailable`, or `action.refused` with the broker's words.
  */
 export function brokerSink(options: {

@@ -1,5 +1,5 @@
 // The one field of each kind of target, read from the object. What is written, and how, is in
-// kubernetes-control.ts.
+// field-writer.ts.
 import { z } from 'zod';
 import type { ControlledField, FieldNote, FieldPart } from '../ports.ts';
 import {

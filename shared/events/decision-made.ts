@@ -15,7 +15,7 @@ const Estimate = z.object({
   samples: z.number(),
 });
 
-/** Quantiles of demand in requests/s. `certain` is the part that three standard errors support. */
+/** Quantiles of demand in requests/s. */
 const Quantiles = z.object({
   q02: z.number(),
   q10: z.number(),

@@ -10,5 +10,5 @@ export const Learned = z.object({
 });
 export type Learned = z.infer<typeof Learned>;
 
-/** decider → operator, tracker. What the rewards changed. */
+/** decider → operator. What the rewards changed. */
 export const PolicyLearned = defineEvent('io.nimbusguard.policy.learned.v1', Learned);
