@@ -1,7 +1,7 @@
 // The advisor's graph: brief → ask (only with a model) → check. Wiring only.
 import { Annotation, END, START, StateGraph } from '@langchain/langgraph';
 import { messageOf } from '#shared/errors.ts';
-import type { Decision } from '#shared/events/index.ts';
+import { FALLBACK_MAX_CHARS, type Decision } from '#shared/events/index.ts';
 import type { LanguageModel } from '#shared/ports.ts';
 import { check, tidy, type Opinion } from './opinion.ts';
 import { ModelAnswer, promptFor } from './prompt.ts';
@@ -18,8 +18,6 @@ const State = Annotation.Root({
   opinion: Annotation<Opinion>(),
 });
 type Values = typeof State.State;
-
-const MAX_REASON_CHARS = 300;
 
 const reasonOf = (error: unknown): string =>
   error instanceof NotAsked
@@ -39,7 +37,7 @@ export function adviceGraph(model: LanguageModel | undefined) {
       return { answer: await model.answer(promptFor(decision), ModelAnswer, signal) };
     } catch (error) {
       const reason = signal.aborted ? 'the model did not answer in time' : reasonOf(error);
-      return { failure: tidy(reason).slice(0, MAX_REASON_CHARS) };
+      return { failure: tidy(reason).slice(0, FALLBACK_MAX_CHARS) };
     }
   };
 

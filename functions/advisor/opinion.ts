@@ -1,5 +1,5 @@
 // The envelope around a language model: whatever it answers, this is all that can come of it.
-import type { Advice, Decision } from '#shared/events/index.ts';
+import { EXPLANATION_MAX_CHARS, type Advice, type Decision } from '#shared/events/index.ts';
 import type { ModelAnswer } from './prompt.ts';
 
 export type Opinion = Pick<
@@ -8,7 +8,6 @@ export type Opinion = Pick<
 >;
 
 const MAX_HOLD_MINUTES = 15;
-const MAX_EXPLANATION_CHARS = 1200;
 /** What a terminal obeys, and what makes text read in another order than it stands in. */
 const CONTROL = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
@@ -18,7 +17,7 @@ export const tidy = (text: string): string =>
     .replace(CONTROL, ' ')
     .replace(/\s+/g, ' ')
     .trim()
-    .slice(0, MAX_EXPLANATION_CHARS)
+    .slice(0, EXPLANATION_MAX_CHARS)
     .replace(/\p{Cs}$/u, '');
 
 const holdUntil = (answer: ModelAnswer, decidedAtMs: number): number | null => {

@@ -1,5 +1,5 @@
 // What the advisor says without a language model: by rule, from the record alone.
-import type { Decision } from '#shared/events/index.ts';
+import { EXPLANATION_MAX_CHARS, type Decision } from '#shared/events/index.ts';
 
 /** Why not one pod fewer: what the record says of that candidate, in words. */
 const weighed = ({ options, to }: Decision): string | undefined => {
@@ -28,5 +28,5 @@ export function explainByRule(decision: Decision): string {
   ]
     .filter((part) => part !== undefined)
     .join(' ')
-    .slice(0, 1200);
+    .slice(0, EXPLANATION_MAX_CHARS);
 }

@@ -1,10 +1,16 @@
 // From the core's verdict to the decision that travels, and whether it travels at all. Pure.
 import type { Verdict } from '#shared/domain/index.ts';
-import type { Decision, ObservedState } from '#shared/events/index.ts';
+import {
+  CONSTRAINTS_MAX,
+  DETAIL_MAX_CHARS,
+  MATURED_MAX,
+  SENTENCE_MAX_CHARS,
+  type Decision,
+  type ObservedState,
+} from '#shared/events/index.ts';
 import type { DecideEntry, Ledger } from './ledger.ts';
 
 const SILENCE_MS = 52_000; // at least one decision a minute: the beat before it must do, early or late
-const MAX_MATURED = 64;
 
 /** Problems that leave nothing to decide about; stale data is the core's business. */
 export const isBlocked = ({ problem, target, policy }: ObservedState): boolean =>
@@ -12,7 +18,7 @@ export const isBlocked = ({ problem, target, policy }: ObservedState): boolean =
   policy.spec.mode === 'off' ||
   (problem !== null && problem.reason !== 'DataStale');
 
-type Outcome = Pick<
+export type Outcome = Pick<
   Decision,
   'kind' | 'reason' | 'from' | 'to' | 'sentence' | 'constraints' | 'matured'
 > &
@@ -44,10 +50,18 @@ function withoutCore({ problem, replicas, policy }: ObservedState): Outcome {
     sentence,
     constraints: off
       ? []
-      : [{ name: 'problem', from: at, to: at, detail: problem.message.slice(0, 300) }],
+      : [{ name: 'problem', from: at, to: at, detail: problem.message.slice(0, DETAIL_MAX_CHARS) }],
     matured: [],
   };
 }
+
+type Constraints = Outcome['constraints'];
+
+/** The constraints with what had the last word; the last of a full list makes room for it. */
+const noted = ({ constraints }: Outcome, last: Constraints[number]): Constraints => [
+  ...constraints.slice(0, CONSTRAINTS_MAX - 1),
+  last,
+];
 
 /** The kill switch: whatever the core wanted, nothing changes. */
 function suspended(outcome: Outcome, how: string): Outcome {
@@ -58,10 +72,12 @@ function suspended(outcome: Outcome, how: string): Outcome {
     reason: 'held',
     to: from,
     sentence: `Holding at ${from}: the policy is suspended (${how}).`,
-    constraints: [
-      ...outcome.constraints.slice(0, 19),
-      { name: 'suspended', from: to, to: from, detail: `spec.suspend is ${how}` },
-    ],
+    constraints: noted(outcome, {
+      name: 'suspended',
+      from: to,
+      to: from,
+      detail: `spec.suspend is ${how}`,
+    }),
   };
 }
 
@@ -71,19 +87,19 @@ function withoutRoom(
   { pods, message }: NonNullable<ObservedState['unplaced']>,
 ): Outcome {
   const { from, to } = outcome;
-  const detail = `${pods} ${pods === 1 ? 'pod has' : 'pods have'} no place: ${message}`.slice(
-    0,
-    300,
-  );
-  const noted = [{ name: 'no-room' as const, from: to, to: Math.min(from, to), detail }];
-  const constraints = [...outcome.constraints.slice(0, 19), ...noted];
+  const waiting = `${pods} ${pods === 1 ? 'pod has' : 'pods have'} no place`;
+  const detail = `${waiting}: ${message}`.slice(0, DETAIL_MAX_CHARS);
+  const constraints = noted(outcome, { name: 'no-room', from: to, to: Math.min(from, to), detail });
   if (to <= from) return { ...outcome, constraints };
   return {
     ...outcome,
     kind: 'hold',
     reason: 'bounds',
     to: from,
-    sentence: `Holding at ${from} although ${to} are wanted: ${detail}.`.slice(0, 600),
+    sentence: `Holding at ${from} although ${to} are wanted: ${detail}.`.slice(
+      0,
+      SENTENCE_MAX_CHARS,
+    ),
     constraints,
   };
 }
@@ -100,8 +116,8 @@ export function outcomeOf(state: ObservedState, verdict: Verdict | null): Outcom
     reason,
     from,
     to,
-    constraints: constraints.slice(0, 20),
-    matured: matured.slice(0, MAX_MATURED),
+    constraints: constraints.slice(0, CONSTRAINTS_MAX),
+    matured: matured.slice(0, MATURED_MAX),
   };
   const { suspend } = state.policy.spec;
   if (suspend !== 'none') return suspended(outcome, suspend);
@@ -151,7 +167,7 @@ export function decisionOf(state: ObservedState, entry: DecideEntry, outcome: Ou
     policy: { namespace, name, uid, generation },
     target: state.target,
     mode: spec.mode,
-    sentence: outcome.sentence.slice(0, 600),
+    sentence: outcome.sentence.slice(0, SENTENCE_MAX_CHARS),
     problem: state.problem,
     holdsSince: entry.holdsSince,
   };
@@ -172,5 +188,3 @@ export function advance(
   const { generation, spec } = state.policy;
   ledger.sent = { atMs: state.observedAtMs, kind, reason, to, mode: spec.mode, generation };
 }
-
-export type { Outcome };

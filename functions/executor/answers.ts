@@ -1,5 +1,10 @@
 // Answers to a decision, and the note that is left on a target. Pure.
-import type { Action, Decision, PolicySpec } from '#shared/events/index.ts';
+import {
+  SENTENCE_MAX_CHARS,
+  type Action,
+  type Decision,
+  type PolicySpec,
+} from '#shared/events/index.ts';
 import type { ControlledField, FieldNote, PolicyObject } from '#shared/ports.ts';
 import { modeOf } from './plan.ts';
 
@@ -30,7 +35,7 @@ export const actionOf = (
   matured: decision.matured,
   ...(spec === undefined ? {} : { slo: spec.slo }),
   ...what,
-  message: what.message.slice(0, 600),
+  message: what.message.slice(0, SENTENCE_MAX_CHARS),
 });
 
 export const held = (

@@ -10,6 +10,7 @@ import {
   LearningState,
   Matured,
   Mode,
+  PolicyIdentity,
   Price,
   Replicas,
   Score,
@@ -36,7 +37,7 @@ export type State = z.infer<typeof State>;
 export const TargetView = z.object({
   /** `namespace/name` of the target, or of its policy while the target is missing. */
   id: z.string(),
-  policy: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
+  policy: PolicyIdentity,
   target: Target.nullable(),
   mode: Mode,
   suspend: z.enum(['none', 'freeze', 'release']),

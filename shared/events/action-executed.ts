@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineEvent } from './define.ts';
-import { Matured } from './decision-made.ts';
-import { Mode, Slo } from './policy.ts';
+import { Matured, MATURED_MAX, SENTENCE_MAX_CHARS } from './decision-made.ts';
+import { Mode, PolicyIdentity, Slo } from './policy.ts';
 import { Target } from './target.ts';
 import { epochMs } from './time.ts';
 
@@ -10,7 +10,7 @@ const replicas = z.int().nonnegative();
 export const Action = z.object({
   decisionId: z.string().min(1),
   sequence: z.int().nonnegative(),
-  policy: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
+  policy: PolicyIdentity,
   target: Target.nullable(),
   mode: Mode,
   outcome: z.enum(['applied', 'held']),
@@ -30,14 +30,14 @@ export const Action = z.object({
     'expired',
     'forbidden',
   ]),
-  message: z.string().max(600),
+  message: z.string().max(SENTENCE_MAX_CHARS),
   /** The field that was written, such as `spec.replicas`; null where nothing was. */
   field: z.string().nullable(),
   from: replicas,
   to: replicas,
   decidedAtMs: epochMs,
   executedAtMs: epochMs,
-  matured: z.array(Matured).max(64),
+  matured: z.array(Matured).max(MATURED_MAX),
   /** The promise that the outcomes are scored by; absent where the policy is gone. */
   slo: Slo.optional(),
 });

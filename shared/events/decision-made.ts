@@ -1,11 +1,27 @@
 import { z } from 'zod';
 import { defineEvent } from './define.ts';
-import { Mode } from './policy.ts';
+import { Mode, PolicyIdentity } from './policy.ts';
 import { Replicas, Target } from './target.ts';
 import { epochMs } from './time.ts';
 
 const known = z.number().nullable(); // null: not known, never zero
 const replicas = z.int().nonnegative();
+
+/** Limits of the record: who writes one cuts to them, as an event beyond them is refused. */
+export const SENTENCE_MAX_CHARS = 600;
+export const DETAIL_MAX_CHARS = 300;
+export const CONSTRAINTS_MAX = 20;
+/** Outcomes that travel with a decision, and what is made of them. */
+export const MATURED_MAX = 64;
+
+/** Actions of the Q-table: multipliers of the price. */
+const ACTIONS = 21;
+export const actionIndex = z
+  .int()
+  .min(0)
+  .max(ACTIONS - 1);
+/** One value for each action. */
+export const perAction = <T extends z.ZodType>(value: T) => z.array(value).length(ACTIONS);
 
 /** A learned quantity with its 80 % interval. */
 const Estimate = z.object({
@@ -93,11 +109,11 @@ export const Price = z.object({
 });
 
 export const LearningState = z.object({
-  action: z.int().min(0).max(20),
+  action: actionIndex,
   multiplier: z.number(),
   epsilon: z.number(),
   explored: z.boolean(),
-  qValues: z.array(z.number()).length(21),
+  qValues: perAction(z.number()),
   updates: z.int().nonnegative(),
   /** Share of outcomes at or below the forecast's quantile; well calibrated when equal to `level`. */
   coverage: z.array(z.object({ level: z.number(), observed: known, samples: z.number() })),
@@ -110,7 +126,6 @@ export const Constraint = z.object({
     'min-replicas',
     'max-replicas',
     'no-room',
-    'step-limit',
     'cooldown',
     'data-stale',
     'data-missing',
@@ -120,7 +135,6 @@ export const Constraint = z.object({
     'unexplained-cpu',
     'not-ready',
     'warm-up',
-    'overload-floor',
     'churn',
     'held-by-advice',
     'suspended',
@@ -129,7 +143,7 @@ export const Constraint = z.object({
   /** What the core wanted before and after the constraint. */
   from: replicas,
   to: replicas,
-  detail: z.string().max(300),
+  detail: z.string().max(DETAIL_MAX_CHARS),
 });
 
 /** What the usual autoscalers would ask for on the same inputs. Null where they could not tell. */
@@ -145,7 +159,7 @@ export const Matured = z.object({
   sequence: z.int().nonnegative(),
   decidedAtMs: epochMs,
   maturedAtMs: epochMs,
-  action: z.int().min(0).max(20),
+  action: actionIndex,
   from: replicas,
   to: replicas,
   /** Mean demand over the served interval, requests/s; what the pods were for. */
@@ -156,7 +170,7 @@ export const Matured = z.object({
   /** Increase of log lateness per unit of utilisation, as learned. */
   kneeSlope: z.number().positive().optional(),
   /** Replicas the planner would have chosen under each of the 21 multipliers. */
-  whatIfReplicas: z.array(replicas).length(21),
+  whatIfReplicas: perAction(replicas),
   meanReplicas: z.number().positive(),
   k: z.number().positive(),
   intervalSeconds: z.number().positive(),
@@ -168,12 +182,7 @@ export const Decision = z.object({
   /** Grows by one per decision of a target. */
   sequence: z.int().nonnegative(),
   tick: z.string(),
-  policy: z.object({
-    namespace: z.string(),
-    name: z.string(),
-    uid: z.string(),
-    generation: z.int(),
-  }),
+  policy: PolicyIdentity.extend({ generation: z.int() }),
   target: Target.nullable(),
   mode: Mode,
   kind: z.enum(['scale', 'hold']),
@@ -193,18 +202,18 @@ export const Decision = z.object({
   from: replicas,
   to: replicas,
   /** One plain sentence with numbers. */
-  sentence: z.string().max(600),
+  sentence: z.string().max(SENTENCE_MAX_CHARS),
   inputs: Inputs.nullable(),
   forecast: Forecast.nullable(),
   price: Price.nullable(),
   learning: LearningState.nullable(),
   options: z.array(Option).max(60),
-  constraints: z.array(Constraint).max(20),
+  constraints: z.array(Constraint).max(CONSTRAINTS_MAX),
   counterfactual: Counterfactual,
   problem: z.object({ reason: z.string(), message: z.string() }).nullable(),
   /** Routine holds since the last decision that was sent. */
   holdsSince: z.int().nonnegative(),
-  matured: z.array(Matured).max(64),
+  matured: z.array(Matured).max(MATURED_MAX),
 });
 export type Decision = z.infer<typeof Decision>;
 

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { defineEvent } from './define.ts';
-import { LearningState } from './decision-made.ts';
+import { LearningState, MATURED_MAX } from './decision-made.ts';
+import { PolicyIdentity } from './policy.ts';
 
 export const Learned = z.object({
-  policy: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
+  policy: PolicyIdentity,
   targetUid: z.string(),
-  decisionIds: z.array(z.string()).max(64),
+  decisionIds: z.array(z.string()).max(MATURED_MAX),
   learning: LearningState,
 });
 export type Learned = z.infer<typeof Learned>;

@@ -11,6 +11,13 @@ export const TargetRef = z.object({
 });
 export type TargetRef = z.infer<typeof TargetRef>;
 
+/** Which policy an event is about: its name may come again, its UID never does. */
+export const PolicyIdentity = z.object({
+  namespace: z.string(),
+  name: z.string(),
+  uid: z.string(),
+});
+
 /** Fields are held against each other once each of them is right: one mistake, one error. */
 const when = ({ issues }: { readonly issues: readonly unknown[] }): boolean => issues.length === 0;
 

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { defineEvent } from './define.ts';
+import { actionIndex, MATURED_MAX, perAction } from './decision-made.ts';
+import { PolicyIdentity } from './policy.ts';
 import { epochMs } from './time.ts';
 
 /** The score of one matured decision: of the action taken and, as arrivals do not depend on us, of every action not taken. */
@@ -8,21 +10,21 @@ export const Score = z.object({
   sequence: z.int().nonnegative(),
   decidedAtMs: epochMs,
   maturedAtMs: epochMs,
-  action: z.int().min(0).max(20),
+  action: actionIndex,
   reward: z.number(),
   /** −reward = efficiency + sla + stability, each in mean-fleet-minutes per minute. */
   efficiency: z.number(),
   sla: z.number(),
   stability: z.number(),
-  whatIf: z.array(z.number()).length(21),
+  whatIf: perAction(z.number()),
   outcome: z.enum(['needed', 'spare', 'too-late', 'steady']),
 });
 export type Score = z.infer<typeof Score>;
 
 export const Rewards = z.object({
-  policy: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
+  policy: PolicyIdentity,
   targetUid: z.string(),
-  scores: z.array(Score).min(1).max(64),
+  scores: z.array(Score).min(1).max(MATURED_MAX),
 });
 export type Rewards = z.infer<typeof Rewards>;
 
