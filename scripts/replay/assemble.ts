@@ -1,4 +1,4 @@
-import { ablationRows, type AblationRow } from './ablation.ts';
+import { ablationRows } from './ablation.ts';
 import { judge, judgeOutdone, type BarResult } from './bars.ts';
 import { contenderName, type Contender } from './contender.ts';
 import { judgeFloor } from './floor-bars.ts';
@@ -13,31 +13,12 @@ import {
 import { burnsOf, coldStartOf, learningRows } from './learning.ts';
 import type { Burn, ColdStart, LearningRow } from './learning.ts';
 import { answers, blocksOf, details, markdownOf } from './sections.ts';
-import { isCalibrated, type CoverageRow } from './coverage.ts';
+import { isCalibrated } from './coverage.ts';
+import type { CoverageOfTrace, Parts, Report } from './parts.ts';
 import { curvePicture, timelinePicture, type Course } from './picture.ts';
 import { CHURNS, curveIn, FIRST_ROW, jobsOf, type Scenario } from './plan.ts';
-import {
-  meanRows,
-  scenarioRows,
-  tableOf,
-  type Context,
-  type MeanRow,
-  type SummaryRow,
-  type TraceRow,
-} from './report.ts';
+import { meanRows, scenarioRows, tableOf, type Context, type MeanRow } from './report.ts';
 import type { Speed } from './speed.ts';
-
-/** Calibration of one trace's forecasts. `calibrated` null: too few samples to tell. */
-export interface CoverageOfTrace extends CoverageRow {
-  readonly trace: string;
-  readonly calibrated: boolean | null;
-}
-
-interface Means {
-  readonly scenario: string;
-  readonly seeds: number;
-  readonly means: readonly MeanRow[];
-}
 
 /** What was learned of a pod, what a cold start costs, and what λ makes of the budget. */
 interface Learned {
@@ -45,29 +26,6 @@ interface Learned {
   readonly coldStart: ColdStart | null;
   readonly burns: readonly Burn[];
 }
-
-/** What `report.json` holds, and the two forms people read. */
-export interface Report {
-  readonly summary: readonly SummaryRow[];
-  /** Scenarios without a row of capped changes: no setting keeps to the cap there. */
-  readonly uncapped: readonly string[];
-  readonly means: readonly Means[];
-  readonly traces: readonly TraceRow[];
-  readonly floor: readonly MeanRow[];
-  readonly faults: readonly { readonly fault: string; readonly means: readonly MeanRow[] }[];
-  readonly ablations: readonly AblationRow[];
-  readonly learning: readonly LearningRow[];
-  readonly coldStart: ColdStart | null;
-  readonly burns: readonly Burn[];
-  readonly coverage: readonly CoverageOfTrace[];
-  readonly speed: Readonly<Record<string, number>>;
-  readonly bars: readonly Judgement[];
-  readonly markdown: string;
-  /** The same with pictures, block by block. */
-  readonly blocks: readonly string[];
-}
-
-export type Parts = Omit<Report, 'markdown' | 'blocks' | 'bars'>;
 
 export interface BenchContext extends Context {
   readonly tookSeconds: number;

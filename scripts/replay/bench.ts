@@ -10,12 +10,13 @@ import {
   type CommandLine,
   type Given,
 } from '../command-line.ts';
-import { buildReport, type Report } from './assemble.ts';
+import { buildReport } from './assemble.ts';
 import { openCache } from './cache.ts';
 import { page } from './html.ts';
 import { makeFolder } from './input.ts';
 import type { Job, JobResult } from './job.ts';
 import { replayableSeconds } from './load.ts';
+import type { Report } from './parts.ts';
 import { jobsOf, PEERS, scenariosFor, type BenchOptions, type Scenario } from './plan.ts';
 import { runJobs } from './pool.ts';
 import { trackProgress } from './progress.ts';

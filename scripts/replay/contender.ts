@@ -1,11 +1,12 @@
 import { DEFAULT_BEHAVIOR, type Behavior } from '#shared/domain/peers/behavior.ts';
+import { HPA_SYNC_SECONDS } from '#shared/domain/peers/hpa.ts';
 import type { ModelOptions, Part, Prior } from '#shared/domain/index.ts';
 import { NimbusError } from '#shared/errors.ts';
 import type { PolicySpec } from '#shared/events/index.ts';
 import { limitsOf, workloadOf, type Condition } from './condition.ts';
 import { floorOver } from './controllers/floor.ts';
 import { benchPolicy, nimbusguard } from './controllers/ours.ts';
-import { hpa, keda, kpa, type PeerSettings } from './controllers/peers.ts';
+import { hpa, keda, kpa, KPA_TICK_SECONDS, type PeerSettings } from './controllers/peers.ts';
 import {
   awsPredictive,
   crane,
@@ -101,9 +102,6 @@ export function contenderName(contender: Contender): string {
   if (contender.told) parts.push('told');
   return parts.join(' ');
 }
-
-const HPA_SYNC_SECONDS = 15;
-const KPA_TICK_SECONDS = 2;
 
 /** The truth about a pod, as nobody can know it outside of a simulator. */
 function truthOf(condition: Condition) {

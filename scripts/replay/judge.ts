@@ -25,7 +25,7 @@ export const atMost = (bar: number, name: string, got: number, allowed: number):
 });
 
 const ACT = 'NimbusGuard policy';
-export const FLOOR = 'NimbusGuard policy over HPA-70';
+const FLOOR = 'NimbusGuard policy over HPA-70';
 const SLO = { violatingPct: 0.3, latePct: 0.4 };
 
 const rowOf = (rows: readonly TraceRow[], contender: string, trace: string): TraceRow | undefined =>

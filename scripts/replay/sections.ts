@@ -1,7 +1,7 @@
 // The sections of the bench's report, in the order of the questions it answers.
-import type { CoverageOfTrace, Parts } from './assemble.ts';
 import type { BarResult } from './bars.ts';
 import type { Judgement } from './judge.ts';
+import type { CoverageOfTrace, Parts } from './parts.ts';
 import {
   ablationTable,
   barTable,
@@ -88,6 +88,7 @@ export function answers(parts: Parts, pictures: Pictures): Section[] {
   ];
 }
 
+/** The bars, what was learned, faults, calibration, every trace, speed. */
 export function details(
   parts: Parts,
   bars: readonly BarResult[],

@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 import { DEFAULT_CONDITION, FAULTS, loadFor, settingsFor, type Condition } from './condition.ts';
 import { floorOver } from './controllers/floor.ts';
-import { fixed, hpa } from './controllers/peers.ts';
+import { hpa } from './controllers/peers.ts';
 import { Fleet } from './fleet.ts';
 import { createLoad, type Load } from './load.ts';
 import { createRandom } from './random.ts';
 import { kneeOf, simulate, type Controller, type View } from './simulate.ts';
 import { sumDays } from './tally.ts';
 import { SHAPES, synthesize } from './synthetic.ts';
+import { fixed } from './testing.ts';
 import type { Trace } from './trace.ts';
 
 const steady = (rps: number, minutes = 60): Trace => ({

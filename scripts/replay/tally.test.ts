@@ -74,9 +74,8 @@ test('the timeline has a mean of each minute', () => {
   });
 });
 
-test('days are summed as often as they weigh', () => {
+test('days are summed to one', () => {
   const { days } = scoreOf([...Array<Second>(1440).fill(FINE), BAD, BAD]);
 
   expect(sumDays(days)).toMatchObject({ minutes: 1442, violating: 2 });
-  expect(sumDays(days, [0, 3])).toMatchObject({ minutes: 6, violating: 6, arrivals: 36_000 });
 });

@@ -1,5 +1,3 @@
-import { at } from './numbers.ts';
-
 /** Sums of one day of the scored part: what the bootstrap draws from. */
 export interface Day {
   minutes: number;
@@ -128,12 +126,11 @@ export class Tally {
   }
 }
 
-/** Sums days to one; with `weights`, each day counts that often. */
-export function sumDays(days: readonly Day[], weights?: ArrayLike<number>): Day {
+/** Sums days to one. */
+export function sumDays(days: readonly Day[]): Day {
   const total = emptyDay();
-  days.forEach((day, i) => {
-    const weight = weights === undefined ? 1 : at(weights, i);
-    for (const key of Object.keys(total) as (keyof Day)[]) total[key] += weight * day[key];
-  });
+  for (const day of days) {
+    for (const key of Object.keys(total) as (keyof Day)[]) total[key] += day[key];
+  }
   return total;
 }

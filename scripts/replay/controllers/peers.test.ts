@@ -7,7 +7,8 @@ import type { Load } from '../load.ts';
 import { createRandom } from '../random.ts';
 import { EPOCH_MS, simulate, type Controller, type RunSettings, type View } from '../simulate.ts';
 import { NO_TELEMETRY_FAULTS, Telemetry } from '../telemetry.ts';
-import { fixed, hpa, hpaInput, keda, kpa, measuredRate } from './peers.ts';
+import { fixed } from '../testing.ts';
+import { hpa, hpaInput, keda, kpa, measuredRate } from './peers.ts';
 import {
   awsPredictive,
   crane,

@@ -1,3 +1,4 @@
+import { HPA_SYNC_SECONDS } from '#shared/domain/peers/hpa.ts';
 import { createHpa, createKeda, createKpa, type HpaInput } from '#shared/domain/peers/index.ts';
 import type { Controller, View } from '../simulate.ts';
 
@@ -49,7 +50,7 @@ export function hpa(
   let inner = make();
   return {
     name,
-    intervalSeconds: 15,
+    intervalSeconds: HPA_SYNC_SECONDS,
     decide: (view) => inner.decide(hpaInput(view)),
     restart: () => {
       inner = make();
@@ -63,7 +64,7 @@ export function keda(name: string, target: number, peer: PeerSettings): Controll
   let inner = make();
   return {
     name,
-    intervalSeconds: 15,
+    intervalSeconds: HPA_SYNC_SECONDS,
     decide: (view) =>
       inner.decide({
         atMs: view.atMs,
@@ -78,7 +79,7 @@ export function keda(name: string, target: number, peer: PeerSettings): Controll
   };
 }
 
-const KPA_TICK_SECONDS = 2;
+export const KPA_TICK_SECONDS = 2;
 
 /** Knative's autoscaler on requests/s. It scrapes its own pods: 2 s in every telemetry grade. */
 export function kpa(name: string, target: number, peer: PeerSettings): Controller {
@@ -104,10 +105,3 @@ export function kpa(name: string, target: number, peer: PeerSettings): Controlle
     },
   };
 }
-
-/** The same number of pods all the time. */
-export const fixed = (name: string, replicas: number): Controller => ({
-  name,
-  intervalSeconds: 60,
-  decide: () => replicas,
-});

@@ -1,3 +1,4 @@
+import { HPA_SYNC_SECONDS } from '#shared/domain/peers/hpa.ts';
 import {
   createAwsPredictive,
   createCrane,
@@ -30,7 +31,11 @@ export function predictiveHpa(
     targetUtilization: target,
     ...(holtWinters === undefined ? {} : { holtWinters }),
   });
-  return { name, intervalSeconds: 15, decide: (view) => inner.decide(hpaInput(view)) };
+  return {
+    name,
+    intervalSeconds: HPA_SYNC_SECONDS,
+    decide: (view) => inner.decide(hpaInput(view)),
+  };
 }
 
 /**
@@ -70,7 +75,7 @@ export function crane(
   const inner = createCrane(targets(target, peer), predictor);
   return {
     name,
-    intervalSeconds: 15,
+    intervalSeconds: HPA_SYNC_SECONDS,
     decide: (view) => inner.decide({ ...hpaInput(view), requestsPerSecond: measuredRate(view) }),
   };
 }
@@ -93,7 +98,7 @@ export function awsPredictive(name: string, target: number, peer: PeerSettings):
   const inner = createAwsPredictive(targets(target, peer));
   return {
     name,
-    intervalSeconds: 15,
+    intervalSeconds: HPA_SYNC_SECONDS,
     decide: (view) => inner.decide({ ...hpaInput(view), requestsPerSecond: measuredRate(view) }),
   };
 }
@@ -105,7 +110,7 @@ export function textbookQ(name: string, peer: PeerSettings, seed: number): Contr
   let inner = make();
   return {
     name,
-    intervalSeconds: 15,
+    intervalSeconds: HPA_SYNC_SECONDS,
     decide(view) {
       const reading = view.telemetry.read(view.now);
       const rates = reading !== null && view.telemetry.grade !== 'cpu' ? reading : null;
