@@ -47,6 +47,10 @@ const sum = (series: readonly Series[], name: string, filter?: (s: Series) => bo
 /** Less than nothing, as of a gauge that an aborted request is taken off twice, tells nothing. */
 const told = (value: number | null): number | null => (value === null || value < 0 ? null : value);
 
+/**
+ * The demo holds its slots by a timer and uses next to no CPU: it says itself how busy they were, and
+ * that counts as its CPU, as it would with work that burns it.
+ */
 function cpuSeconds(series: readonly Series[], pod: Pod): number | null {
   const busy = sum(series, 'workload_busy_seconds_total');
   const slots = sum(series, 'workload_slots');

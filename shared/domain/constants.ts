@@ -1,5 +1,6 @@
-// Every tuned constant of the core, each with its reason. Times that must follow the beat and the
-// start-up time are multiples of the block (see `blockSeconds`), never seconds.
+// The tuned constants that parts of the core share; those of one part stand in its file. Each has its
+// reason. Times that must follow the beat and the start-up time are multiples of the block (see
+// `blockSeconds`), never seconds.
 
 /** Time constants of the running means, in blocks: a third of a block up to four hours of 60 s. */
 export const MEANS_IN_BLOCKS = [0.27, 0.55, 1, 2, 4, 8, 20, 60, 240] as const;
