@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inParallel } from '#shared/adapters/in-parallel.ts';
 import { kubernetesApi, type KubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { kubernetesCluster } from '#shared/adapters/kubernetes-cluster.ts';
 import { kubernetesControl } from '#shared/adapters/kubernetes-control.ts';
@@ -141,12 +142,7 @@ function chain(api: KubernetesApi) {
     Object.assign(seen, { decisions: 0, actions: 0, failures: 0 });
     states.length = 0;
     await deliver(cause);
-    const waiting = [...states];
-    const worker = async (): Promise<void> => {
-      for (let state = waiting.pop(); state !== undefined; state = waiting.pop())
-        await deliver(state);
-    };
-    await Promise.all(Array.from({ length: DECIDERS_AT_ONCE }, worker));
+    await inParallel([...states], DECIDERS_AT_ONCE, deliver);
     return { ...seen };
   };
   return look;

@@ -8,6 +8,7 @@ import { actionOf } from '#functions/executor/answers.ts';
 import { decider } from '#functions/decider/handler.ts';
 import { ledgerKey, modelKey } from '#functions/decider/documents.ts';
 import { reward } from '#functions/reward/handler.ts';
+import { inParallel } from '#shared/adapters/in-parallel.ts';
 import { kubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { modelStore } from '#shared/adapters/model-store.ts';
 import { seededRandom, systemClock } from '#shared/adapters/system.ts';
@@ -149,12 +150,7 @@ for (let n = 0; n < beats; n++) {
   if (n === 1) before = await count(); // making the documents is not what goes on
   const waiting = Array.from({ length: targets }, (_, index) => beat(index, startMs, n));
   const startedMs = performance.now();
-  const worker = async (): Promise<void> => {
-    for (let event = waiting.pop(); event !== undefined; event = waiting.pop()) {
-      await observe(apps, event);
-    }
-  };
-  await Promise.all(Array.from({ length: DECIDERS_AT_ONCE }, worker));
+  await inParallel(waiting, DECIDERS_AT_ONCE, (event) => observe(apps, event));
   tookMs.push(performance.now() - startedMs);
 }
 const after = await count();

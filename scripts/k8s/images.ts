@@ -1,13 +1,13 @@
 // One image per function on one shared base: built in parallel, tagged by content, loaded into the cluster.
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inParallel } from '#shared/adapters/in-parallel.ts';
 import { messageOf } from '#shared/errors.ts';
 import { complaint, Failure, run } from './command.ts';
 import { ROOT } from './manifests.ts';
 
 const DOCKERFILES = join(ROOT, 'scripts/docker');
-const STAGING = join(ROOT, '.nimbusguard/images');
 const BUILDS_AT_ONCE = 4;
 const LOADS_AT_ONCE = 3; // the shared base is written once, the rest is small
 const BUILD_TIMEOUT_MS = 300_000;
@@ -18,9 +18,12 @@ const docker = (): string => process.env['DOCKER'] ?? 'docker';
 const prefix = (): string =>
   `${process.env['IMAGE_REGISTRY']?.replace(/\/+$/, '') ?? 'dev.local'}/nimbusguard`;
 
+/** The folder of a function's bundle: all that its image adds to the base, and so the build's context. */
+const bundleOf = (name: string): string => join(ROOT, 'dist/functions', name);
+
 const filesUnder = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.endsWith('.map'))
+    .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
 
@@ -35,10 +38,9 @@ export function imageNames(functions: readonly string[]): Map<string, string> {
   const recipe = hashOf(filesUnder(DOCKERFILES), DOCKERFILES);
   return new Map(
     functions.map((name) => {
-      const folder = join(ROOT, 'dist/functions', name);
       const tag = createHash('sha256')
         .update(recipe)
-        .update(hashOf(bundleFiles(name), folder));
+        .update(hashOf(bundleFiles(name), bundleOf(name)));
       return [name, `${prefix()}/${name}:${tag.digest('hex').slice(0, 12)}`];
     }),
   );
@@ -46,7 +48,7 @@ export function imageNames(functions: readonly string[]): Map<string, string> {
 
 function bundleFiles(name: string): string[] {
   try {
-    return filesUnder(join(ROOT, 'dist/functions', name));
+    return filesUnder(bundleOf(name));
   } catch (error) {
     throw new Failure(`no bundle of function ${name}`, {
       why: messageOf(error),
@@ -73,19 +75,6 @@ async function dockerBuild(file: string, context: string, args: readonly string[
 const present = async (image: string): Promise<boolean> =>
   (await run(docker(), ['image', 'inspect', '--format', '{{.Id}}', image])).code === 0;
 
-/** Runs `work` for each item, at most `atOnce` at a time; the first failure ends it. */
-export async function inParallel<T>(
-  items: readonly T[],
-  atOnce: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const waiting = [...items];
-  const lane = async (): Promise<void> => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
-}
-
 /** Builds the images that are not there yet. Gives the names of those it built. */
 export async function buildImages(images: ReadonlyMap<string, string>): Promise<string[]> {
   const missing: [name: string, image: string][] = [];
@@ -97,22 +86,14 @@ export async function buildImages(images: ReadonlyMap<string, string>): Promise<
   const base = `${prefix()}/base:${recipe}`;
   if (!(await present(base))) await dockerBuild('base.Dockerfile', DOCKERFILES, ['-t', base]);
   await inParallel(missing, BUILDS_AT_ONCE, async ([name, image]) => {
-    const context = stage(name);
-    await dockerBuild('function.Dockerfile', context, ['--build-arg', `BASE=${base}`, '-t', image]);
+    await dockerBuild('function.Dockerfile', bundleOf(name), [
+      '--build-arg',
+      `BASE=${base}`,
+      '-t',
+      image,
+    ]);
   });
   return missing.map(([name]) => name).sort();
-}
-
-/** The build context: the bundle without its source maps, which would double the image. */
-function stage(name: string): string {
-  const target = join(STAGING, name);
-  rmSync(target, { recursive: true, force: true });
-  mkdirSync(target, { recursive: true });
-  cpSync(join(ROOT, 'dist/functions', name), target, {
-    recursive: true,
-    filter: (source) => !source.endsWith('.map'),
-  });
-  return target;
 }
 
 export interface Loader {

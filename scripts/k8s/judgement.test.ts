@@ -4,7 +4,7 @@ import { chooseBroker, looksLocal, refuseForeignContext } from './choices.ts';
 import { judge, judgeIngress, type Cluster, type Installed } from './cluster.ts';
 import { Failure } from './command.ts';
 import { changedObjects, isReady, remedyFor, type KubeObject } from './kubectl.ts';
-import { freeRoom, quantity, refuseOn, storeVerdict } from './preflight.ts';
+import { freeRoom, refuseOn, storeVerdict } from './preflight.ts';
 import { holders } from './policies.ts';
 import { missingParts } from './prerequisites.ts';
 import { createProgress, explain } from './progress.ts';
@@ -193,17 +193,6 @@ test.each([
   [29, undefined],
 ])('Kubernetes 1.%i gets Knative %s', (minor, version) => {
   expect(knativeFor(minor)).toBe(version);
-});
-
-test.each([
-  ['250m', 0.25],
-  ['2', 2],
-  ['64Mi', 64 * 2 ** 20],
-  ['1.5Gi', 1.5 * 2 ** 30],
-  ['1k', 1000],
-  ['nonsense', 0],
-])('quantity %s', (text, value) => {
-  expect(quantity(text)).toBeCloseTo(value);
 });
 
 test('room is what the nodes offer without the requests of running pods, ours not counted', () => {

@@ -14,11 +14,11 @@ export const NAMESPACE = 'nimbusguard';
 export const PART_OF = 'app.kubernetes.io/part-of';
 
 /** Images that this project builds; the tag in the files stands for the one of the content. */
-export const IMAGE = /^dev\.local\/nimbusguard\/([a-z0-9-]+):dev$/;
+const IMAGE = /^dev\.local\/nimbusguard\/([a-z0-9-]+):dev$/;
 
 const CONFIG_HASH = 'nimbusguard.io/config-hash';
 
-export const keyOf = (object: KubeObject): string =>
+const keyOf = (object: KubeObject): string =>
   [object.apiVersion.split('/')[0], object.kind, object.metadata.namespace, object.metadata.name]
     .map((part) => part ?? '')
     .join(' ');
@@ -57,8 +57,8 @@ export function replaceIn(base: readonly KubeObject[], overlay: readonly KubeObj
 export type BrokerKind = 'kafka' | 'mt';
 
 /** The documents for a cluster whose Broker is of the given class. */
-export function clusterManifests(broker: BrokerKind, root = ROOT): KubeObject[] {
-  const folder = (name: string): KubeObject[] => readFolder(join(root, 'knative', name));
+export function clusterManifests(broker: BrokerKind): KubeObject[] {
+  const folder = (name: string): KubeObject[] => readFolder(join(ROOT, 'knative', name));
   const base = replaceIn(folder('.'), folder('overlays/cluster'));
   return broker === 'kafka' ? base : replaceIn(base, folder('overlays/mt-broker'));
 }
@@ -131,6 +131,7 @@ export function render(
   });
 }
 
+/** Twelve hex digits that tell contents apart: for versions and tags, not for secrets. */
 export const shortHash = (text: string): string =>
   createHash('sha256').update(text).digest('hex').slice(0, 12);
 

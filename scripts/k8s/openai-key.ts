@@ -1,7 +1,6 @@
 // The language model's key: from the environment, or asked for without echo; optional.
-import { createHash } from 'node:crypto';
 import { apply, get } from './kubectl.ts';
-import { NAMESPACE, PART_OF } from './manifests.ts';
+import { NAMESPACE, PART_OF, shortHash } from './manifests.ts';
 import type { Progress } from './progress.ts';
 
 const SECRET = 'openai';
@@ -36,9 +35,6 @@ function askHidden(question: string): Promise<string> {
   });
 }
 
-const fingerprint = (key: string): string =>
-  createHash('sha256').update(key).digest('hex').slice(0, 12);
-
 /** The key from the environment, or asked for where none is stored and somebody is there to ask. */
 async function newKey(stored: boolean): Promise<string> {
   const given = process.env['OPENAI_API_KEY'];
@@ -59,7 +55,7 @@ export async function openAiKey(progress: Progress): Promise<string> {
   if (key !== '') {
     await store(key);
     progress.say('OpenAI key: stored as Secret nimbusguard/openai', 'ok');
-    return fingerprint(key);
+    return shortHash(key);
   }
   if (before === undefined) {
     progress.say(
@@ -69,7 +65,7 @@ export async function openAiKey(progress: Progress): Promise<string> {
     return 'none';
   }
   progress.say('OpenAI key: the stored one is used', 'ok');
-  return fingerprint(Buffer.from(before, 'base64').toString());
+  return shortHash(Buffer.from(before, 'base64').toString());
 }
 
 const store = (key: string): Promise<string[]> =>

@@ -1,4 +1,5 @@
 // Checks before anything is written: who, where, versions, rights, room, and what is already there.
+import { quantity } from '#shared/adapters/objects.ts';
 import { Failure, run } from './command.ts';
 import type { Cluster, Installed } from './cluster.ts';
 import { get, list } from './kubectl.ts';
@@ -37,22 +38,8 @@ async function rights(): Promise<Verdict> {
       };
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  m: 1e-3,
-};
-
-/** A Kubernetes quantity (`250m`, `64Mi`) as a plain number of cores or bytes. */
-export function quantity(text: string): number {
-  const [, digits = '0', unit = ''] = /^([0-9.]+)([A-Za-z]*)$/.exec(text) ?? [];
-  return Number(digits) * (UNITS[unit] ?? 1);
-}
+/** Cores or bytes of a Kubernetes quantity; what is none asks for nothing. */
+const amountOf = (text = '0'): number => quantity(text) ?? 0;
 
 interface Room {
   readonly cores: number;
@@ -62,8 +49,8 @@ interface Room {
 const requestsOf = (
   containers: readonly { resources?: { requests?: Record<string, string> } }[],
 ): Room => ({
-  cores: sum(containers.map(({ resources }) => quantity(resources?.requests?.['cpu'] ?? '0'))),
-  bytes: sum(containers.map(({ resources }) => quantity(resources?.requests?.['memory'] ?? '0'))),
+  cores: sum(containers.map(({ resources }) => amountOf(resources?.requests?.['cpu']))),
+  bytes: sum(containers.map(({ resources }) => amountOf(resources?.requests?.['memory']))),
 });
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
@@ -76,9 +63,8 @@ export function freeRoom(nodes: readonly KubeObject[], pods: readonly KubeObject
     .map(({ spec }) => requestsOf((spec?.['containers'] ?? []) as never));
   const offered = nodes.map(({ status }) => status?.['allocatable'] as Record<string, string>);
   return {
-    cores: sum(offered.map(({ cpu = '0' }) => quantity(cpu))) - sum(taken.map((t) => t.cores)),
-    bytes:
-      sum(offered.map(({ memory = '0' }) => quantity(memory))) - sum(taken.map((t) => t.bytes)),
+    cores: sum(offered.map(({ cpu }) => amountOf(cpu))) - sum(taken.map((t) => t.cores)),
+    bytes: sum(offered.map(({ memory }) => amountOf(memory))) - sum(taken.map((t) => t.bytes)),
   };
 }
 

@@ -2,6 +2,7 @@ import http from 'node:http';
 import type { Readings } from '../events/index.ts';
 import type { Clock, Metrics, Pod, ReadingsRequest } from '../ports.ts';
 import { exchange } from './http.ts';
+import { inParallel } from './in-parallel.ts';
 import {
   cpuUtilization,
   inFlightOf,
@@ -17,15 +18,6 @@ const MAX_PODS = 500; // what an event carries
 const FORGET_AFTER_MS = 600_000;
 /** Time-outs that a whole look may take: with the default it ends before the next beat. */
 const LOOK_TIMEOUTS = 2;
-
-/** Runs at most `limit` of the jobs at a time. */
-async function bounded(jobs: readonly (() => Promise<void>)[], limit: number): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let job = jobs[next++]; job !== undefined; job = jobs[next++]) await job();
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, jobs.length) }, worker));
-}
 
 /** One pod to scrape, and how many pods of its target come before it. */
 interface Job {
@@ -135,8 +127,7 @@ export function podMetrics(options: {
       memory.tried(job.pod, result, options.clock.nowMs());
       results.set(job, result);
     };
-    const ordered = memory.inOrder(jobs).map((job) => () => run(job));
-    await bounded(ordered, options.concurrency);
+    await inParallel(memory.inOrder(jobs), options.concurrency, run);
     return results;
   };
 
