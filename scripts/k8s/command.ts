@@ -14,6 +14,10 @@ export class Failure extends Error {
   }
 }
 
+/** What the user's environment says under this key; empty is as good as nothing. */
+export const environment = (key: string): string | undefined =>
+  process.env[key]?.trim() || undefined;
+
 export interface Ran {
   readonly code: number;
   readonly stdout: string;

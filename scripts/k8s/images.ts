@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inParallel } from '#shared/adapters/in-parallel.ts';
 import { messageOf } from '#shared/errors.ts';
-import { complaint, Failure, run } from './command.ts';
+import { complaint, environment, Failure, run } from './command.ts';
 import { ROOT } from './manifests.ts';
 
 const DOCKERFILES = join(ROOT, 'scripts/docker');
@@ -12,11 +12,11 @@ const BUILDS_AT_ONCE = 4;
 const LOADS_AT_ONCE = 3; // the shared base is written once, the rest is small
 const BUILD_TIMEOUT_MS = 300_000;
 
-const docker = (): string => process.env['DOCKER'] ?? 'docker';
+const docker = (): string => environment('DOCKER') ?? 'docker';
 
 /** `dev.local/` keeps Knative from asking a registry for the digest; IMAGE_REGISTRY replaces it. */
 const prefix = (): string =>
-  `${process.env['IMAGE_REGISTRY']?.replace(/\/+$/, '') ?? 'dev.local'}/nimbusguard`;
+  `${environment('IMAGE_REGISTRY')?.replace(/\/+$/, '') ?? 'dev.local'}/nimbusguard`;
 
 /** The folder of a function's bundle: all that its image adds to the base, and so the build's context. */
 const bundleOf = (name: string): string => join(ROOT, 'dist/functions', name);
@@ -124,11 +124,11 @@ const each = (how: string, command: (image: string) => [string, readonly string[
 
 /** Finds how images reach the nodes: IMAGE_LOAD_CMD, IMAGE_REGISTRY, or by the kind of cluster. */
 export function findLoader(context: string, nodeLabels: ReadonlySet<string>): Loader {
-  const command = process.env['IMAGE_LOAD_CMD'];
-  if (command !== undefined && command !== '') {
+  const command = environment('IMAGE_LOAD_CMD');
+  if (command !== undefined) {
     return each('IMAGE_LOAD_CMD', (image) => shell(command, image));
   }
-  if (process.env['IMAGE_REGISTRY'] !== undefined) {
+  if (environment('IMAGE_REGISTRY') !== undefined) {
     return each('pushing to IMAGE_REGISTRY', (image) => [docker(), ['push', '-q', image]]);
   }
   if (context.startsWith('kind-')) {

@@ -1,8 +1,9 @@
 // What is said about a cluster: tables of objects as the API gives them, and the verdict.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { chooseBroker, looksLocal, refuseForeignContext } from './choices.ts';
 import { judge, judgeIngress, type Cluster, type Installed } from './cluster.ts';
 import { Failure } from './command.ts';
+import { findLoader } from './images.ts';
 import { changedObjects, isReady, remedyFor, type KubeObject } from './kubectl.ts';
 import { freeRoom, refuseOn, storeVerdict } from './preflight.ts';
 import { holders } from './policies.ts';
@@ -193,6 +194,17 @@ test.each([
   [29, undefined],
 ])('Kubernetes 1.%i gets Knative %s', (minor, version) => {
   expect(knativeFor(minor)).toBe(version);
+});
+
+test('an empty IMAGE_REGISTRY is as good as none', () => {
+  vi.stubEnv('IMAGE_LOAD_CMD', '');
+  vi.stubEnv('IMAGE_REGISTRY', ' ');
+  expect(() => findLoader('somewhere', new Set())).toThrow(
+    'no way to bring images into the cluster of context somewhere',
+  );
+  vi.stubEnv('IMAGE_REGISTRY', 'registry.example/team/');
+  expect(findLoader('somewhere', new Set()).how).toBe('pushing to IMAGE_REGISTRY');
+  vi.unstubAllEnvs();
 });
 
 test('room is what the nodes offer without the requests of running pods, ours not counted', () => {

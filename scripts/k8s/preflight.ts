@@ -1,6 +1,6 @@
 // Checks before anything is written: who, where, versions, rights, room, and what is already there.
 import { quantity } from '#shared/adapters/objects.ts';
-import { Failure, run } from './command.ts';
+import { environment, Failure, run } from './command.ts';
 import type { Cluster, Installed } from './cluster.ts';
 import { get, list } from './kubectl.ts';
 import { NAMESPACE, PART_OF, podTemplate, type BrokerKind } from './manifests.ts';
@@ -169,10 +169,10 @@ export function storeVerdict(targets: number, redis: boolean): Verdict {
 }
 
 async function store(): Promise<Verdict> {
-  const asked = process.env['MODEL_STORE_URL'] ?? '';
+  const asked = environment('MODEL_STORE_URL');
   const stored = await get('secret', 'model-store', NAMESPACE);
   const policies = await list('scalingpolicies.nimbusguard.io', ['-A']);
-  const redis = asked === '' ? stored?.data?.['url'] !== undefined : asked.startsWith('redis');
+  const redis = asked?.startsWith('redis') ?? stored?.data?.['url'] !== undefined;
   return storeVerdict(policies.length, redis);
 }
 
