@@ -1,3 +1,4 @@
+import { EVERY_POLICY, objectPath, POLICY } from '#shared/adapters/kinds.ts';
 import type { KubernetesApi } from '#shared/adapters/kubernetes-api.ts';
 import { list, policyObject, record, text } from '#shared/adapters/objects.ts';
 import { NimbusError, messageOf } from '#shared/errors.ts';
@@ -23,10 +24,9 @@ export interface Policies {
 }
 
 const TIMEOUT_MS = 5000;
-const POLICY_API = '/apis/nimbusguard.io/v1alpha1';
 
 const policyPath = ({ namespace, name }: PolicyName): string =>
-  `${POLICY_API}/namespaces/${encodeURIComponent(namespace)}/scalingpolicies/${encodeURIComponent(name)}`;
+  objectPath(POLICY, encodeURIComponent(namespace), name);
 
 /** Statuses that no error of ours stands for, such as 403, end here. */
 const refused = (cause: unknown): never => {
@@ -51,8 +51,8 @@ export function clusterPolicies(): Policies {
   };
   return {
     async list() {
-      const path = `${POLICY_API}/scalingpolicies`; // not from a cache: one made just now counts too
-      const answer = await request({ method: 'GET', path });
+      // not from a cache: one made just now counts too
+      const answer = await request({ method: 'GET', path: EVERY_POLICY });
       return list(answer?.['items'])
         .map(policyObject)
         .map(({ namespace, name, spec }) => {

@@ -11,7 +11,8 @@ import {
   type Kind,
 } from './kinds.ts';
 import { ApiError, type Json, type KubernetesApi } from './kubernetes-api.ts';
-import { list, metadata, record, text } from './objects.ts';
+import { list, metadata, text } from './objects.ts';
+import { kedaMaker, scalerOf } from './targets.ts';
 
 type Located = { found: ControlledField } | { refusal: Refusal };
 
@@ -19,17 +20,9 @@ const refuse = (reason: Refusal['reason'], message: string): { refusal: Refusal 
   refusal: { reason, message: message.slice(0, 500) },
 });
 
-const kedaMaker = (object: Json): string | undefined =>
-  text(
-    list(metadata(object)['ownerReferences']).find((o) => o['kind'] === 'ScaledObject')?.['name'],
-  );
-
 /** An HPA that scales this workload: its replicas are not ours to own. */
 function rivalOf(hpas: readonly Json[], kind: Kind, name: string): string | null {
-  const rival = hpas.find((hpa) => {
-    const ref = record(record(hpa['spec'])['scaleTargetRef']);
-    return ref['kind'] === kind.kind && ref['name'] === name;
-  });
+  const rival = scalerOf(hpas, kind, name);
   if (rival === undefined) return null;
   const maker = kedaMaker(rival);
   return maker === undefined

@@ -10,7 +10,6 @@ import {
   STATEFUL_SET,
   type Kind,
 } from './kinds.ts';
-import { servingRevisions } from './kubernetes-cluster.ts';
 import type { Json } from './kubernetes-api.ts';
 import {
   annotation,
@@ -24,6 +23,7 @@ import {
   REVISION_NOTE_ANNOTATION,
   text,
 } from './objects.ts';
+import { servingRevisions, targetOf } from './targets.ts';
 
 export const MIN_SCALE = 'autoscaling.knative.dev/min-scale';
 const MAX_SCALE = 'autoscaling.knative.dev/max-scale';
@@ -79,14 +79,6 @@ const FIELDS = new Map<Kind, Field>([
     },
   ],
 ]);
-
-const targetOf = (kind: Kind, object: Json): ControlledField['target'] => ({
-  apiVersion: kind.apiVersion,
-  kind: kind.kind,
-  namespace: text(metadata(object)['namespace']) ?? '',
-  name: text(metadata(object)['name']) ?? '',
-  uid: text(metadata(object)['uid']) ?? '',
-});
 
 /** The field of a kind that holds one number in its spec. */
 export function plainField(kind: Kind, object: Json, rival: string | null): ControlledField {

@@ -1,6 +1,6 @@
 import type { TargetRef } from '../events/index.ts';
 
-/** A kind that can be a target, or stands behind one. */
+/** A kind that can be a target, stands behind one, or is about one. */
 export interface Kind {
   readonly kind: string;
   readonly apiVersion: string;
@@ -35,6 +35,12 @@ export const KNATIVE_SERVICE: Kind = {
   plural: 'services',
 };
 export const REVISION: Kind = { ...KNATIVE_SERVICE, kind: 'Revision', plural: 'revisions' };
+export const POLICY: Kind = {
+  kind: 'ScalingPolicy',
+  apiVersion: 'nimbusguard.io/v1alpha1',
+  group: 'nimbusguard.io/',
+  plural: 'scalingpolicies',
+};
 export const POD: Kind = { kind: 'Pod', apiVersion: 'v1', group: '', plural: 'pods' };
 
 export const TARGETS: readonly Kind[] = [
@@ -57,5 +63,9 @@ export const targetKind = (ref: Pick<TargetRef, 'apiVersion' | 'kind'>): Kind | 
 export const collectionPath = (kind: Kind, namespace: string): string =>
   `${kind.apiVersion === 'v1' ? '/api' : '/apis'}/${kind.apiVersion}/namespaces/${namespace}/${kind.plural}`;
 
+/** Path of one object. */
 export const objectPath = (kind: Kind, namespace: string, name: string): string =>
   `${collectionPath(kind, namespace)}/${encodeURIComponent(name)}`;
+
+/** Path of the policies of all namespaces. */
+export const EVERY_POLICY = `/apis/${POLICY.apiVersion}/${POLICY.plural}`;

@@ -5,9 +5,11 @@ import { ApiError, orUnavailable, type Json, type KubernetesApi } from './kubern
 import {
   collectionPath,
   DEPLOYMENT,
+  EVERY_POLICY,
   HPA,
   KNATIVE_SERVICE,
   POD,
+  POLICY,
   REVISION,
   SCALED_OBJECT,
   STATEFUL_SET,
@@ -29,9 +31,8 @@ import {
   selects,
   text,
 } from './objects.ts';
+import { kedaMaker, scalerOf, servingRevisions, targetOf } from './targets.ts';
 
-const POLICIES = 'scalingpolicies';
-const POLICY_API = '/apis/nimbusguard.io/v1alpha1';
 /** Served from the API server's watch cache: an observation may be a moment old, its cost may not grow. */
 const CACHED = { resourceVersion: '0' };
 const NO_MAXIMUM = 10_000; // Knative's 0 means unbounded
@@ -70,14 +71,6 @@ function unplacedOf(desired: number, pods: readonly Pod[], object?: Json): Targe
   return { pods: missing, message: (text(failure['message']) ?? 'refused').slice(0, 300) };
 }
 
-const targetOf = (kind: Kind, object: Json): TargetState['target'] => ({
-  apiVersion: kind.apiVersion,
-  kind: kind.kind,
-  namespace: text(metadata(object)['namespace']) ?? '',
-  name: text(metadata(object)['name']) ?? '',
-  uid: text(metadata(object)['uid']) ?? '',
-});
-
 /** Replicas and pods of the Deployment or StatefulSet that does the work. */
 async function workload(
   shelf: Shelf,
@@ -109,10 +102,7 @@ async function plainTarget(
 ): Promise<Found<TargetState>> {
   const object = named(await shelf(kind), locator.ref.name);
   if (object === undefined) return missing(kind, locator);
-  const scaler = (await shelf(HPA)).find((hpa) => {
-    const ref = record(record(hpa['spec'])['scaleTargetRef']);
-    return ref['kind'] === kind.kind && ref['name'] === locator.ref.name;
-  });
+  const scaler = scalerOf(await shelf(HPA), kind, locator.ref.name);
   const autoscaler =
     scaler === undefined ? null : autoscalerOf(HPA, scaler, 'minReplicas', 'maxReplicas');
   return {
@@ -128,12 +118,11 @@ async function scaledTarget(
 ): Promise<Found<TargetState>> {
   const object = named(await shelf(kind), locator.ref.name);
   if (object === undefined) return missing(kind, locator);
-  const maker = list(metadata(object)['ownerReferences']).find((o) => o['kind'] === 'ScaledObject');
+  const maker = kedaMaker(object);
   if (maker !== undefined) {
-    const name = text(maker['name']) ?? '';
     return problem(
       'TargetUnsupported',
-      `HPA ${locator.ref.name} was made by KEDA: name the ScaledObject ${name} as the target`,
+      `HPA ${locator.ref.name} was made by KEDA: name the ScaledObject ${maker} as the target`,
     );
   }
   const ref = record(record(object['spec'])['scaleTargetRef']);
@@ -161,16 +150,6 @@ const scaleAnnotation = (object: Json, name: string): number | undefined => {
   const value = annotation(object, `autoscaling.knative.dev/${name}`);
   return value === undefined ? undefined : count(Number(value));
 };
-
-/** Revisions that get traffic: only their minimum counts. */
-export function servingRevisions(service: Json, revisions: readonly Json[]): Json[] {
-  const serving = new Set(
-    list(record(service['status'])['traffic'])
-      .filter((route) => Number(route['percent'] ?? 0) > 0)
-      .map((route) => route['revisionName']),
-  );
-  return revisions.filter((revision) => serving.has(metadata(revision)['name']));
-}
 
 async function knativeTarget(shelf: Shelf, locator: TargetLocator): Promise<Found<TargetState>> {
   const object = named(await shelf(KNATIVE_SERVICE), locator.ref.name);
@@ -247,8 +226,8 @@ export function kubernetesCluster(
     };
   };
   const policyPaths = options.watchNamespaces.includes('*')
-    ? [`${POLICY_API}/${POLICIES}`]
-    : options.watchNamespaces.map((name) => `${POLICY_API}/namespaces/${name}/${POLICIES}`);
+    ? [EVERY_POLICY]
+    : options.watchNamespaces.map((name) => collectionPath(POLICY, name));
 
   return {
     async policies(): Promise<PolicyObject[]> {

@@ -1,14 +1,14 @@
 import type { Control, PolicyObject } from '../ports.ts';
 import { fieldLocator } from './field-locator.ts';
 import { fieldWriter, mergePatch } from './field-writer.ts';
+import { objectPath, POLICY } from './kinds.ts';
 import { orUnavailable, type KubernetesApi } from './kubernetes-api.ts';
 import { FIELD_MANAGER, policyObject } from './objects.ts';
 
-const POLICIES = '/apis/nimbusguard.io/v1alpha1/namespaces';
 const QUERY = { fieldManager: FIELD_MANAGER };
 
 const policyPath = ({ namespace, name }: Pick<PolicyObject, 'namespace' | 'name'>): string =>
-  `${POLICIES}/${namespace}/scalingpolicies/${name}`;
+  objectPath(POLICY, namespace, name);
 
 /** Policies, their status, and the one field of each target, through the Kubernetes API. */
 export function kubernetesControl(api: KubernetesApi): Control {
@@ -44,8 +44,8 @@ export function kubernetesControl(api: KubernetesApi): Control {
         kind: 'Event',
         metadata: { namespace, generateName: `${name}.` },
         involvedObject: {
-          apiVersion: 'nimbusguard.io/v1alpha1',
-          kind: 'ScalingPolicy',
+          apiVersion: POLICY.apiVersion,
+          kind: POLICY.kind,
           namespace,
           name,
           uid,
