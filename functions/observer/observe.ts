@@ -1,6 +1,7 @@
 // From policies and what was read of their targets to one observation each. Pure.
 import {
   fieldProblems,
+  podKey,
   PolicySpec,
   type ObservedState,
   type Problem,
@@ -67,7 +68,7 @@ const startupsOf = (pods: readonly Pod[], nowMs: number): ObservedState['startup
       if (readyAtMs === null || restarts > 0 || readyAtMs < nowMs - STARTUP_WINDOW_MS) return [];
       const seconds = Math.max(0, (readyAtMs - createdAtMs) / 1000);
       if (seconds > MAX_STARTUP_SECONDS) return [];
-      return [{ pod: uid.split('-').at(-1) ?? uid, readyAtMs, seconds }];
+      return [{ pod: podKey(uid), readyAtMs, seconds }];
     })
     .sort((a, b) => b.readyAtMs - a.readyAtMs)
     .slice(0, MAX_STARTUPS);

@@ -1,6 +1,6 @@
 import { hasCode, NimbusError } from '../errors.ts';
 import type { Control, ControlledField, FieldNote, FieldPart } from '../ports.ts';
-import { isOurs, MIN_SCALE, partFloor } from './fields.ts';
+import { isOurs, partFloor } from './fields.ts';
 import { HPA, objectPath, REVISION, targetKind } from './kinds.ts';
 import type { Json, KubernetesApi } from './kubernetes-api.ts';
 import {
@@ -12,6 +12,7 @@ import {
   REVISION_NOTE_ANNOTATION,
   text,
 } from './objects.ts';
+import { MIN_SCALE } from './targets.ts';
 
 export type Patch = (path: string, body: unknown) => Promise<Json>;
 

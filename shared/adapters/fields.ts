@@ -23,11 +23,7 @@ import {
   REVISION_NOTE_ANNOTATION,
   text,
 } from './objects.ts';
-import { servingRevisions, targetOf } from './targets.ts';
-
-export const MIN_SCALE = 'autoscaling.knative.dev/min-scale';
-const MAX_SCALE = 'autoscaling.knative.dev/max-scale';
-const UNBOUNDED = 10_000;
+import { MAX_SCALE, MIN_SCALE, scaleOf, servingRevisions, targetOf, UNBOUNDED } from './targets.ts';
 
 const Note = z.object({
   path: z.string(),
@@ -100,20 +96,15 @@ export function plainField(kind: Kind, object: Json, rival: string | null): Cont
   };
 }
 
-const annotated = (object: Json, name: string): number | null => {
-  const value = annotation(object, name);
-  return value === undefined ? null : (count(Number(value)) ?? null);
-};
-
 const OWNER_PATH = ['f:metadata', 'f:annotations', `f:${MIN_SCALE}`];
 
 function partOf(revision: Json, share: number): FieldPart {
-  const highest = annotated(revision, MAX_SCALE) ?? 0;
+  const highest = scaleOf(revision, MAX_SCALE) ?? 0;
   return {
     name: text(metadata(revision)['name']) ?? '',
     resourceVersion: text(metadata(revision)['resourceVersion']) ?? '',
-    stored: annotated(revision, MIN_SCALE),
-    value: annotated(revision, MIN_SCALE) ?? 0,
+    stored: scaleOf(revision, MIN_SCALE),
+    value: scaleOf(revision, MIN_SCALE) ?? 0,
     share,
     high: highest === 0 ? UNBOUNDED : highest, // Knative's 0 is no limit
     owner: ownerOf(revision, OWNER_PATH),

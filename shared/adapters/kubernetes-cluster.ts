@@ -18,7 +18,6 @@ import {
   type Kind,
 } from './kinds.ts';
 import {
-  annotation,
   conditionOf,
   count,
   hasEnded,
@@ -31,11 +30,19 @@ import {
   selects,
   text,
 } from './objects.ts';
-import { kedaMaker, scalerOf, servingRevisions, targetOf } from './targets.ts';
+import {
+  kedaMaker,
+  MAX_SCALE,
+  MIN_SCALE,
+  scaleOf,
+  scalerOf,
+  servingRevisions,
+  targetOf,
+  UNBOUNDED,
+} from './targets.ts';
 
 /** Served from the API server's watch cache: an observation may be a moment old, its cost may not grow. */
 const CACHED = { resourceVersion: '0' };
-const NO_MAXIMUM = 10_000; // Knative's 0 means unbounded
 
 /** The lists of one namespace, each read at most once per look. */
 type Shelf = (kind: Kind) => Promise<readonly Json[]>;
@@ -146,11 +153,6 @@ async function scaledTarget(
   };
 }
 
-const scaleAnnotation = (object: Json, name: string): number | undefined => {
-  const value = annotation(object, `autoscaling.knative.dev/${name}`);
-  return value === undefined ? undefined : count(Number(value));
-};
-
 async function knativeTarget(shelf: Shelf, locator: TargetLocator): Promise<Found<TargetState>> {
   const object = named(await shelf(KNATIVE_SERVICE), locator.ref.name);
   if (object === undefined) return missing(KNATIVE_SERVICE, locator);
@@ -163,15 +165,15 @@ async function knativeTarget(shelf: Shelf, locator: TargetLocator): Promise<Foun
   const known = desired
     .filter((value) => value !== undefined)
     .reduce((sum, value) => sum + value, 0);
-  const highest = Math.max(0, ...serving.map((r) => scaleAnnotation(r, 'max-scale') ?? 0));
+  const highest = Math.max(0, ...serving.map((r) => scaleOf(r, MAX_SCALE) ?? 0));
   return {
     found: {
       target: targetOf(KNATIVE_SERVICE, object),
       autoscaler: {
         kind: 'KnativePodAutoscaler',
         name: locator.ref.name,
-        minReplicas: serving.reduce((sum, r) => sum + (scaleAnnotation(r, 'min-scale') ?? 0), 0),
-        maxReplicas: highest === 0 ? NO_MAXIMUM : highest,
+        minReplicas: serving.reduce((sum, r) => sum + (scaleOf(r, MIN_SCALE) ?? 0), 0),
+        maxReplicas: highest === 0 ? UNBOUNDED : highest, // Knative's 0 is no limit
       },
       replicas: replicasOf(known || pods.filter((pod) => !pod.draining).length, pods),
       unplaced: unplacedOf(known, pods),

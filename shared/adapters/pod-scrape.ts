@@ -1,4 +1,4 @@
-import type { PodCounters } from '../events/index.ts';
+import { podKey, type PodCounters } from '../events/index.ts';
 import type { Pod } from '../ports.ts';
 import {
   countBelow,
@@ -96,7 +96,7 @@ export function scrapeOf(
     atMs: when.atMs,
     histogram,
     counters: counted && {
-      pod: pod.uid.split('-').at(-1) ?? pod.uid,
+      pod: podKey(pod.uid),
       startedAtMs: pod.readyAtMs ?? pod.createdAtMs,
       inFlight,
       ...counted,

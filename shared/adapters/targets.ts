@@ -2,7 +2,12 @@
 import type { Target } from '../events/index.ts';
 import type { Kind } from './kinds.ts';
 import type { Json } from './kubernetes-api.ts';
-import { list, metadata, record, text } from './objects.ts';
+import { annotation, count, list, metadata, record, text } from './objects.ts';
+
+export const MIN_SCALE = 'autoscaling.knative.dev/min-scale';
+export const MAX_SCALE = 'autoscaling.knative.dev/max-scale';
+/** Replicas that nobody asks for: stands for no limit, and is as many as a policy may allow. */
+export const UNBOUNDED = 10_000;
 
 /** The object that a policy points at, as it stands in events. */
 export const targetOf = (kind: Kind, object: Json): Target => ({
@@ -35,4 +40,10 @@ export function servingRevisions(service: Json, revisions: readonly Json[]): Jso
       .map((route) => route['revisionName']),
   );
   return revisions.filter((revision) => serving.has(metadata(revision)['name']));
+}
+
+/** What MIN_SCALE or MAX_SCALE says on a Revision; null where it is not set, or no number. */
+export function scaleOf(revision: Json, name: string): number | null {
+  const value = annotation(revision, name);
+  return value === undefined ? null : (count(Number(value)) ?? null);
 }

@@ -7,9 +7,12 @@ import { epochMs } from './time.ts';
 
 const ratio = z.number().min(0).max(1);
 
+/** What a pod is called in events: the last part of its UID is enough to tell pods apart. */
+export const podKey = (uid: string): string => uid.split('-').at(-1) ?? uid;
+
 /** Raw, ever-growing counters of one pod. The decider turns differences into rates. */
 export const PodCounters = z.object({
-  pod: z.string().min(1).max(63), // last part of the pod's UID: enough to tell pods apart
+  pod: z.string().min(1).max(63), // see podKey
   startedAtMs: epochMs,
   requests: z.number().nonnegative(), // answered, rejected ones included
   inFlight: z.number().nonnegative().nullable().default(null), // waiting or being served; null where it is not told
