@@ -10,6 +10,8 @@ export const DEMO_POD = { capacityPerSecond: 50, knee: 0.816, startupSeconds: 8 
 export const SLO_RATE_PER_POD = DEMO_POD.capacityPerSecond * DEMO_POD.knee;
 
 const SAMPLE_MS = 500;
+/** For so many pods to get ready, or to go. */
+const SETTLE_MS = 60_000;
 const TARGET = '/apis/apps/v1/namespaces/nimbusguard/deployments/consumer-workload';
 const POLICY =
   '/apis/nimbusguard.io/v1alpha1/namespaces/nimbusguard/scalingpolicies/consumer-workload';
@@ -126,14 +128,14 @@ export class LiveLoop {
   }
 
   /** Waits until exactly `replicas` are ready. */
-  async settle(replicas: number, timeoutMs = 60_000): Promise<void> {
-    const giveUpAt = performance.now() + timeoutMs;
+  async settle(replicas: number): Promise<void> {
+    const giveUpAt = performance.now() + SETTLE_MS;
     while (performance.now() < giveUpAt) {
       const now = await this.replicas();
       if (now.ready === replicas && now.desired === replicas) return;
       await sleep(SAMPLE_MS);
     }
-    throw new Error(`${replicas} replicas are not ready after ${timeoutMs / 1000} s`);
+    throw new Error(`${replicas} replicas are not ready after ${SETTLE_MS / 1000} s`);
   }
 
   async #sample(startedAtMs: number): Promise<Sample> {

@@ -1,5 +1,6 @@
-// Builders of decisions for tests: valid by the vocabulary's own schema.
+// A decision with its whole record, and the event that carries it: see builders.ts for a bare one.
 import { DecisionMade, type Decision, type UnknownEvent } from '#shared/events/index.ts';
+import { aDecision } from './builders.ts';
 
 const AT_MS = 1_700_000_000_000;
 const estimate = (value: number) => ({ value, low: value * 0.9, high: value * 1.1, samples: 100 });
@@ -13,8 +14,8 @@ const quantiles = (q50: number) => ({
 });
 
 /** Eight pods for 320 requests/s, two more because of the forecast. */
-export function aDecision(over: Partial<Decision> = {}): Decision {
-  return {
+export function anExplainedDecision(over: Partial<Decision> = {}): Decision {
+  return aDecision({
     id: 't1.target-uid.decider',
     sequence: 7,
     tick: 't1',
@@ -26,9 +27,6 @@ export function aDecision(over: Partial<Decision> = {}): Decision {
       name: 'web',
       uid: 'target-uid',
     },
-    mode: 'act',
-    kind: 'scale',
-    reason: 'demand',
     from: 8,
     to: 10,
     sentence: 'Adding 2: demand in 30 s is 80 % likely above what 8 carry.',
@@ -56,23 +54,18 @@ export function aDecision(over: Partial<Decision> = {}): Decision {
     },
     forecast: { horizonSeconds: 13.6, up: quantiles(350), keep: quantiles(380), path: [] },
     price: { k: 13, k0: 13, lambda: 0, budgetBurn: null, sloReachable: true },
-    learning: null,
     options: [
       { replicas: 9, cost: 0.9, risk: 0.5, total: 1.4, overloadProbability: 0.12 },
       { replicas: 10, cost: 1, risk: 0.05, total: 1.05, overloadProbability: 0.01 },
     ],
-    constraints: [],
     counterfactual: { hpa: 9, keda: 9, kpa: 8 },
-    problem: null,
-    holdsSince: 0,
-    matured: [],
     ...over,
-  };
+  });
 }
 
 /** The event that carries a decision, with the ids that the chain derives. */
 export function aDecisionEvent(over: Partial<Decision> = {}): UnknownEvent & { data: Decision } {
-  const data = aDecision(over);
+  const data = anExplainedDecision(over);
   return DecisionMade.build(
     {
       id: data.id,
