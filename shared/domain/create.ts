@@ -12,6 +12,7 @@ import { COVERAGE_LEVELS } from './forecast.ts';
 import { zeros } from './maths.ts';
 import type { FixedPrices, Forecaster, Model, Part, Told, Workload } from './model.ts';
 import { newSeries } from './series.ts';
+import { faultOf } from './stored.ts';
 import { newWorkload } from './workload.ts';
 
 /** What a new target starts from: learned on synthetic traces by `npm run train`. */
@@ -199,46 +200,6 @@ const refuse = (reason: string): never => {
   throw new NimbusError('input.invalid', `learned model: ${reason}`);
 };
 
-/** Finds the first number that is not finite, or a null where a number stood. */
-function firstBad(value: unknown, path: string): string | null {
-  if (typeof value === 'number') return Number.isFinite(value) ? null : path;
-  if (typeof value !== 'object' || value === null) return null;
-  for (const [key, inner] of Object.entries(value)) {
-    const bad = firstBad(inner, path === '' ? key : `${path}.${key}`);
-    if (bad !== null) return bad;
-  }
-  return null;
-}
-
-/**
- * Compares the shape of a document with that of a new model: same keys, same kinds.
- * Arrays that start empty may have any length; the others have the length they start with.
- */
-function firstDifference(document: unknown, fresh: unknown, path: string): string | null {
-  if (fresh === null) return null;
-  if (Array.isArray(fresh)) return listDifference(document, fresh.length, path);
-  if (typeof fresh === 'object') return objectDifference(document, fresh, path);
-  return typeof document === typeof fresh ? null : `${path}: expected a ${typeof fresh}`;
-}
-
-function objectDifference(document: unknown, fresh: object, path: string): string | null {
-  if (typeof document !== 'object' || document === null) return `${path}: expected an object`;
-  for (const [key, inner] of Object.entries(fresh)) {
-    const place = path === '' ? key : `${path}.${key}`;
-    if (!Object.hasOwn(document, key)) return `${place}: missing`;
-    const difference = firstDifference((document as Record<string, unknown>)[key], inner, place);
-    if (difference !== null) return difference;
-  }
-  return null;
-}
-
-function listDifference(document: unknown, length: number, path: string): string | null {
-  if (!Array.isArray(document)) return `${path}: expected a list`;
-  return length > 0 && document.length !== length
-    ? `${path}: expected ${length} entries, got ${document.length}`
-    : null;
-}
-
 /**
  * Reads a stored model.
  * @throws NimbusError `input.invalid` when it is not one, of another schema, or damaged; the
@@ -246,10 +207,8 @@ function listDifference(document: unknown, length: number, path: string): string
  */
 export function parseModel(json: unknown): Model {
   const document = migrated(typeof json === 'string' ? parseJson(json) : json);
-  const difference = firstDifference(document, createModel(), '');
-  if (difference !== null) return refuse(difference);
-  const bad = firstBad(document, '');
-  if (bad !== null) return refuse(`${bad}: not a finite number`);
+  const fault = faultOf(document, createModel());
+  if (fault !== null) return refuse(fault);
   return document as Model;
 }
 
