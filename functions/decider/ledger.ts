@@ -14,6 +14,7 @@ export const HOLD_MAX_MS = 900_000;
 const Row = z.array(z.number().nullable());
 const CounterRows = z.object({
   observedAtMs: z.number().optional(),
+  pauseMs: z.number().optional(),
   measuredAtMs: z.number(),
   lastReadyAtMs: z.number(),
   pods: z.array(z.tuple([z.string(), Row])),
@@ -141,6 +142,7 @@ const COUNTS = ['startedAtMs', 'requests', 'late', 'failed', 'inFlight'] as cons
 export const packCounters = (counters: Counters | null): Ledger['counters'] =>
   counters && {
     observedAtMs: counters.observedAtMs,
+    pauseMs: counters.pauseMs,
     measuredAtMs: counters.measuredAtMs,
     lastReadyAtMs: counters.lastReadyAtMs,
     pods: counters.pods.map((pod) => [pod.pod, COUNTS.map((key) => pod[key])]),
@@ -151,6 +153,7 @@ export function unpackCounters(rows: Ledger['counters']): Counters | null {
   const at = (row: readonly (number | null)[], index: number): number => row[index] ?? 0;
   return {
     observedAtMs: rows.observedAtMs,
+    pauseMs: rows.pauseMs,
     measuredAtMs: rows.measuredAtMs,
     lastReadyAtMs: rows.lastReadyAtMs,
     pods: rows.pods.map(([pod, row]) => ({

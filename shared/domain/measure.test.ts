@@ -268,3 +268,25 @@ test.each<[source: string, state: (atMs: number) => ObservedState]>([
     expect(intervals).toEqual([5000, 15_000, 15_000, 1000, 5000, 15_000]);
   },
 );
+
+test('two pauses alike are the beat of a slow schedule, whose rates are means over it', () => {
+  let counters: Counters | null = null;
+  const seen = [0, 300, 600, 905, 1205, 3000, 3005].map((second, look) => {
+    const state = observed([aPod('a', 1 + look * 3000)], { observedAtMs: T0 + second * 1000 });
+    const readings = { ...state.readings!, measuredAtMs: state.observedAtMs };
+    const { sample, counters: next } = measure(counters, { ...state, readings });
+    counters = next;
+    return [sample.intervalMs / 1000, sample.requestsPerSecond];
+  });
+  expect(seen.slice(0, 5)).toEqual([
+    [5, null],
+    [5, null],
+    [300, 10],
+    [305, 3000 / 305],
+    [300, 10],
+  ]);
+  expect(seen.slice(5)).toEqual([
+    [5, null], // nobody looked for half an hour
+    [5, 600],
+  ]);
+});

@@ -6,8 +6,12 @@ import type { Counters, Sample } from './types.ts';
 const FIRST_INTERVAL_MS = 5_000;
 /** Longer pauses than this are not taken for the beat, milliseconds: a minute, and its jitter. */
 const BEAT_MAX_MS = 75_000;
-/** A mean over more than this is not taken for the rate of now, milliseconds. */
+/** Two pauses in a row that are so much alike are the beat of a slow schedule, up to this one. */
+const BEAT_LIKENESS = 0.2;
+const SLOW_BEAT_MAX_MS = 660_000;
+/** A mean over more than this, and over more beats than this, is not taken for the rate of now. */
 const WINDOW_MAX_MS = 150_000;
+const WINDOW_MAX_BEATS = 1.5;
 /** Counters that are older than the last ones by more are of a clock that was set back. */
 const CLOCK_TURNED_MS = 5_000;
 /** Where fewer of the pods than this answer, nobody knows what the others get. */
@@ -122,9 +126,10 @@ const UNKNOWN: Rates = {
 };
 
 /** Milliseconds between two reads; null where they do not belong together. */
-function windowOf(previous: Counters, measuredAtMs: number): number | null {
+function windowOf(previous: Counters, measuredAtMs: number, beatMs: number): number | null {
   const windowMs = measuredAtMs - previous.measuredAtMs;
-  return windowMs > 0 && windowMs <= WINDOW_MAX_MS ? windowMs : null;
+  const most = Math.max(WINDOW_MAX_MS, WINDOW_MAX_BEATS * beatMs);
+  return windowMs > 0 && windowMs <= most ? windowMs : null;
 }
 
 /** Part of the requests; null where it is unknown, or there are none. */
@@ -138,9 +143,10 @@ const shareOf = (part: number | null, requests: number): number | null =>
 function fromCounters(
   previous: Counters | null,
   pods: readonly PodCounters[],
-  { measuredAtMs, silentPods }: { measuredAtMs: number; silentPods: number },
+  now: { measuredAtMs: number; silentPods: number; beatMs: number },
 ): Rates {
-  const windowMs = previous === null ? null : windowOf(previous, measuredAtMs);
+  const { measuredAtMs, silentPods, beatMs } = now;
+  const windowMs = previous === null ? null : windowOf(previous, measuredAtMs, beatMs);
   if (previous === null || windowMs === null) return UNKNOWN;
   const totals = totalsOf(previous, pods);
   const answered = pods.length / (pods.length + silentPods);
@@ -154,12 +160,12 @@ function fromCounters(
   };
 }
 
-function ratesOf(previous: Counters | null, state: ObservedState): Rates {
+function ratesOf(previous: Counters | null, state: ObservedState, beatMs: number): Rates {
   const { readings } = state;
   if (readings === null || readings.measuredAtMs === null) return UNKNOWN;
   if (readings.counters !== null) {
     const { measuredAtMs, silentPods } = readings;
-    return fromCounters(previous, readings.counters, { measuredAtMs, silentPods });
+    return fromCounters(previous, readings.counters, { measuredAtMs, silentPods, beatMs });
   }
   if (readings.rates === null) return UNKNOWN;
   const { windowMs, requestsPerSecond, lateRatio, failedRatio } = readings.rates;
@@ -167,10 +173,21 @@ function ratesOf(previous: Counters | null, state: ObservedState): Rates {
   return { windowMs, requestsPerSecond, requests, lateRatio, failedRatio };
 }
 
+const passedMs = (previous: Counters | null, { observedAtMs }: ObservedState): number =>
+  observedAtMs - (previous?.observedAtMs ?? -Infinity);
+
 /** Nominal time between looks: the time since the last one, where that was a beat. */
-function intervalOf(previous: Counters | null, { observedAtMs }: ObservedState): number {
-  const passed = observedAtMs - (previous?.observedAtMs ?? -Infinity);
-  return passed >= 1000 && passed <= BEAT_MAX_MS ? passed : FIRST_INTERVAL_MS;
+function intervalOf(previous: Counters | null, state: ObservedState): number {
+  const passed = passedMs(previous, state);
+  if (passed >= 1000 && passed <= BEAT_MAX_MS) return passed;
+  const alike = Math.abs(passed / (previous?.pauseMs ?? Infinity) - 1) <= BEAT_LIKENESS;
+  return alike && passed <= SLOW_BEAT_MAX_MS ? passed : FIRST_INTERVAL_MS;
+}
+
+/** The time since the last look, where that was longer than most beats are. */
+function pauseOf(previous: Counters | null, state: ObservedState): Pick<Counters, 'pauseMs'> {
+  const passed = passedMs(previous, state);
+  return passed > BEAT_MAX_MS && passed <= SLOW_BEAT_MAX_MS ? { pauseMs: passed } : {};
 }
 
 /** Whether a read is newer than the one before, or of a clock that was set back since. */
@@ -195,11 +212,13 @@ function nextCounters(previous: Counters | null, state: ObservedState): Counters
     reportedUntil(previous, state),
   );
   const { observedAtMs } = state;
+  const pause = pauseOf(previous, state);
   const { counters: pods = null, measuredAtMs = null } = state.readings ?? {};
   if (pods !== null && measuredAtMs !== null && isNewer(before.measuredAtMs, measuredAtMs)) {
-    return { observedAtMs, measuredAtMs, pods, lastReadyAtMs };
+    return { observedAtMs, ...pause, measuredAtMs, pods, lastReadyAtMs };
   }
-  return { ...before, observedAtMs, lastReadyAtMs };
+  const { measuredAtMs: readAtMs, pods: read } = before;
+  return { observedAtMs, ...pause, measuredAtMs: readAtMs, pods: read, lastReadyAtMs };
 }
 
 type Levels = Pick<
@@ -231,16 +250,17 @@ export function measure(
   intervalMs?: number,
 ): { sample: Sample; counters: Counters } {
   const seen = reportedUntil(previous, state);
+  const beatMs = intervalMs ?? intervalOf(previous, state);
   const sample: Sample = {
     atMs: state.observedAtMs,
     measuredAtMs: state.readings?.measuredAtMs ?? null,
-    ...ratesOf(previous, state),
+    ...ratesOf(previous, state, beatMs),
     ...levelsOf(state.readings),
     replicas: state.replicas ?? { desired: 0, ready: 0, starting: 0, draining: 0 },
     startups: startupsOf(state)
       .filter((one) => one.readyAtMs > seen)
       .map((one) => one.seconds),
-    intervalMs: intervalMs ?? intervalOf(previous, state),
+    intervalMs: beatMs,
   };
   return { sample, counters: nextCounters(previous, state) };
 }

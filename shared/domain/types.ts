@@ -76,6 +76,8 @@ export interface Verdict {
 export interface Counters {
   /** When the last look was, whatever it saw; absent in what earlier versions kept. */
   observedAtMs?: number | undefined;
+  /** How long before that the look before was, where that was long. */
+  pauseMs?: number | undefined;
   measuredAtMs: number;
   pods: PodCounters[];
   /** Ready times of pods whose start-up was already reported. */
