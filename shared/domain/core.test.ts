@@ -306,6 +306,28 @@ test('the record fits the vocabulary, and the document stays below 32 KiB', () =
   expect(last?.counterfactual.kpa).not.toBeNull();
 });
 
+test('the document stays below 32 KiB where pods start for a quarter of an hour and somebody scales them', () => {
+  const model = createModel({ prior: shippedPrior });
+  const spec = aPolicy({ maxReplicas: 1000, seasonSeconds: 86_400 });
+  const startups = [850, 900, 950];
+  let largest = 0;
+  for (let second = 1; second <= 12_000; second++) {
+    const ready = 60 + (second % 2);
+    const replicas = { desired: ready, ready, starting: 0, draining: 0 };
+    const rate = 2000 + 900 * Math.sin(second / 97) + Math.sin(7 * second);
+    const fields = { replicas, startups: second < 9 ? startups : [], intervalMs: 1000 };
+    decide(model, sampleAt(second, rate, ready, fields), spec, {
+      ...options(second),
+      record: second % 4 === 0,
+      id: `0190a3c2-7c1e-7f33-b3b6-2f6c0f6b7a1e.${second}.decider`,
+      sequence: 1e9 + second,
+    });
+    if (second % 50 === 0) largest = Math.max(largest, JSON.stringify(model).length);
+  }
+  expect(model.workload.startups).toBeGreaterThan(20);
+  expect(largest).toBeLessThan(32 * 1024 - 1700); // a season's other parts take as much
+});
+
 /** A model that has seen an hour of 400 req/s and has pods to spare. */
 const SETTLED = JSON.stringify(live(() => 400, 3600).model);
 const settled = (): { model: Model; spec: PolicySpec; atMs: number } => ({
@@ -569,6 +591,34 @@ test.each<[what: string, document: unknown, message: RegExp]>([
   ['a damaged number', { ...createModel(), decisions: Number.NaN }, /decisions: not a finite/],
 ])('a stored model that has %s is refused with the reason', (_what, document, message) => {
   expect(() => parseModel(document)).toThrow(message);
+});
+
+test.each<[what: string, part: string, damage: object, message: RegExp]>([
+  ['words for numbers', 'plan', { last: 'x' }, /plan\.last: expected a number/],
+  ['a word in a list', 'price', { burn: [1, 'x', 0, 0] }, /price\.burn\.1: expected a number/],
+  ['a null in a list', 'season', { bins: [null], visits: [1] }, /season\.bins\.0: expected/],
+  ['lists that do not match', 'series', { times: [1] }, /series\.counts: expected 1 entries/],
+  ['no variance', 'up', { slow: 0 }, /up\.slow: 0 cannot be/],
+  ['a negative spread', 'workload', { startupVariance: -1 }, /startupVariance: -1 cannot be/],
+  ['a weight beyond all', 'keep', { theta: Array(13).fill(1e300) }, /keep\.theta\.0: 1e\+300/],
+  ['a hold of years', 'plan', { dipUntilMs: T0 + 1e12 }, /plan\.dipUntilMs: \d+ cannot be/],
+  ['a part of a season that is not there', 'season', { bin: 7 }, /season\.bin: 7 cannot be/],
+])('a stored model with %s is refused with the reason', (_what, part, damage, message) => {
+  const model = { ...createModel(), lastAtMs: T0 } as Record<string, unknown>;
+  const damaged = { ...model, [part]: { ...(model[part] as object), ...damage } };
+  expect(() => parseModel(JSON.stringify(damaged))).toThrow(message);
+});
+
+test('what waits in a stored model must be whole', () => {
+  const { model } = live(() => 300, 300);
+  const whole = JSON.stringify(model);
+  expect(parseModel(whole)).toEqual(model);
+  for (const list of ['pendingForecasts', 'pendingDecisions', 'matured'] as const) {
+    const damaged = { ...model, [list]: [{ toMs: T0 }] };
+    expect(() => parseModel(JSON.stringify(damaged)), list).toThrow(`${list}.0`);
+  }
+  const peers = { ...model.peers, hpa: { answer: 1 } };
+  expect(() => parseModel(JSON.stringify({ ...model, peers }))).toThrow('peers.hpa.behavior');
 });
 
 test('a model of an older schema goes on where it was', () => {

@@ -19,6 +19,8 @@ import { addToShape, survivalAt, tailOf, type Tail } from './shape.ts';
 /** Levels at which coverage is counted and shown. */
 export const COVERAGE_LEVELS = [0.5, 0.8, 0.9, 0.95, 0.98] as const;
 const PENDING_MAX = 16;
+/** One that waits takes 600 bytes: no more than so many where the wait is long. */
+const PENDING_USUAL = 10;
 
 export interface Outlook {
   inputs: Inputs;
@@ -72,7 +74,8 @@ export function rememberForecast(model: Model, nowMs: number, outlook: Outlook):
   if (nowMs < model.nextSnapshotMs) return;
   const blockMs = model.series.blockSeconds * 1000;
   const horizonMs = outlook.horizonSeconds * 1000;
-  model.nextSnapshotMs = nowMs + Math.max(blockMs, (horizonMs + blockMs) / (PENDING_MAX - 2)) - 1;
+  const waitMs = horizonMs + blockMs + 1000 * at(model.delay.age, 0);
+  model.nextSnapshotMs = nowMs + Math.max(blockMs, waitMs / PENDING_USUAL) - 1;
   if (model.pendingForecasts.length >= PENDING_MAX) return;
   model.pendingForecasts.push({
     fromMs: nowMs,

@@ -17,6 +17,9 @@ export const newSeries = (): Series => ({
   offset: 1,
 });
 
+/** Cumulative counts that are kept: beyond that, at a start-up of minutes, they lie further apart. */
+const TIMES_MAX = 96;
+
 /**
  * Length of a block in seconds: half a start-up time, at least one beat, at most 15 s. Everything
  * that has a time constant follows it, so a service that starts in 8 s is judged every 5 s.
@@ -66,6 +69,10 @@ function remember(series: Series, nowMs: number): void {
   }
   times.push(nowMs);
   counts.push(series.total);
+  if (times.length <= TIMES_MAX) return;
+  const stays = (_: number, i: number): boolean => i % 2 === 0 || i >= last;
+  series.times = times.filter(stays);
+  series.counts = counts.filter(stays);
 }
 
 /** Forgets cumulative counts from before `sinceMs`, all but one. */
@@ -98,7 +105,8 @@ export function meanBetween(series: Series, fromMs: number, toMs: number): numbe
 /** Largest mean over one block within [fromMs, toMs); null where it is not covered. */
 export function largestBetween(series: Series, fromMs: number, toMs: number): number | null {
   const lengthMs = series.blockSeconds * 1000;
-  if (meanBetween(series, fromMs, toMs) === null) return null;
+  // The block may have grown since the forecast was made: nothing to compare it with.
+  if (toMs - fromMs < lengthMs || meanBetween(series, fromMs, toMs) === null) return null;
   let largest = 0;
   const steps = Math.max(1, Math.ceil((toMs - fromMs - lengthMs) / (lengthMs / 6)));
   for (let i = 0; i <= steps; i++) {

@@ -15,6 +15,8 @@ import { startupSeconds } from './workload.ts';
 const GUARD = 'guardrail';
 /** A pod that has not become ready in this many start-up times is not coming. */
 const LATE_STARTS = 2;
+/** Launches that are remembered apart. */
+const LAUNCHES_MAX = 40;
 /** More pods are started in the place of such, up to this share of those that serve. */
 const LATE_SHARE = 0.25;
 /** Floors that nobody renews for this long are given back, milliseconds. */
@@ -58,6 +60,9 @@ function noteLaunches({ plan }: Model, { atMs, replicas }: Sample): void {
   if (launched <= 0) return;
   plan.addedMs.push(atMs);
   plan.added.push(launched);
+  if (plan.added.length <= LAUNCHES_MAX) return;
+  plan.addedMs.shift(); // the oldest two become one, of the later time
+  plan.added.splice(0, 2, at(plan.added, 0) + at(plan.added, 1));
 }
 
 /** Largest answer of UP in the last two thirds of a block. */
