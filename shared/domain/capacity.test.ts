@@ -97,7 +97,7 @@ test('a full fleet that changes proves nothing of a pod', () => {
 });
 
 test.each<[what: string, fields: Partial<Sample>]>([
-  ['whose requests failed', { failedRatio: 0.03 }],
+  ['of an outage', { failedRatio: 0.3 }],
   ['of a fleet of which a tenth just started', { startups: [8] }],
   ['that tells no CPU', { cpuUtilization: null }],
 ])('a sample %s teaches nothing of capacity', (_what, fields) => {
@@ -121,4 +121,18 @@ test.each([
   }
   expect(fleet).toBeGreaterThanOrEqual(least); // at least what fills them to 0.77
   expect(fleet).toBeLessThanOrEqual(most);
+});
+
+test('where some requests always fail, a pod carries those that do not', () => {
+  const model = createModel();
+  Object.assign(model.series, { blockSeconds: BLOCK, windowSeconds: BLOCK });
+  model.workload.ready = PODS;
+  shown(model, 100, { requestsPerSecond: 3000, cpuUtilization: 0.5, failedRatio: 0.05 });
+  expect(capacityKnown(model)).toBe(true);
+  expect(capacityOf(model)).toBeCloseTo(570, 0);
+});
+
+test('one garbled count of requests does not make a pod carry thousands', () => {
+  const model = shown(known(), 1, { requestsPerSecond: 1e7, cpuUtilization: 0.5 }, 100);
+  expect(capacityOf(model)).toBeLessThan(2 * 60 * 1.5);
 });

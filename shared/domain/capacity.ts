@@ -14,8 +14,10 @@ const BOUND_WEIGHT = 40;
 const CPU_IDLE = 0.05;
 /** Beyond this use the CPU may be full, and what is served is no longer what is asked. */
 const CPU_FULL = 0.9;
-/** More failed requests than this are work that was not done. */
+/** More failed requests than this are work that was not done: only the others count. */
 const FAILED_MAX = 0.02;
+/** More than this are an outage, and tell nothing. Fewer that stay would keep a pod unknown for ever. */
+const OUTAGE_FAILED = 0.2;
 
 /** A pod warms up for about so long; while more than this share of the fleet does, CPU is not the load's. */
 const WARM_SECONDS = 30;
@@ -70,14 +72,26 @@ function answeredRate({ requests, windowMs, requestsPerSecond }: Sample): number
   return requests === null || !windowMs ? requestsPerSecond : requests / (windowMs / 1000);
 }
 
+/** One sample makes a pod carry so many times more at most, where it is many requests: it may be garbage. */
+const LEAP = 10;
+const LEAP_REQUESTS = 100;
+
+function plausible(known: Capacity, demand: number, busy: number): number {
+  if (demand < LEAP_REQUESTS || known.busy <= KNOWN) return demand;
+  return Math.min(demand, LEAP * (known.demand / known.busy) * busy);
+}
+
 /** Learns from one sample of a steady fleet with a CPU that is neither idle nor full. */
 export function learnCapacity(model: Model, sample: Sample, seconds: number): void {
   const { workload } = model;
   const { cpuUtilization: cpu } = sample;
   const rate = answeredRate(sample);
-  if (!cpu || !rate || isBound(cpu) || (sample.failedRatio ?? 0) > FAILED_MAX) return;
+  const failed = sample.failedRatio ?? 0;
+  if (!cpu || !rate || isBound(cpu) || failed > OUTAGE_FAILED) return;
   if (!trusted(model, sample)) return;
-  const [demand, busy] = [rate * seconds, cpu * sample.replicas.ready * seconds];
+  const done = failed > FAILED_MAX ? rate * (1 - failed) : rate;
+  const busy = cpu * sample.replicas.ready * seconds;
+  const demand = plausible(workload, done * seconds, busy);
   const keep = Math.exp(-Math.min(seconds / MEMORY_SECONDS, demand / MEMORY_REQUESTS));
   workload.demand = workload.demand * keep + demand;
   workload.busy = workload.busy * keep + busy;
