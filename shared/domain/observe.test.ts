@@ -106,3 +106,71 @@ test('a rate over a long gap is stale, a fresh rate after it is not', () => {
     observe(calm(), sampleAt(800, 400, 12, { windowMs }), spec).stale;
   expect([after(200_000), after(5000)]).toEqual([true, false]);
 });
+
+test('a rate that is garbled once does not stay: minutes later the fleet is what it was', () => {
+  const model = calm();
+  const fleet = (from: number, to: number, fields: Partial<Sample> = {}): number => {
+    let ready = 12;
+    for (let beat = from; beat <= to; beat++) {
+      const seen = sampleAt(beat * BEAT, 400, ready, fields);
+      ready = Math.max(1, decide(model, seen, spec, options()).to);
+    }
+    return ready;
+  };
+  const usual = fleet(121, 240);
+  fleet(241, 241, { requestsPerSecond: 1e8, requests: 5e8 });
+  expect(fleet(242, 362)).toBeLessThanOrEqual(usual + 2);
+});
+
+const DARK: Partial<Sample> = {
+  measuredAtMs: null,
+  requestsPerSecond: null,
+  requests: null,
+  lateRatio: null,
+  cpuUtilization: null,
+};
+
+test.each([
+  ['counts from it on', BEAT],
+  ['is a mean over it', 600],
+])(
+  'demand that doubled in a gap of telemetry is no slope, where the next sample %s',
+  (_what, s) => {
+    const model = calm();
+    for (let beat = 121; beat < 240; beat++) {
+      decide(model, sampleAt(beat * BEAT, 400, 12, DARK), spec, options());
+    }
+    const first = { requestsPerSecond: s === BEAT ? 800 : 600, windowMs: s * 1000 };
+    const asked = [240, 241, 242].map((beat) => {
+      const fields = beat === 240 ? first : {};
+      return decide(
+        model,
+        sampleAt(beat * BEAT, 800, 12, fields),
+        aPolicy({ maxReplicas: 100 }),
+        options(),
+      ).to;
+    });
+    expect(Math.max(...asked)).toBeGreaterThanOrEqual(20);
+    expect(Math.max(...asked)).toBeLessThan(30);
+  },
+);
+
+test('where a rate came up and CPU went, the rate is taken up in minutes', () => {
+  const model = calm({ requestsPerSecond: null, requests: null, lateRatio: null });
+  expect(model.demandUnit).toBe('pods');
+  const later = { cpuUtilization: null };
+  const units = [0, 170, 190].map((seconds) => {
+    decide(model, sampleAt(3600 + seconds, 400, 12, later), spec, options());
+    return model.demandUnit;
+  });
+  expect(units).toEqual(['pods', 'pods', 'requests']);
+});
+
+test('what a pod carries is learned while demand is counted in CPU: the change to rates moves no fleet', () => {
+  const model = calm({ requestsPerSecond: null, requests: null, lateRatio: null });
+  const verdicts = Array.from({ length: 400 }, (_, beat) =>
+    decide(model, sampleAt(3600 + beat * BEAT, 400, 12), spec, options()),
+  );
+  expect(model.demandUnit).toBe('requests');
+  for (const { to } of verdicts) expect(to).toBeLessThanOrEqual(12);
+});

@@ -1,4 +1,5 @@
 // Takes one sample in: what of it can be believed, and what it adds to the model.
+import { capacityOf } from './capacity.ts';
 import { STALE_MS } from './constants.ts';
 import type { PolicySpec } from '../events/index.ts';
 import { toLog } from './features.ts';
@@ -44,6 +45,9 @@ const count = (value: number): number => Math.floor(sane(value) ?? 0);
 const REQUESTS_MAX = 1000 * DEMAND_MAX;
 /** A whole large machine for every thousandth of a core that was asked for; more is a broken source. */
 const USE_MAX = 1e6;
+
+/** Demand beyond so many of the largest fleets changes nothing now, and one garbled read would stay for hours. */
+const DEMAND_FLEETS = 20;
 
 /** A number, or null where it is none or beyond what can be. */
 function upTo(most: number, value: number | null): number | null {
@@ -143,13 +147,32 @@ function elapsedOf(model: Model, sample: Sample, measured: number): number {
   return Math.max(0.05, Math.min(3600, (measured - model.lastMeasuredMs) / 1000));
 }
 
+/** Seconds between two new samples beyond which some are missing, whatever the source's own beat. */
+const GAP_BEATS = 4;
+const gapSeconds = ({ intervalMs }: Sample): number => (GAP_BEATS * intervalMs) / 1000 + 30;
+
 /** Seconds between two new samples beyond which there was a gap. */
-const usualElapsed = ({ series }: Model, { intervalMs }: Sample): number =>
-  Math.max((4 * intervalMs) / 1000 + 30, 4 * series.windowSeconds);
+const usualElapsed = ({ series }: Model, sample: Sample): number =>
+  Math.max(gapSeconds(sample), GAP_BEATS * series.windowSeconds);
+
+/** Nobody knows when in a gap demand rose: no slope is measured across it, nor from a mean over it. */
+function forgetSlope(
+  { series }: Model,
+  sample: Sample,
+  { gap, elapsed }: { gap: boolean; elapsed: number },
+): void {
+  const afterGap = series.windowSeconds > Math.max(gapSeconds(sample), GAP_BEATS * elapsed);
+  if (!gap && !afterGap) return;
+  series.rate = -1;
+  series.rateBefore = -1;
+}
+
+/** A window that covers this share of a gap is a mean over it. */
+const MOST_OF_GAP = 0.9;
 
 /** A mean over a gap in the telemetry, or over a jump of the clock, says nothing about now. */
 const spansGap = (model: Model, sample: Sample, elapsed: number): boolean =>
-  elapsed > usualElapsed(model, sample) && (sample.windowMs ?? 0) >= 900 * elapsed;
+  elapsed > usualElapsed(model, sample) && (sample.windowMs ?? 0) >= 1000 * MOST_OF_GAP * elapsed;
 
 function takeIn(
   model: Model,
@@ -157,25 +180,31 @@ function takeIn(
   elapsed: number,
   spec: PolicySpec,
 ): void {
-  const { sample, demand } = seen;
+  const { sample } = seen;
+  const demand = Math.min(seen.demand, DEMAND_FLEETS * spec.maxReplicas * capacityOf(model));
   const measured = sample.measuredAtMs ?? sample.atMs;
   // What spans a gap in the telemetry has no outcome that could be trusted.
-  if (elapsed > usualElapsed(model, sample)) {
+  const gap = elapsed > usualElapsed(model, sample);
+  const spans = spansGap(model, sample, elapsed);
+  if (gap) {
     model.pendingForecasts = [];
     model.pendingDecisions = [];
   }
+  forgetSlope(model, sample, { gap, elapsed });
   adjustBlock(model, sample);
   if (model.seasonSeconds !== spec.seasonSeconds) beginSeason(model, sample, spec);
   if (model.series.times.length === 0) {
     model.series.times.push(measured - elapsed * 1000);
-    model.series.counts.push(0);
+    model.series.counts.push(model.series.total);
   }
   addToSeries(model.series, demand, measured, elapsed);
   addToSeason(model, measured - elapsed * 500, toLog(model.series, demand), {
     season: model.seasonSeconds,
     elapsed,
   });
-  learnWorkload(model, sample, elapsed);
+  // The CPU of now does not go with a mean over a gap.
+  const seconds = gap ? Math.min(elapsed, (sample.windowMs ?? Infinity) / 1000) : elapsed;
+  if (!spans) learnWorkload(model, sample, seconds);
   countOutcome(model, sample, elapsed, spec);
   noteDelay(model.delay.age, seen.ageSeconds);
   noteNeed(model, demand, elapsed);

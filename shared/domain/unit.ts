@@ -34,12 +34,11 @@ function unitFor(model: Model, sample: Sample): Model['demandUnit'] {
   }
   if (model.otherUnitSinceMs === 0) model.otherUnitSinceMs = sample.atMs;
   const seconds = (sample.atMs - model.otherUnitSinceMs) / 1000;
-  if (demandUnit === 'requests') {
-    const gone = Math.max(RATE_GONE_SECONDS, (6 * sample.intervalMs) / 1000);
-    return seconds > gone ? 'pods' : 'requests';
-  }
+  const gone = Math.max(RATE_GONE_SECONDS, (6 * sample.intervalMs) / 1000);
+  if (demandUnit === 'requests') return seconds > gone ? 'pods' : 'requests';
   const warmUntil = model.startedAtMs + WARMUP_SEASONS * model.seasonSeconds * 1000;
-  return sample.atMs < warmUntil || seconds > RATE_STAYS_SECONDS ? 'requests' : 'pods';
+  const stays = sample.cpuUtilization === null ? gone : RATE_STAYS_SECONDS; // nothing else to go by
+  return sample.atMs < warmUntil || seconds > stays ? 'requests' : 'pods';
 }
 
 /** Counts in another unit: what is relative to it stays learned. The fleet rests for a cooldown. */
