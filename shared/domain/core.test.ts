@@ -3,6 +3,7 @@ import { Decision, Inputs, PolicySpec, type ObservedState } from '../events/inde
 import { aState } from '../testing/builders.ts';
 import { measure } from './measure.ts';
 import { createModel, decide, learn, parseModel, PARTS, score, shippedPrior } from './index.ts';
+import { startupSeconds } from './workload.ts';
 import type { DecideOptions, Model, Part, Sample, Verdict } from './index.ts';
 import {
   aPolicy,
@@ -713,4 +714,24 @@ test('one dip of the measured rate, as when counters of pods vanish, makes no ju
     }
     expect(fleet).toBeLessThanOrEqual(5); // a slope from 50 to 100 in 5 s would ask for 9
   }
+});
+
+test('of the numbers of pods that are shown, none of those that were compared is left out', () => {
+  const { model, spec, atMs } = settled();
+  const replicas = { desired: 400, ready: 400, starting: 0, draining: 0 };
+  const sample = sampleAt(3600 + BEAT, 400, 400, { atMs: atMs + BEAT * 1000, replicas });
+  const wide = { ...spec, maxReplicas: 1000, minReplicas: 397 };
+  const { to, record } = decide(model, sample, wide, { ...options(), record: true });
+  const shown = record?.options.map((option) => option.replicas) ?? [];
+  expect(shown).toEqual(expect.arrayContaining([to - 1, to, to + 1]));
+  expect(shown).toEqual([...new Set(shown)].sort((a, b) => a - b));
+  expect(shown.length).toBeLessThanOrEqual(60);
+});
+
+test.each([1e300, Infinity, 86_400])('a start-up of %d s is none', (seconds) => {
+  const { model, atMs } = settled();
+  const before = startupSeconds(model);
+  const sample = sampleAt(3600 + BEAT, 400, 12, { atMs: atMs + BEAT * 1000, startups: [seconds] });
+  decide(model, sample, aPolicy(), options());
+  expect(startupSeconds(model)).toBe(before);
 });

@@ -27,6 +27,8 @@ test('a first sample whose time was never set is no time, and decides nothing', 
 test.each<[what: string, fields: Partial<Sample>]>([
   ['requests', { requests: 1e300 }],
   ['use of the CPU', { cpuUtilization: 1e300 }],
+  ['milliseconds', { windowMs: 1e300 }],
+  ['late requests', { lateRatio: 1e300 }],
 ])('one absurd count of %s is not learned', (_what, fields) => {
   const model = calm();
   const { workload } = structuredClone(model);

@@ -45,6 +45,10 @@ const count = (value: number): number => Math.floor(sane(value) ?? 0);
 const REQUESTS_MAX = 1000 * DEMAND_MAX;
 /** A whole large machine for every thousandth of a core that was asked for; more is a broken source. */
 const USE_MAX = 1e6;
+/** Parts of a whole; counters that are read apart may give a little more than one. */
+const RATIO_MAX = 10;
+/** Nobody looks back, or waits, for longer than a day. */
+const WINDOW_MAX_MS = 86_400_000;
 
 /** Demand beyond so many of the largest fleets changes nothing now, and one garbled read would stay for hours. */
 const DEMAND_FLEETS = 20;
@@ -62,16 +66,16 @@ function cleaned(sample: Sample): Sample {
   return {
     atMs: sample.atMs,
     measuredAtMs: measuredAtMs === 0 ? null : measuredAtMs, // a clock that was never set
-    windowMs: sane(sample.windowMs),
+    windowMs: upTo(WINDOW_MAX_MS, sample.windowMs),
     requestsPerSecond: upTo(DEMAND_MAX, sample.requestsPerSecond),
     requests: upTo(REQUESTS_MAX, sample.requests),
-    lateRatio: sane(sample.lateRatio),
-    failedRatio: sane(sample.failedRatio),
-    latencyP95Ms: sane(sample.latencyP95Ms),
+    lateRatio: upTo(RATIO_MAX, sample.lateRatio),
+    failedRatio: upTo(RATIO_MAX, sample.failedRatio),
+    latencyP95Ms: upTo(WINDOW_MAX_MS, sample.latencyP95Ms),
     cpuUtilization: upTo(USE_MAX, sample.cpuUtilization),
-    memoryUtilization: sane(sample.memoryUtilization),
-    inFlight: sane(sample.inFlight),
-    lagMessages: sane(sample.lagMessages),
+    memoryUtilization: upTo(USE_MAX, sample.memoryUtilization),
+    inFlight: upTo(REQUESTS_MAX, sample.inFlight),
+    lagMessages: upTo(REQUESTS_MAX, sample.lagMessages),
     replicas: {
       desired: count(desired),
       ready: count(ready),

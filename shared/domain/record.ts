@@ -63,14 +63,17 @@ function optionsOf(plans: Plans, spec: PolicySpec, to: number): Decision['option
   const first = Math.max(0, Math.min(to, plans.upPods) - OPTIONS_BESIDE);
   const last = Math.min(spec.maxReplicas, Math.max(to, plans.upPods) + OPTIONS_BESIDE);
   const step = Math.max(1, Math.ceil((last - first) / 40));
-  const options: Decision['options'] = [];
-  for (let replicas = first; replicas <= last; replicas += step) {
+  // Steps over a large fleet must not pass over what was wanted, what was decided, and the next ones.
+  const beside = [plans.upPods, to].flatMap((pods) => [pods - 1, pods, pods + 1]);
+  const shown = new Set(beside.filter((pods) => pods >= first && pods <= last));
+  for (let replicas = first; replicas <= last; replicas += step) shown.add(replicas);
+  const sorted = [...shown].sort((one, other) => one - other);
+  return sorted.map((replicas) => {
     const cost = (plan.podPrice * replicas) / plan.mean;
     const overloadProbability = clamp(riskOf(plan, replicas), 0, 1);
     const risk = plan.k * overloadProbability;
-    options.push({ replicas, cost, risk, total: cost + risk, overloadProbability });
-  }
-  return options;
+    return { replicas, cost, risk, total: cost + risk, overloadProbability };
+  });
 }
 
 function coverageOf(forecaster: Forecaster) {

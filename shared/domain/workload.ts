@@ -83,6 +83,9 @@ export function kneeOf(model: Model, spec: PolicySpec): Knee {
 /** Log units: a start three times as slow as usual. */
 const STARTUP_OUTLIER = Math.log(3);
 
+/** A pod that took longer was ready before, or its clock is wrong. */
+const STARTUP_SECONDS_MAX = 3600;
+
 /** p90 of the time from creation to ready, seconds. */
 export const startupSeconds = (model: Model, z = Z90): number =>
   Math.exp(model.workload.startupMean + z * Math.sqrt(model.workload.startupVariance));
@@ -90,7 +93,7 @@ export const startupSeconds = (model: Model, z = Z90): number =>
 export function learnStartups(model: Model, startups: readonly number[]): void {
   const { workload } = model;
   for (const seconds of startups) {
-    if (!Number.isFinite(seconds) || seconds <= 0) continue;
+    if (!(seconds > 0 && seconds <= STARTUP_SECONDS_MAX)) continue;
     const gain = Math.max(0.05, 1 / (workload.startups + 2));
     // A pod that was not ready for a while and came back looks like a very slow start: it may move the
     // estimate no more than an honest threefold one.
