@@ -12,8 +12,18 @@ test.each<[what: string, text: string, message: RegExp]>([
   ['a header alone', '# c\ntimestamp,value\n', /c: line 2: a header and no row/],
   [
     'another separator',
-    'timestamp;value\n1;2',
+    'timestamp|value\n1|2',
     /no column "timestamp" \(--time\); there are: times/,
+  ],
+  [
+    'a comma of thousands',
+    'timestamp;value\n0;1\n60;1,234',
+    /c: line 3: not a number ≥ 0: "1,234"/,
+  ],
+  [
+    'thousands and decimals',
+    'timestamp;value\n0;1\n60;1.234,5',
+    /c: line 3: not a number ≥ 0: "1\.2/,
   ],
   ['hexadecimal', 'timestamp,value\n0,1\n60,0x10', /c: line 3: not a number ≥ 0: "0x10"/],
   ['a decimal comma without quotes', 'timestamp,value\n0,1\n60,1,5', /line 3: 3 fields where .* 2/],
@@ -92,4 +102,19 @@ test('rows from the newest to the oldest are sorted, and it is said', () => {
   const { measured, notes } = fromRows('120,3', '60,2', '0,1');
   expect(toTraceText(measured)).toBe('t_s,rps\n0,1\n60,2\n120,3\n');
   expect(notes).toEqual(['rows were out of order: sorted by time']);
+});
+
+test.each([
+  ['semicolons', 'sep=;\r\n"timestamp";"value";\r\n0;"1,5";\r\n60;2;\r\n120;0,125;\r\n'],
+  ['tabs', '\uFEFFtimestamp\tother\tvalue\n0\t\t1,5\n60\tx, y\t2\n120\t\t0,125'],
+])('a spreadsheet that separates fields by %s is read, and it is said', (separator, text) => {
+  const { measured, notes } = fromCsv('c', text, COLUMNS, 60);
+  expect(measured).toEqual([
+    { at: 0, rps: 1.5 },
+    { at: 60, rps: 2 },
+    { at: 120, rps: 0.125 },
+  ]);
+  expect(notes).toEqual([
+    `fields are separated by ${separator}, and a comma in a number is a decimal one`,
+  ]);
 });

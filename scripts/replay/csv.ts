@@ -43,32 +43,70 @@ function cellTime(text: string): CellTime | null {
 
 const MISSING = /^(|nan|null|n\/?a)$/i;
 
+/** A decimal comma that cannot be one of thousands; there is none where commas separate the fields. */
+const DECIMAL_COMMA = /^(\d+),(\d{1,2}|\d{4,})$|^(0),(\d{3})$/;
+
 /** Value of a cell; NaN where the tool that wrote it had none, null where it is no rate. */
-function cellValue(text: string | undefined): number | null {
-  if (text === undefined) return null;
-  if (MISSING.test(text)) return Number.NaN;
+function cellValue(cell: string | undefined, separator: Separator): number | null {
+  if (cell === undefined) return null;
+  if (MISSING.test(cell)) return Number.NaN;
+  const comma = separator !== ',' && DECIMAL_COMMA.test(cell);
+  const text = comma ? cell.replace(',', '.') : cell;
   return isNumber(text) && Number(text) >= 0 ? Number(text) : null;
 }
 
-/** Fields of one line; in quotes a comma belongs to the field, and two quotes are one. */
-const cellsOf = (line: string): string[] =>
-  [...`${line},`.matchAll(/\s*(?:"((?:[^"]|"")*)"\s*|([^,]*)),/g)].map(
+/** What stands between fields; spreadsheets take the second where the comma is a decimal one. */
+const SEPARATORS = [',', ';', '\t'] as const;
+type Separator = (typeof SEPARATORS)[number];
+const FIELD: Readonly<Record<Separator, RegExp>> = {
+  ',': / *(?:"((?:[^"]|"")*)" *|([^,]*)),/g,
+  ';': / *(?:"((?:[^"]|"")*)" *|([^;]*));/g,
+  '\t': / *(?:"((?:[^"]|"")*)" *|([^\t]*))\t/g,
+};
+
+/** Fields of one line; in quotes a separator belongs to the field, and two quotes are one. */
+const cellsOf = (line: string, separator: Separator): string[] =>
+  [...`${line}${separator}`.matchAll(FIELD[separator])].map(
     ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain?.trim() ?? '',
   );
 
-/** Header and rows of a CSV with their line numbers; empty lines and comments are left out. */
-function rowsOf(what: string, text: string) {
-  const [header, ...rows] = withoutMark(text)
-    .split(/\r?\n/)
-    .map((content, i) => ({ line: i + 1, content: content.trim() }))
-    .filter(({ content }) => content !== '' && !content.startsWith('#'))
-    .map(({ line, content }) => ({ where: `line ${line}`, cells: cellsOf(content) }));
-  if (header === undefined) return refuse(what, 'line 1', 'the file is empty');
-  if (rows.length === 0) refuse(what, header.where, 'a header and no row below it');
-  return { header, rows };
+/** The separator by which the header has both columns; a comma where none does. */
+const separatorOf = (header: string, { time, value }: CsvColumns): Separator =>
+  SEPARATORS.find((separator) => {
+    const cells = cellsOf(header, separator);
+    return cells.includes(time) && cells.includes(value);
+  }) ?? ',';
+
+/** Empty lines, comments, and the line that tells a spreadsheet its separator. */
+const SKIPPED = /^\s*(#|$|sep=.$)/;
+
+interface Row {
+  readonly where: string;
+  readonly cells: readonly string[];
 }
 
-function columnsOf(what: string, header: ReturnType<typeof rowsOf>['header'], names: CsvColumns) {
+/** Header and rows of a CSV with their line numbers; empty lines and comments are left out. */
+function rowsOf(what: string, text: string, names: CsvColumns) {
+  const [first, ...others] = withoutMark(text)
+    .split(/\r?\n/)
+    .map((content, i) => ({ line: i + 1, content }))
+    .filter(({ content }) => !SKIPPED.test(content));
+  if (first === undefined) return refuse(what, 'line 1', 'the file is empty');
+  const separator = separatorOf(first.content, names);
+  const rowOf = ({ line, content }: typeof first): Row => ({
+    where: `line ${line}`,
+    cells: cellsOf(content, separator),
+  });
+  const [header, rows] = [rowOf(first), others.map(rowOf)];
+  if (rows.length === 0) refuse(what, header.where, 'a header and no row below it');
+  return { header, rows, separator };
+}
+
+function columnsOf(
+  what: string,
+  { header, separator }: Pick<ReturnType<typeof rowsOf>, 'header' | 'separator'>,
+  names: CsvColumns,
+) {
   const time = header.cells.indexOf(names.time);
   const value = header.cells.indexOf(names.value);
   if (time < 0 || value < 0) {
@@ -76,18 +114,13 @@ function columnsOf(what: string, header: ReturnType<typeof rowsOf>['header'], na
     const there = header.cells.join(', ').slice(0, 200);
     refuse(what, header.where, `no column ${missing}; there are: ${there}`);
   }
-  return { time, value, count: header.cells.length };
-}
-
-interface Row {
-  readonly where: string;
-  readonly cells: readonly string[];
+  return { time, value, count: header.cells.length, separator };
 }
 
 function readRow(what: string, { where, cells }: Row, index: ReturnType<typeof columnsOf>) {
   const [time = '', value] = [cells[index.time], cells[index.value]];
   const read = cellTime(time);
-  const number = cellValue(value);
+  const number = cellValue(value, index.separator);
   if (cells.slice(index.count).some((cell) => cell !== '')) {
     const fields = `${cells.length} fields where the header names ${index.count}`;
     return refuse(what, where, `${fields}: a decimal comma, or a comma that needs quotes?`);
@@ -96,6 +129,12 @@ function readRow(what: string, { where, cells }: Row, index: ReturnType<typeof c
   if (number === null) return refuse(what, where, `not a number ≥ 0: "${value ?? ''}"`);
   return { ...read, number };
 }
+
+const SAID: Readonly<Record<Separator, string[]>> = {
+  ',': [],
+  ';': ['fields are separated by semicolons, and a comma in a number is a decimal one'],
+  '\t': ['fields are separated by tabs, and a comma in a number is a decimal one'],
+};
 
 const notesOf = (zoneless: number, repeated: number, disordered: boolean): string[] => [
   ...(disordered ? ['rows were out of order: sorted by time'] : []),
@@ -110,8 +149,8 @@ export function fromCsv(
   columns: CsvColumns,
   stepSeconds: number,
 ): Converted {
-  const { header, rows } = rowsOf(what, text);
-  const index = columnsOf(what, header, columns);
+  const { rows, ...head } = rowsOf(what, text, columns);
+  const index = columnsOf(what, head, columns);
   const seen = new Map<number, { readonly where: string; readonly number: number }>();
   let [zoneless, repeated, last] = [0, 0, -Infinity];
   let disordered = false;
@@ -127,5 +166,8 @@ export function fromCsv(
   }
   const share = columns.unit === 'count' ? stepSeconds : 1;
   const measured = [...seen].map(([at, { number }]): Measured => ({ at, rps: number / share }));
-  return { measured, notes: notesOf(zoneless, repeated, disordered) };
+  return {
+    measured,
+    notes: [...SAID[index.separator], ...notesOf(zoneless, repeated, disordered)],
+  };
 }

@@ -79,3 +79,11 @@ test.each<[what: string, times: string[], message: RegExp]>([
   const log = times.map((time) => `10.0.0.1 - - [${time}] "GET /" 200 5`);
   await expect(fromAccessLog('l', [log], 60)).rejects.toThrow(message);
 });
+
+test.each([
+  [{ metric: { le: '0.5' }, values: [[0, '1']] }, /data\.result\[0\]: buckets \(label le\) count/],
+  [{ metric: {}, histograms: [[0, { count: '1' }]] }, /data\.result\[0\]: a native histogram/],
+])('series that are no rate of requests are refused with the remedy: %j', (series, message) => {
+  const answer = JSON.stringify({ status: 'success', data: { result: [series] } });
+  expect(() => fromPrometheus('p', answer)).toThrow(message);
+});

@@ -35,14 +35,24 @@ interface PrometheusAnswer {
 
 /** `values` of its series: [seconds, "number"] pairs. */
 type PrometheusSeries = {
-  readonly metric?: { readonly __name__?: unknown } | null;
+  readonly metric?: { readonly __name__?: unknown; readonly le?: unknown } | null;
   readonly values?: unknown;
+  readonly histograms?: unknown;
 } | null;
 
 const COUNTER = /_(total|count|sum|bucket)$/;
 
-/** Functions drop the name of a metric: what still has that of a counter was never made a rate. */
+/**
+ * What is no rate of requests. Functions drop the name of a metric: what still has that of a counter was
+ * never made a rate.
+ */
 function refuseCounter(what: string, where: string, series: PrometheusSeries): void {
+  if (series?.metric?.le !== undefined) {
+    refuse(what, where, 'buckets (label le) count a request several times; ask for the _count');
+  }
+  if (series?.histograms !== undefined) {
+    refuse(what, where, 'a native histogram; ask for sum(histogram_count(rate(…[1m])))');
+  }
   const name = series?.metric?.__name__;
   if (typeof name !== 'string' || !COUNTER.test(name)) return;
   refuse(what, where, `${name} is a counter; ask for its rate: sum(rate(${name}[1m]))`);
