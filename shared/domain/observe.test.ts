@@ -28,6 +28,7 @@ test.each<[what: string, fields: Partial<Sample>]>([
   ['requests', { requests: 1e300 }],
   ['use of the CPU', { cpuUtilization: 1e300 }],
   ['milliseconds', { windowMs: 1e300 }],
+  ['milliseconds, so few that none divides by them,', { windowMs: 5e-324 }],
   ['late requests', { lateRatio: 1e300 }],
 ])('one absurd count of %s is not learned', (_what, fields) => {
   const model = calm();

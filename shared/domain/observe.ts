@@ -53,11 +53,19 @@ const WINDOW_MAX_MS = 86_400_000;
 /** Demand beyond so many of the largest fleets changes nothing now, and one garbled read would stay for hours. */
 const DEMAND_FLEETS = 20;
 
+/** Less than this is nothing: what is divided by it would be infinite. */
+const LEAST = 1e-9;
+
 /** A number, or null where it is none or beyond what can be. */
 function upTo(most: number, value: number | null): number | null {
   const known = sane(value);
-  return known !== null && known > most ? null : known;
+  if (known === null || known > most) return null;
+  return known < LEAST ? 0 : known;
 }
+
+/** The same, where zero is none either: a window without length. */
+const positiveUpTo = (most: number, value: number | null): number | null =>
+  upTo(most, value) === 0 ? null : upTo(most, value);
 
 /** The sample with every number that cannot be true turned into null. */
 function cleaned(sample: Sample): Sample {
@@ -66,7 +74,7 @@ function cleaned(sample: Sample): Sample {
   return {
     atMs: sample.atMs,
     measuredAtMs: measuredAtMs === 0 ? null : measuredAtMs, // a clock that was never set
-    windowMs: upTo(WINDOW_MAX_MS, sample.windowMs),
+    windowMs: positiveUpTo(WINDOW_MAX_MS, sample.windowMs),
     requestsPerSecond: upTo(DEMAND_MAX, sample.requestsPerSecond),
     requests: upTo(REQUESTS_MAX, sample.requests),
     lateRatio: upTo(RATIO_MAX, sample.lateRatio),
