@@ -1,4 +1,4 @@
-import { createModel, decide, learn, score, type Model } from '#shared/domain/index.ts';
+import { createModel, decide, learn, parseModel, score, type Model } from '#shared/domain/index.ts';
 import type { ModelOptions, Sample } from '#shared/domain/index.ts';
 import { PolicySpec } from '#shared/events/index.ts';
 import { createRandom } from '../random.ts';
@@ -103,8 +103,8 @@ export function nimbusguard(settings: OurSettings): OurController {
       return verdict.to;
     },
     restart(kept) {
-      // A kept state went through JSON, as it does live.
-      model = kept ? (JSON.parse(JSON.stringify(model)) as Model) : createModel(settings.model);
+      // A kept state was written and read, as it is live.
+      model = kept ? parseModel(JSON.stringify(model)) : createModel(settings.model);
     },
   };
 }
