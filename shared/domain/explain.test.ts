@@ -7,6 +7,7 @@ const said = (
   verdict: Partial<Verdict> & Pick<Verdict, 'from' | 'to'>,
   mode: Explained['mode'] = 'act',
   running = verdict.from,
+  wantedPods = verdict.to,
 ): string =>
   explain({
     verdict: {
@@ -23,7 +24,7 @@ const said = (
     mode,
     forecast: {
       ...{ seconds: 17, q50: 30, q80: 45, carried: 50 },
-      ...{ overloadBefore: 0.5, overloadAfter: 0.04 },
+      ...{ overloadBefore: 0.5, overloadAfter: 0.04, wantedPods },
     },
   });
 
@@ -68,10 +69,26 @@ test.each<[verdict: Parameters<typeof said>[0], words: string]>([
       ...{ from: 1, to: 1 },
       constraints: [{ name: 'min-replicas', from: 0, to: 1, detail: 'at least 1' }],
     },
-    'the cost are least here.',
+    `Holding: ${AHEAD}, and the risk and the cost are least here.`,
   ],
 ])('the sentence of %j', (verdict, words) => {
   expect(said(verdict)).toContain(words);
+});
+
+test.each<[constraints: Verdict['constraints'], words: string]>([
+  [[], `${AHEAD}. 1 pod would be started for that, but one that runs leaves only when it is`],
+  [
+    [{ name: 'guardrail', from: 1, to: 2, detail: 'what is certain now needs 2' }],
+    `${AHEAD}. 1 pod would be started for that, but one that runs leaves only when it is`,
+  ],
+  [
+    [{ name: 'guardrail', from: 1, to: 3, detail: 'what is certain now needs 3' }],
+    `Holding: ${AHEAD}; what is certain now needs 3.`,
+  ],
+])('a hold at more pods than would be started is not called the best: %j', (constraints, words) => {
+  const sentence = said({ from: 3, to: 3, constraints }, 'act', 3, 1);
+  expect(sentence).toContain(words);
+  expect(sentence).not.toContain('least');
 });
 
 test.each<[mode: Explained['mode'], from: number, running: number, words: string]>([

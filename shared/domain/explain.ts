@@ -16,6 +16,8 @@ export interface Explained {
     carried: number;
     overloadBefore: number;
     overloadAfter: number;
+    /** Pods that would be started for what is expected, if none ran: the sum of cost and risk is least there. */
+    wantedPods: number;
   };
 }
 
@@ -95,6 +97,17 @@ const KEPT: ReadonlySet<string> = new Set([
   'not-ready',
 ]);
 
+/** Nothing stands in the way: this number is the best, or fewer would be started but none is taken away. */
+function restWords({ verdict, forecast }: Explained, ahead: string): string {
+  if (forecast === undefined) return 'Holding.';
+  const { wantedPods } = forecast;
+  if (wantedPods >= verdict.to)
+    return `Holding: ${ahead}, and the risk and the cost are least here.`;
+  const last = verdict.constraints.at(-1);
+  if (last?.to === verdict.to) return `Holding: ${ahead}; ${last.detail}.`;
+  return `Holding: ${ahead}. ${pods(wantedPods)} would be started for that, but one that runs leaves only when it is surely not needed.`;
+}
+
 function holdWords(explained: Explained): string {
   const { verdict } = explained;
   const last = verdict.constraints.at(-1);
@@ -104,9 +117,7 @@ function holdWords(explained: Explained): string {
     return `Holding: ${age === null ? 'no telemetry' : `telemetry is ${Math.round(age)} s old`}, and missing data never scales down.`;
   }
   if (last === undefined || (verdict.reason === 'at-target' && !KEPT.has(last.name))) {
-    return ahead === ''
-      ? 'Holding.'
-      : `Holding: ${ahead}, and the risk and the cost are least here.`;
+    return restWords(explained, ahead);
   }
   const spare = last.name === 'churn' ? `${last.from} would do, but ` : '';
   return `Holding: ${spare}${last.detail}.`;

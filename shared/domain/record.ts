@@ -201,6 +201,7 @@ export function recordOf(
         carried: verdict.to * plans.capacity * plans.knee.used,
         overloadBefore: riskOf(plans.up, verdict.from),
         overloadAfter: riskOf(plans.up, verdict.to),
+        wantedPods: plans.upPods,
       },
     }),
   };
