@@ -14,9 +14,12 @@ const BOUND_WEIGHT = 40;
 const CPU_IDLE = 0.05;
 /** Beyond this use the CPU may be full, and what is served is no longer what is asked. */
 const CPU_FULL = 0.9;
-/** More failed requests than this are work that was not done: only the others count. */
+/** More failed requests than this are work that was not done: such a sample tells nothing of a known pod. */
 const FAILED_MAX = 0.02;
-/** More than this are an outage, and tell nothing. Fewer that stay would keep a pod unknown for ever. */
+/**
+ * Where so many always fail, a pod would stay unknown for ever: until it is known the others count. More are
+ * an outage.
+ */
 const OUTAGE_FAILED = 0.2;
 
 /** A pod warms up for about so long; while more than this share of the fleet does, CPU is not the load's. */
@@ -87,7 +90,8 @@ export function learnCapacity(model: Model, sample: Sample, seconds: number): vo
   const { cpuUtilization: cpu } = sample;
   const rate = answeredRate(sample);
   const failed = sample.failedRatio ?? 0;
-  if (!cpu || !rate || isBound(cpu) || failed > OUTAGE_FAILED) return;
+  const failedMost = workload.busy > KNOWN ? FAILED_MAX : OUTAGE_FAILED;
+  if (!cpu || !rate || isBound(cpu) || failed > failedMost) return;
   if (!trusted(model, sample)) return;
   const done = failed > FAILED_MAX ? rate * (1 - failed) : rate;
   const busy = cpu * sample.replicas.ready * seconds;
