@@ -6,7 +6,7 @@ import { readCommandLine } from '../command-line.ts';
 import { localUrl } from './addresses.ts';
 import { followDecisions } from './decisions.ts';
 import { ManifestError, readManifests } from './manifests/index.ts';
-import { takeState } from './run-lock.ts';
+import { takeState, takeTurn } from './run-lock.ts';
 import { endLeftovers, removeRunState } from './run-state.ts';
 import { LocalLoop } from './supervisor.ts';
 
@@ -89,6 +89,7 @@ async function run(): Promise<void> {
     stop(); // nobody reads any more: `| head`, or a `| tee` that Ctrl-C ended first
   });
 
+  const turn = await takeTurn();
   try {
     await loop.start();
   } catch (error) {
@@ -96,6 +97,8 @@ async function run(): Promise<void> {
     await loop.stop();
     removeRunState();
     throw error;
+  } finally {
+    turn.release();
   }
   printAccess(loop, manifests.listed);
   say(`ready in ${(performance.now() / 1000).toFixed(1)} s`);

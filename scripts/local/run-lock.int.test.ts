@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { lockState } from './run-lock.ts';
+import { lockState, takeTurn } from './run-lock.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -45,6 +45,27 @@ test('of two loops that start at the same moment one has the state', async () =>
   expect(refused.said).toBe('refused');
   refused.child.kill('SIGKILL');
   own?.release();
+});
+
+test('a loop that starts while another one does waits for its turn, also where that one is killed', async () => {
+  const other = await holder();
+  let taken = false;
+  const turn = takeTurn(directory).then((own) => {
+    taken = true;
+    return own;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(taken).toBe(false);
+  other.child.kill('SIGKILL');
+  const own = await turn;
+  expect(lockState(directory)).toBeUndefined(); // it is ours
+  own.release();
+});
+
+test('where there is no place for a lock, a loop starts without its turn', async () => {
+  const file = join(directory, 'file');
+  writeFileSync(file, '');
+  (await takeTurn(join(file, 'below'))).release();
 });
 
 test('a lock that is none is set aside, and said to be', () => {
