@@ -7,6 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { pipeline } from 'node:stream';
+import { messageOf } from '#shared/errors.ts';
 import { Pool } from 'undici';
 import { COLD_START_HEADER } from './broker/delivery.ts';
 
@@ -140,7 +141,7 @@ export class Ingress {
     this.#options = options;
     this.#server = createServer((request, response) => {
       this.#handle(request, response).catch((error: unknown) =>
-        problem(response, 503, error instanceof Error ? error.message : String(error)),
+        problem(response, 503, messageOf(error)),
       );
     });
     this.#server.keepAliveTimeout = 65_000;
@@ -204,7 +205,7 @@ export class Ingress {
       problem(response, 502, `${name} ended the connection before it answered`);
       return;
     }
-    problem(response, 503, `${name}: ${error instanceof Error ? error.message : String(error)}`);
+    problem(response, 503, `${name}: ${messageOf(error)}`);
   }
 
   async #pass(hop: {

@@ -1,6 +1,7 @@
 // PingSource: sends its event on schedule, as Knative's adapter does.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '#shared/errors.ts';
 import { Cron } from 'croner';
 import { isOk, statusOf, type Sent } from './http.ts';
 import type { Destination, PingSource } from './manifests/index.ts';
@@ -58,7 +59,7 @@ async function deliver(url: string, fire: Sent, signal: AbortSignal): Promise<st
       reason = `the sink answered ${status}`;
       if (status < 500 && status !== 429) return reason; // will not change
     } catch (error) {
-      reason = error instanceof Error ? error.message : String(error);
+      reason = messageOf(error);
     }
   }
   return reason;
@@ -85,7 +86,7 @@ export function startPingSources(sources: readonly PingSource[], options: PingOp
         fire(source).catch(() => undefined); // stopped while waiting for a retry
       });
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new Error(`${source.where}: spec.schedule "${source.schedule}": ${why}`, {
         cause: error,
       });

@@ -1,3 +1,4 @@
+import { messageOf } from '#shared/errors.ts';
 import uPlot from 'uplot';
 import { get, post } from './api.ts';
 import { fit, optionsOf, readTheme } from './chart-kit.ts';
@@ -159,9 +160,6 @@ function form(): Form {
     }),
   };
 }
-
-const messageOf = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error);
 
 /** Draws what the form's settings would send; the result asks again, a moment after the last change. */
 function preview(settings: Form, box: HTMLElement, summary: HTMLElement): () => void {

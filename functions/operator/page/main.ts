@@ -1,4 +1,5 @@
 // The console: loads what is known, then follows the stream.
+import { messageOf } from '#shared/errors.ts';
 import type { About, ChainView, DeadLetter, DecisionRecord, Series, TargetView } from '../view.ts';
 import { ApiError, follow, get } from './api.ts';
 import { chain } from './chain.ts';
@@ -29,7 +30,7 @@ fill(part('banner'), lostNote, errorNote);
 
 const failed = (error: unknown): void => {
   const title = error instanceof ApiError ? error.title : 'Something went wrong';
-  const detail = error instanceof Error ? error.message : String(error);
+  const detail = messageOf(error);
   const says = `${title} ${detail}`;
   if (errorNote.dataset['says'] === says) return; // said already: nobody wants to hear it every try
   errorNote.dataset['says'] = says;

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { messageOf } from '#shared/errors.ts';
 
 const SCHEMA_VERSION = 1;
 
@@ -109,7 +110,7 @@ export function openLogFile(file: string, nowMs: number): Opened {
     for (const suffix of ['', '-wal', '-shm']) {
       if (existsSync(file + suffix)) renameSync(file + suffix, aside + suffix);
     }
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return { db: open(file), setAside: { file: aside, reason } };
   }
 }

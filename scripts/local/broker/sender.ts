@@ -6,6 +6,7 @@ import {
   type IncomingMessage,
   type RequestOptions,
 } from 'node:http';
+import { messageOf } from '#shared/errors.ts';
 import { encodeHeaders, type BrokerEvent } from './cloudevent.ts';
 import type { Answer } from './delivery.ts';
 
@@ -94,7 +95,7 @@ export class Sender {
         attempt = request(url, options, (message) => collect(message, done));
       } catch (error) {
         // What cannot be sent fails as any delivery does: it must not hold its partition up for ever.
-        resolve(unanswered(error instanceof Error ? error.message : String(error)));
+        resolve(unanswered(messageOf(error)));
         return;
       }
       const deadline = setTimeout(() => {

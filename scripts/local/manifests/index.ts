@@ -1,5 +1,6 @@
 // knative/*.yaml as the local runtime and the tests read it: the one description of services,
 // broker, triggers and sources. What is not honoured here is refused or listed, never passed over.
+import { messageOf } from '#shared/errors.ts';
 import { z } from 'zod';
 import { readDocuments, type Located } from './documents.ts';
 import type { EnvSources } from './env.ts';
@@ -66,7 +67,7 @@ function secretsOf(located: readonly Located[], given: ReadOptions['secrets']): 
 
 const reason = (error: unknown): string => {
   if (error instanceof z.ZodError) return z.prettifyError(error).replaceAll('\n', ' ');
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 };
 
 /** Collects errors instead of stopping at the first. */

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { messageOf } from '#shared/errors.ts';
 import type { KubeObject } from '../types.ts';
 
 export interface Row {
@@ -86,7 +87,7 @@ export class Database {
     } catch (error) {
       const aside = setAside(file, options.nowMs);
       options.warn(
-        `the cluster's state file ${file} cannot be read (${error instanceof Error ? error.message : String(error)}); ` +
+        `the cluster's state file ${file} cannot be read (${messageOf(error)}); ` +
           `it was set aside as ${aside} and a fresh one was begun`,
       );
       rmSync(file, { force: true });

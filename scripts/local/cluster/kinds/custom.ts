@@ -1,4 +1,5 @@
 // Custom resource definitions become served kinds.
+import { messageOf } from '#shared/errors.ts';
 import { ApiError, badValue, type Cause } from '../api/errors.ts';
 import {
   at,
@@ -88,7 +89,7 @@ export function checkDefinition(definition: NewObject): Cause[] {
     resourcesOf(definition);
   } catch (error) {
     if (error instanceof ApiError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     causes.push(badValue('spec.versions', textAt(definition, 'spec', 'names', 'kind'), why));
   }
   return causes;

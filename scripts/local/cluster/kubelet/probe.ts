@@ -1,6 +1,7 @@
 // Probes: is a container ready, is it alive.
 import { get } from 'node:http';
 import { connect } from 'node:net';
+import { messageOf } from '#shared/errors.ts';
 import type { ProbeSpec } from '../types.ts';
 
 const HOST = '127.0.0.1';
@@ -65,7 +66,7 @@ export async function runProbe(spec: ProbeSpec, port: number): Promise<string | 
       ? byTcp(port, timeoutMs)
       : byHttp(spec, port, timeoutMs));
   } catch (error) {
-    return error instanceof Error ? error.message : String(error); // a request that cannot be made
+    return messageOf(error); // a request that cannot be made
   }
 }
 

@@ -1,5 +1,6 @@
 // One pod's life: its process is started, probed, restarted when it ends, and stopped in good order.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '#shared/errors.ts';
 import type { Api } from '../api/api.ts';
 import { ApiError } from '../api/errors.ts';
 import type { EventRecorder } from '../controllers/events.ts';
@@ -149,7 +150,7 @@ export class PodRunner {
   /** What is missing may come; what the system refuses (an environment too large) may be changed. */
   #notStarted(error: unknown): void {
     const isConfig = error instanceof ContainerConfigError;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     this.#wait(isConfig ? 'CreateContainerConfigError' : 'CreateContainerError', why);
     this.#record('Warning', 'Failed', `Error: ${why}`);
     this.#retryIn(CONFIG_RETRY_MS);
