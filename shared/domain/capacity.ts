@@ -58,8 +58,10 @@ export function capacityOf(model: Model): number {
   return busy > 0 ? known * (demand / busy) + (1 - known) * CAPACITY_PRIOR : CAPACITY_PRIOR;
 }
 
+const isKnown = ({ busy }: Capacity): boolean => busy > KNOWN;
+
 export const capacityKnown = (model: Model): boolean =>
-  model.demandUnit === 'pods' || model.workload.busy > KNOWN;
+  model.demandUnit === 'pods' || isKnown(model.workload);
 
 /** Counts the pods that became ready, which warm up for a while. */
 export function countYoung({ workload }: Model, sample: Sample, seconds: number): void {
@@ -80,7 +82,7 @@ const LEAP = 10;
 const LEAP_REQUESTS = 100;
 
 function plausible(known: Capacity, demand: number, busy: number): number {
-  if (demand < LEAP_REQUESTS || known.busy <= KNOWN) return demand;
+  if (demand < LEAP_REQUESTS || !isKnown(known)) return demand;
   return Math.min(demand, LEAP * (known.demand / known.busy) * busy);
 }
 
@@ -90,7 +92,7 @@ export function learnCapacity(model: Model, sample: Sample, seconds: number): vo
   const { cpuUtilization: cpu } = sample;
   const rate = answeredRate(sample);
   const failed = sample.failedRatio ?? 0;
-  const failedMost = workload.busy > KNOWN ? FAILED_MAX : OUTAGE_FAILED;
+  const failedMost = isKnown(workload) ? FAILED_MAX : OUTAGE_FAILED;
   if (!cpu || !rate || isBound(cpu) || failed > failedMost) return;
   if (!trusted(model, sample)) return;
   const done = failed > FAILED_MAX ? rate * (1 - failed) : rate;

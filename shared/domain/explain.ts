@@ -98,9 +98,11 @@ const KEPT: ReadonlySet<string> = new Set([
 ]);
 
 /** Nothing stands in the way: this number is the best, or fewer would be started but none is taken away. */
-function restWords({ verdict, forecast }: Explained, ahead: string): string {
+function restWords(explained: Explained): string {
+  const { verdict, forecast } = explained;
   if (forecast === undefined) return 'Holding.';
   const { wantedPods } = forecast;
+  const ahead = aheadWords(explained);
   if (wantedPods >= verdict.to)
     return `Holding: ${ahead}, and the risk and the cost are least here.`;
   const last = verdict.constraints.at(-1);
@@ -111,13 +113,12 @@ function restWords({ verdict, forecast }: Explained, ahead: string): string {
 function holdWords(explained: Explained): string {
   const { verdict } = explained;
   const last = verdict.constraints.at(-1);
-  const ahead = aheadWords(explained);
   if (verdict.reason === 'no-data') {
     const age = explained.ageSeconds;
     return `Holding: ${age === null ? 'no telemetry' : `telemetry is ${Math.round(age)} s old`}, and missing data never scales down.`;
   }
   if (last === undefined || (verdict.reason === 'at-target' && !KEPT.has(last.name))) {
-    return restWords(explained, ahead);
+    return restWords(explained);
   }
   const spare = last.name === 'churn' ? `${last.from} would do, but ` : '';
   return `Holding: ${spare}${last.detail}.`;
