@@ -117,6 +117,21 @@ test('of the replies of long ago none is kept: memory has an end', async () => {
   expect(handled).toEqual(['e0']); // 512 are remembered
 });
 
+test('who takes every type counts them under one label', async () => {
+  const handle = () => Promise.resolve(undefined);
+  const served = createApp({ name: 'all', accepts: [{ type: 'io.test.*', handle }] });
+  for (const type of ['io.test.a', 'io.test.b']) {
+    await served.request('/', {
+      method: 'POST',
+      headers: { ...PING, 'ce-id': type, 'ce-type': type },
+    });
+  }
+  const metrics = await (await served.request('/metrics')).text();
+
+  expect(metrics).toContain('events_total{type="io.test.*",outcome="empty"} 2');
+  expect(metrics).not.toContain('io.test.a');
+});
+
 test('types that nobody knows share one label, whatever is sent', async () => {
   const served = createApp({
     name: 'shop',
