@@ -13,6 +13,7 @@ import type { EventLog } from './event-log.ts';
 import { kedaEndpoint } from './keda.ts';
 import { decodeLetter } from './letter.ts';
 import { createMemory, type Memory } from './memory.ts';
+import { operatorMetrics } from './metrics.ts';
 import { servePage } from './page-files.ts';
 import { readEndpoints } from './read-api.ts';
 import type { Surroundings } from './stream.ts';
@@ -121,7 +122,8 @@ export function operator(deps: Deps): FunctionSpec {
         },
       },
     ],
-    routes(app, { stopping, log }) {
+    routes(app, { registry, stopping, log }) {
+      operatorMetrics(registry, memory);
       app.use('/api/*', compressed);
       app.use('/openapi.json', compressed);
       const endpoints = [

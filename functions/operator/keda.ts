@@ -9,7 +9,7 @@ const OLDEST_MS = 120_000;
 const OLDEST_BEATS = 3.5;
 
 /** The wanted number of replicas; throws while there is no decision to follow. */
-function wantedReplicas(log: TargetLog, nowMs: number): number {
+export function wantedReplicas(log: TargetLog, nowMs: number): number {
   const state = log.state(nowMs);
   const [decision] = log.decisions(1);
   if (decision === undefined || ['stale', 'stopped', 'waiting'].includes(state)) {

@@ -16,6 +16,11 @@ export interface Memory {
   accept(event: UnknownEvent, receivedAtMs: number): void;
   /** Takes one event that somebody refused for good. */
   readonly refuse: (event: UnknownEvent, refusedAtMs: number) => void;
+  /**
+   * Without those that the log brings back: a restart is no news of them, and a counter that began with
+   * them would make it look so.
+   */
+  deadLettersSinceStart(): number;
 }
 
 export function createMemory(deps: {
@@ -24,6 +29,8 @@ export function createMemory(deps: {
   broker: BrokerReader;
 }): Memory {
   const { nowMs, measure, broker } = deps;
+  const startedAtMs = nowMs();
+  let deadLetters = 0;
   const chain = new Chain();
   const stream: Stream = new Stream({
     history: () => history,
@@ -34,6 +41,7 @@ export function createMemory(deps: {
   const history = new History(measure, stream);
   const refuse = (event: UnknownEvent, refusedAtMs: number): void => {
     const letter = toDeadLetter(event, refusedAtMs);
+    if (refusedAtMs >= startedAtMs) deadLetters += 1;
     chain.refuse(letter);
     stream.deadLetter(letter);
     stream.chainChanged();
@@ -45,6 +53,7 @@ export function createMemory(deps: {
     broker,
     nowMs,
     refuse,
+    deadLettersSinceStart: () => deadLetters,
     accept(event, receivedAtMs) {
       if (isDeadLetter(event)) {
         refuse(event, receivedAtMs);

@@ -5,14 +5,14 @@ import type { Destination, KnativeService, Manifests, Variables } from './manife
 import { portFrom } from './processes.ts';
 
 /** Ports that users of NimbusGuard know. Every other service takes the next free one from 18080 on. */
-const KNOWN_PORTS: Readonly<Record<string, number>> = {
+export const KNOWN_PORTS: Readonly<Record<string, number>> = {
   'consumer-workload': 8080,
   'load-generator': 8081,
   operator: 8082,
 };
 const BROKER_PORT = 8083;
 const API_PORT = 8001;
-const OTHER_PORTS_FROM = 18_080;
+export const OTHER_PORTS_FROM = 18_080;
 
 export interface Addresses {
   /** Port of the ingress of each service, by name. */
