@@ -1,42 +1,5 @@
-import { build, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
-
-const MAX_US = 600_000_000;
-
-/** Microseconds with three significant digits, up to ten minutes. */
-const histogram = (): Histogram =>
-  build({
-    lowestDiscernibleValue: 1,
-    highestTrackableValue: MAX_US,
-    numberOfSignificantValueDigits: 3,
-  });
-
-const record = (into: Histogram, ms: number): void =>
-  into.recordValue(Math.min(MAX_US, Math.max(1, Math.round(ms * 1000))));
-
-/** Values in milliseconds; null while nothing was measured. */
-interface Percentiles {
-  readonly p50: number | null;
-  readonly p90: number | null;
-  readonly p95: number | null;
-  readonly p99: number | null;
-  readonly p99_9: number | null;
-  readonly max: number | null;
-  readonly mean: number | null;
-}
-
-function percentiles(of: Histogram): Percentiles {
-  const empty = of.totalCount === 0;
-  const at = (p: number): number | null => (empty ? null : of.getValueAtPercentile(p) / 1000);
-  return {
-    p50: at(50),
-    p90: at(90),
-    p95: at(95),
-    p99: at(99),
-    p99_9: at(99.9),
-    max: empty ? null : of.maxValue / 1000,
-    mean: empty ? null : Math.round(of.mean) / 1000,
-  };
-}
+import { encodeIntoCompressedBase64 } from 'hdr-histogram-js';
+import { histogram, percentiles, record } from './percentiles.ts';
 
 /** What became of one request: an HTTP status, `acked`, or why there is none. */
 export interface Answer {

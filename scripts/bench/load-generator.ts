@@ -102,7 +102,7 @@ async function run(url: string, load: object): Promise<{ report: Report; healthM
     const beforeMs = performance.now();
     await (await fetch(`${url}/healthz`)).text();
     healthMs.push(performance.now() - beforeMs);
-    const report = (await (await fetch(`${url}/load/report`)).json()) as Report;
+    const report = (await (await fetch(`${url}/load/status`)).json()) as Report;
     if (report.state === 'done') return { report, healthMs: healthMs.sort((a, b) => a - b) };
     await sleep(200);
   }
