@@ -64,7 +64,7 @@ const newestFirst = (a: DecisionRecord, b: DecisionRecord): number =>
   b.atMs - a.atMs || b.sequence - a.sequence || (a.id < b.id ? -1 : Number(a.id > b.id));
 
 /** Of two policies on one target the one that works, not the duplicate. */
-function working(logs: readonly TargetLog[]): TargetLog[] {
+export function working(logs: readonly TargetLog[]): TargetLog[] {
   const some = logs.filter(({ observed }) => !observed || !isDuplicate(observed));
   return some.length > 0 ? some : [...logs];
 }

@@ -1,7 +1,7 @@
 // What a Prometheus sees of the targets. Read at scrape time: between two scrapes it costs nothing.
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { NimbusError } from '#shared/errors.ts';
-import { isDuplicate } from './duplicate.ts';
+import { working } from './history.ts';
 import { wantedReplicas } from './keda.ts';
 import type { Memory } from './memory.ts';
 import { LATE_LIMIT } from './points.ts';
@@ -23,15 +23,11 @@ interface Seen {
 type Reading = readonly [labels: Labels, value: number | null];
 
 /** Two policies may name one target, and its labels are there once: of the two it is the one that works. */
-function perTarget(logs: readonly TargetLog[]): TargetLog[] {
-  const byId = new Map<string, TargetLog>();
-  for (const log of logs) {
-    const known = byId.get(log.id);
-    const yields = known?.observed === undefined || isDuplicate(known.observed);
-    if (yields) byId.set(log.id, log);
-  }
-  return [...byId.values()];
-}
+const perTarget = (logs: readonly TargetLog[]): TargetLog[] =>
+  [...Map.groupBy(logs, ({ id }) => id).values()].flatMap((named) => {
+    const able = working(named);
+    return able.find(({ observed }) => observed) ?? able.slice(0, 1);
+  });
 
 /** By the same rule as for KEDA: without a fresh decision on data there is no number to show. */
 function wantedOrUnknown(log: TargetLog, nowMs: number): number | null {
