@@ -25,19 +25,33 @@ let output = '';
 const until = async <T>(
   what: string,
   ms: number,
-  look: () => Promise<T | undefined>,
+  look: () => T | undefined | Promise<T | undefined>,
 ): Promise<T> => {
   const giveUpAt = performance.now() + ms;
+  let failure: unknown;
   while (performance.now() < giveUpAt) {
-    const found = await look().catch(() => undefined);
-    if (found !== undefined) return found;
+    try {
+      const found = await look();
+      if (found !== undefined) return found;
+    } catch (error) {
+      failure = error; // what is looked at may not be there yet
+    }
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  throw new Error(`${what}: not within ${ms / 1000} s\n${output}`);
+  throw new Error(`${what}: not within ${ms / 1000} s\n${output}`, { cause: failure });
 };
 
 const runState = (): RunState =>
   JSON.parse(readFileSync(join(stateDir, 'run.json'), 'utf8')) as RunState;
+const runningPid = (name: string): number | undefined =>
+  runState().children.find((each) => each.name === name)?.pid;
+/** run.json does not list a process between its end and its next start. */
+const pidOf = (name: string): Promise<number> =>
+  until(`${name} in run.json`, 60_000, () => runningPid(name));
+const isAnother = (name: string, before: number): true | undefined => {
+  const pid = runningPid(name);
+  return pid !== undefined && pid !== before ? true : undefined;
+};
 const urlOf = (name: string): string => runState().urls[name]!;
 const getJson = async <T>(url: string): Promise<T> => (await (await fetch(url)).json()) as T;
 const post = (url: string, body: unknown): Promise<Response> =>
@@ -73,7 +87,7 @@ beforeAll(async () => {
   for (const stream of [loop.stdout, loop.stderr]) {
     stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
   }
-  await until('ready', 110_000, () => Promise.resolve(/ready in/.exec(output) ?? undefined));
+  await until('ready', 110_000, () => /ready in/.exec(output) ?? undefined);
 }, 120_000);
 
 afterAll(() => {
@@ -161,15 +175,10 @@ test('under a spike replicas rise with the demand, and the report tells how it w
 test('functions and the broker come back after kill -9, and decisions go on without a repeated sequence', async () => {
   for (const name of ['decider', 'broker', 'executor']) {
     const before = (await decisions(1))[0]!;
-    const child = runState().children.find((each) => each.name === name)!;
-    process.kill(child.pid, 'SIGKILL');
+    const pid = await pidOf(name);
+    process.kill(pid, 'SIGKILL');
     const url = urlOf('consumer-workload');
-    await until(`${name} again`, 60_000, () =>
-      Promise.resolve(
-        runState().children.some((each) => each.name === name && each.pid !== child.pid) ||
-          undefined,
-      ),
-    );
+    await until(`${name} again`, 60_000, () => isAnother(name, pid));
     const alert = { event_type: 'high_cpu_usage', service: 'consumer-workload' };
     await until('a newer decision', 60_000, async () => {
       await post(`${url}/api/v1/events/trigger`, alert);
@@ -182,18 +191,16 @@ test('functions and the broker come back after kill -9, and decisions go on with
 }, 400_000);
 
 test('where the state cannot be written the loop says so and goes on', async () => {
-  const pidOf = (name: string) => runState().children.find((each) => each.name === name)!.pid;
   const draft = join(stateDir, `run.json.${loop.pid}`);
   mkdirSync(draft); // as a full disk would, it keeps run.json from being written
-  process.kill(pidOf('reward'), 'SIGKILL');
-  const said = () => Promise.resolve(/run\.json could not be written: .*/.exec(output)?.[0]);
+  process.kill(await pidOf('reward'), 'SIGKILL');
+  const said = () => /run\.json could not be written: .*/.exec(output)?.[0];
   expect(await until('that it says so', 60_000, said)).toContain('EISDIR');
 
   rmdirSync(draft);
-  const before = pidOf('executor');
+  const before = await pidOf('executor');
   process.kill(before, 'SIGKILL');
-  const isBack = () => Promise.resolve(pidOf('executor') === before ? undefined : true);
-  await until('the executor again', 60_000, isBack);
+  await until('the executor again', 60_000, () => isAnother('executor', before));
   expect(loop.exitCode).toBeNull();
 }, 150_000);
 

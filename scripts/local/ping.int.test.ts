@@ -68,6 +68,18 @@ test('a schedule with a seconds field fires each second, each time with an id of
   expect(second?.headers['ce-id']).not.toBe(first?.headers['ce-id']);
 });
 
+test('a fire beside the schedule goes out at once, and the schedule goes on', async () => {
+  const { url, received } = await sink([]);
+  const yearly = { ...source, schedule: '0 0 0 1 1 *' };
+  pings = startPingSources([yearly], { sinkUrl: () => url, lost: () => undefined });
+  const due = pings.nextAtMs();
+
+  pings.fireNow();
+
+  await until(() => received.length === 1);
+  expect(pings.nextAtMs()).toBe(due);
+});
+
 test('a busy sink is tried again with the same event; a refused beat is told', async () => {
   const { url, received } = await sink([503, 503, 202, 400]);
   const lost: string[] = [];

@@ -22,6 +22,8 @@ export interface PingOptions {
 export interface Pings {
   /** When the next beat is due, Unix epoch ms; null when there is none. */
   nextAtMs(): number | null;
+  /** One fire of every source beside its schedule. */
+  fireNow(): void;
   /** Ends the schedules and aborts what is being sent. */
   stop(): void;
 }
@@ -78,13 +80,14 @@ export function startPingSources(sources: readonly PingSource[], options: PingOp
     const reason = await deliver(options.sinkUrl(source.sink), init, ended.signal);
     if (reason !== null) options.lost(source, reason);
   };
+  const fireOrStop = (source: PingSource): void => {
+    fire(source).catch(() => undefined); // stopped while waiting for a retry
+  };
   const jobs = sources.map((source) => {
     try {
       const { timezone } = source;
       const settings = { mode: '5-or-6-parts' as const, ...(timezone ? { timezone } : {}) };
-      return new Cron(source.schedule, settings, () => {
-        fire(source).catch(() => undefined); // stopped while waiting for a retry
-      });
+      return new Cron(source.schedule, settings, () => fireOrStop(source));
     } catch (error) {
       const why = messageOf(error);
       throw new Error(`${source.where}: spec.schedule "${source.schedule}": ${why}`, {
@@ -96,6 +99,9 @@ export function startPingSources(sources: readonly PingSource[], options: PingOp
     nextAtMs() {
       const due = jobs.flatMap((job) => job.nextRun()?.getTime() ?? []);
       return due.length === 0 ? null : Math.min(...due);
+    },
+    fireNow() {
+      for (const source of sources) fireOrStop(source);
     },
     stop() {
       for (const job of jobs) job.stop();

@@ -94,6 +94,7 @@ export class LocalLoop {
       sinkUrl: (sink) => this.#required(sink),
       lost: (source, reason) => say(`the beat of ${source.name} was lost: ${reason}`),
     });
+    this.#pings.fireNow(); // who starts the loop need not wait for the schedule to see it decide
     this.#housekeeping = setInterval(() => this.#rotateLogs(), 60_000);
     this.#housekeeping.unref();
   }
