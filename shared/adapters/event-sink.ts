@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NimbusError, messageOf } from '../errors.ts';
 import type { UnknownEvent } from '../events/index.ts';
 import type { EventSink } from '../ports.ts';
-import { exchange, isOk, transportOf, type Answer } from './http.ts';
+import { exchange, isOk, isRetried, transportOf, type Answer } from './http.ts';
 
 type Encode = (event: UnknownEvent) => { headers: Record<string, string>; body: string };
 
@@ -11,8 +11,8 @@ const ATTEMPTS = 4;
 const BACKOFF_MS = 50;
 
 /**
- * Posts events to a broker's ingress (`K_SINK`). 2xx is stored; 404 (a Broker that is not there yet),
- * 429, 5xx and lost connections are tried up to four times in all; other answers end at once.
+ * Posts events to a broker's ingress (`K_SINK`). 2xx is stored; what may change (404: a Broker that is not
+ * there yet) and lost connections are tried up to four times in all; other answers end at once.
  * Throws `upstream.unavailable`, or `action.refused` with the broker's words.
  */
 export function brokerSink(options: {
@@ -42,7 +42,7 @@ export function brokerSink(options: {
         }));
         if (isOk(answer)) return;
         last = `${answer.status} ${answer.text.slice(0, 300)}`;
-        if (answer.status < 500 && answer.status !== 429 && answer.status !== 404) {
+        if (!isRetried(answer.status)) {
           throw new NimbusError('action.refused', `the broker refused ${event.type}: ${last}`);
         }
       }

@@ -62,3 +62,7 @@ export function exchange(url: string | URL, asked: Asked = {}): Promise<Answer> 
 }
 
 export const isOk = ({ status }: Answer): boolean => status >= 200 && status < 300;
+
+/** Knative's delivery contract: 5xx, 404, 408, 409 and 429 may change; every other refusal is final. */
+export const isRetried = (status: number): boolean =>
+  status >= 500 || status === 404 || status === 408 || status === 409 || status === 429;

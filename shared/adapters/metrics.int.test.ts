@@ -610,6 +610,7 @@ test.each([
   ['stored at once', [202], 1, 'resolves'],
   ['away for a moment', [503, 429, 202], 3, 'resolves'],
   ['not there yet', [404, 404, 202], 3, 'resolves'],
+  ['slow and in a conflict', [408, 409, 202], 3, 'resolves'],
   ['refusing it', [400], 1, 'broker refused'],
   ['away', [503, 503, 503, 503], 4, 'did not store'],
 ])('sending to a broker that is %s', async (_what, statuses, attempts, outcome) => {

@@ -1,7 +1,8 @@
+import { isRetried } from '#shared/adapters/http.ts';
 import { expect, test } from 'vitest';
 import type { Delivery } from '../manifests/index.ts';
 import { deadLetter, deliver, type Answer } from './delivery.ts';
-import { backoffMs, isRetried } from './retry.ts';
+import { backoffMs } from './retry.ts';
 
 const event = {
   attributes: { specversion: '1.0', id: '1', source: '/s', type: 't' },

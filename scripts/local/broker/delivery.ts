@@ -1,7 +1,8 @@
 // One event to one address: tries, waits, and what the answer means.
+import { isRetried } from '#shared/adapters/http.ts';
 import type { Delivery } from '../manifests/index.ts';
 import { decodeReply, type BrokerEvent, type Headers } from './cloudevent.ts';
-import { backoffMs, isRetried } from './retry.ts';
+import { backoffMs } from './retry.ts';
 
 /** What came back: an HTTP answer, or why there is none. */
 export type Answer =
